@@ -1,0 +1,105 @@
+"""`make screenshots`: the real program with the real model, driven by keys, as SVG.
+
+A simulated writer gives the scores; everything on the pictures is what the program really showed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from talecraft.app.app import TalecraftApp
+from talecraft.config.assets import reference
+from talecraft.paths import Home, private_folder, private_write
+from talecraft.story.feedback import Feedback
+from talecraft.studio import Studio, simulated
+from talecraft.studio.waiting import Inbox
+
+FOLDER = Path(__file__).parents[1] / "screenshots"
+SIZE = (120, 36)
+STORIES, TURNS = 12, 10
+MINUTES = 8
+
+
+def write_and_score(home: Home) -> None:
+    """A shelf of stories with scores, so that there is something to learn from."""
+    private_folder(home.config)
+    private_write(home.settings_file, b"[training]\nseed = 1\n")
+    inbox = Inbox()
+    with Studio(inbox.put, home) as studio:
+        studio.start_engine()
+        turns = []
+        for number, premise in enumerate(reference("prompt")[:STORIES]):
+            story = studio.writing.new_story(premise)
+            for i in range(TURNS):
+                request = studio.writing.continue_story(story.id, seed=number * 100 + i)
+                turns.append(inbox.written(request, lambda event: None).turn)
+        stars = simulated.grade([simulated.dialogue(turn.prose) for turn in turns], 0.15, seed=1)
+        studio.writing.score_many(
+            [Feedback(0, t.id, "stars", s) for t, s in zip(turns, stars, strict=True)]
+        )
+
+
+async def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the screen did not come to show what was waited for")
+        await asyncio.sleep(0.02)
+
+
+async def shoot(home: Home) -> None:
+    app = TalecraftApp(lambda listener: Studio(listener, home))
+    async with app.run_test(size=SIZE) as pilot:
+
+        def save(name: str) -> None:
+            app.save_screenshot(f"{name}.svg", str(FOLDER))
+
+        def steps() -> int:
+            return len(app.run_watch.steps) if app.run_watch is not None else 0
+
+        await until(lambda: app.phase.phase == "ready")
+        await pilot.pause()
+        save("library")
+        await pilot.press("n")
+        await pilot.pause()
+        save("new-story")
+        await pilot.press(
+            *"A lighthouse keeper finds a bottle with a very small ship in it", "enter"
+        )
+        await until(lambda: app.live is not None)
+        await until(lambda: app.live is None)
+        await pilot.press(*"The ship had a name, and the name was hers.", "enter")
+        await until(lambda: app.live is not None and len(app.live.prose) > 80)
+        save("writing")
+        await until(lambda: app.live is None)
+        await pilot.press("f3")
+        await pilot.pause()
+        save("training-plan")
+        await pilot.press("s")
+        await until(lambda: steps() >= 8, MINUTES * 60)
+        await pilot.pause()
+        save("training-live")
+        await until(lambda: app.run_watch is None, MINUTES * 60)
+        await asyncio.sleep(1)
+        await pilot.pause()
+        save("outcome")
+        await pilot.press("escape", "f1")
+        await pilot.pause()
+        save("help")
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        base = Path(name)
+        home = Home(base / "data", base / "config", base / "cache", base / "logs")
+        write_and_score(home)
+        asyncio.run(shoot(home))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The palette: everything that can be done now, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.dom import DOMNode
+from textual.types import IgnoreReturnCallbackType
+
+from talecraft.app.keys import Command, commands_of
+from talecraft.app.screens.base import TalecraftScreen
+from talecraft.app.text import said
+
+
+class Commands(Provider):
+    """The commands of the app, the screen and its widgets that work at this moment."""
+
+    def _available(self) -> Iterator[tuple[str, str, IgnoreReturnCallbackType]]:
+        """What can be done now: in words, by which key, and the doing."""
+        for node in self._nodes():
+            for kind in type(node).__mro__:
+                if "HELP" not in kind.__dict__:
+                    continue
+                for command in commands_of(kind, self.app):
+                    for action, key, words in _each(command):
+                        if self._works(action, node):
+                            yield words, key, partial(self.app.run_action, action, node)
+        yield "Change the colours (theme)", "", self.app.action_change_theme
+
+    def _nodes(self) -> Iterator[DOMNode]:
+        screen = self.screen
+        yield screen
+        if isinstance(screen, TalecraftScreen):
+            for selector in screen.COMMAND_WIDGETS:
+                yield from screen.query(selector)
+        yield self.app
+
+    def _works(self, action: str, node: DOMNode) -> bool:
+        target, name, parameters = self.app._parse_action(action, node)
+        return bool(target.check_action(name, parameters))
+
+    async def discover(self) -> Hits:
+        for words, key, run in self._available():
+            yield DiscoveryHit(said(words), run, words, key or None)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for words, key, run in self._available():
+            if (score := matcher.match(words)) > 0:
+                yield Hit(score, matcher.highlight(words), run, words, key or None)
+
+
+def _each(command: Command) -> Iterator[tuple[str, str, str]]:
+    """A command's actions, each with its key and its words: scores are told apart by theirs."""
+    keys = command.keys.split(" ")
+    if len(command.actions) == 1:
+        yield command.actions[0], command.keys, command.words
+        return
+    for action, key in zip(command.actions, keys, strict=True):
+        yield action, key, f"{command.words}: {key}"

@@ -1,0 +1,48 @@
+"""The passage that is being written right now."""
+
+from __future__ import annotations
+
+from talecraft.process.messages import Delta, Phase
+from talecraft.story.clean import CleanStream
+
+
+class Live:
+    """What has come so far of one request, clean. The app keeps it, whichever screen is shown.
+
+    `keep` is how many passages of the story's path stand before it.
+    """
+
+    def __init__(self, request: int, story_id: int, keep: int) -> None:
+        self.request = request
+        self.story_id = story_id
+        self.keep = keep
+        self.outline = ""
+        self.prose = ""
+        self.stopping = False
+        self._clean = {"think": CleanStream(), "prose": CleanStream()}
+
+    def add(self, delta: Delta) -> None:
+        """Take in some text of the plan or the prose."""
+        if delta.part == "think":
+            self.outline += self._clean["think"].feed(delta.text)
+        elif delta.part == "prose":
+            self.prose += self._clean["prose"].feed(delta.text)
+
+
+def phase_words(phase: Phase, live: Live | None) -> str:
+    """What the engine is doing, for the status line."""
+    if live is not None and live.stopping:
+        return "◌ stopping"
+    match phase.phase:
+        case "ready":
+            return "● waiting" if live is not None else "○ ready"
+        case "starting":
+            return "◌ starting the engine"
+        case "loading":
+            return "◌ loading"
+        case "reading" if phase.total:
+            return f"● reading {phase.done} of {phase.total}"
+        case "stopped":
+            return f"× {phase.detail or 'stopped'}"
+        case other:
+            return f"● {other}"

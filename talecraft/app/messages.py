@@ -1,0 +1,85 @@
+"""What the studio tells the app, one message class per event; posted from any thread."""
+
+from __future__ import annotations
+
+from textual.message import Message
+
+from talecraft.library.runs import TrainingRun
+from talecraft.process.engine_client import Stopped
+from talecraft.process.messages import Delta, Loaded, Phase
+from talecraft.studio.events import Notice, StudioEvent, TurnFailed, TurnWritten
+
+
+class EnginePhase(Message):
+    """What the engine is doing now; an older one in the queue is not worth showing."""
+
+    def __init__(self, phase: Phase) -> None:
+        self.phase = phase
+        super().__init__()
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, EnginePhase)
+
+
+class EngineLoaded(Message):
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        super().__init__()
+
+
+class EngineStopped(Message):
+    def __init__(self, stopped: Stopped) -> None:
+        self.stopped = stopped
+        super().__init__()
+
+
+class TextArrived(Message):
+    def __init__(self, delta: Delta) -> None:
+        self.delta = delta
+        super().__init__()
+
+
+class PassageWritten(Message):
+    def __init__(self, written: TurnWritten) -> None:
+        self.written = written
+        super().__init__()
+
+
+class PassageFailed(Message):
+    def __init__(self, failed: TurnFailed) -> None:
+        self.failed = failed
+        super().__init__()
+
+
+class StudioNotice(Message):
+    def __init__(self, notice: Notice) -> None:
+        self.notice = notice
+        super().__init__()
+
+
+class RunsSettled(Message):
+    """These training runs have ended and their verdicts are in the library."""
+
+    def __init__(self, runs: list[TrainingRun], error: str = "") -> None:
+        self.runs = runs
+        self.error = error
+        super().__init__()
+
+
+def message_for(event: StudioEvent) -> Message:
+    """The message that carries `event` to the app."""
+    match event:
+        case Phase():
+            return EnginePhase(event)
+        case Loaded():
+            return EngineLoaded(event)
+        case Stopped():
+            return EngineStopped(event)
+        case Delta():
+            return TextArrived(event)
+        case TurnWritten():
+            return PassageWritten(event)
+        case TurnFailed():
+            return PassageFailed(event)
+        case Notice():
+            return StudioNotice(event)

@@ -1,0 +1,82 @@
+"""What every screen has: the status line, a true footer, a word when the window is small."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.widgets import Static
+
+from talecraft.app.widgets.keyline import KeyLine
+from talecraft.app.widgets.lines import StatusLine
+
+if TYPE_CHECKING:
+    from talecraft.app.app import TalecraftApp
+
+
+class TalecraftScreen(Screen[None]):
+    """Subclasses give their widgets in `body`; HELP is their heading in the help.
+
+    Over a PAGE other screens are pushed; any other screen gives its place to the next one.
+    SHOWN_BY is the app's action that leads here; COMMAND_WIDGETS are the widgets whose commands
+    the palette offers.
+    """
+
+    PAGE: ClassVar[bool] = False
+    SHOWN_BY: ClassVar[str] = ""
+    HELP: ClassVar[str] = ""
+    COMMAND_WIDGETS: ClassVar[tuple[str, ...]] = ()
+    BINDINGS: ClassVar[list[BindingType]] = []
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares the type
+        (0, "-tiny"),
+        (60, "-narrow"),
+        (100, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-tall")]  # noqa: RUF012
+
+    @property
+    def talecraft(self) -> TalecraftApp:
+        return cast("TalecraftApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield from self.body()
+        yield StatusLine()
+        yield KeyLine()
+        yield Static(
+            "Talecraft needs a window of 60 × 16. Make it larger; nothing is lost.",
+            id="too-small",
+            markup=False,
+        )
+
+    def body(self) -> ComposeResult:
+        """The screen's own widgets."""
+        yield from ()
+
+    def on_screen_resume(self) -> None:
+        self.talecraft.refresh_status()
+
+    # ------------------------------------------------------------------ what a screen may hear
+    story_id: int | None = None
+
+    @property
+    def words(self) -> int | None:
+        """How many words the open story has; None where no story is open."""
+        return None
+
+    def reload(self) -> None:
+        """A passage is over: what the library holds has changed."""
+
+    def text_came(self) -> None:
+        """More of the passage being written has come."""
+
+    def engine_changed(self) -> None:
+        """The engine is in another phase."""
+
+    def run_changed(self) -> None:
+        """The training run that is watched has said something, or has ended."""
+
+    def save_draft(self) -> bool:
+        """Put what was typed on disk; False, with a notice, where that fails."""
+        return True

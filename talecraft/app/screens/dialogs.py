@@ -1,0 +1,61 @@
+"""Small questions over the page: a name, a yes or no."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label
+
+from talecraft.app.text import MUTED, said
+from talecraft.story.clean import clean_line
+
+
+class AskName(ModalScreen[str | None]):
+    """Asks for a line of text; gives it, or None."""
+
+    HELP = "Asking for a name"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
+
+    def __init__(self, question: str, value: str) -> None:
+        super().__init__()
+        self._question = question
+        self._value = clean_line(value)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label(said((self._question, "bold")))
+            yield Input(self._value, select_on_focus=True)
+            yield Label(said(("Enter keeps it, Esc leaves it as it was.", MUTED)))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value)
+
+
+class Confirm(ModalScreen[bool]):
+    """Asks yes or no; no is where the focus is."""
+
+    HELP = "Asking for a yes"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "dismiss(True)", "Yes", tooltip="Yes, do it"),
+        Binding("n,escape", "dismiss(False)", "No", tooltip="No, leave it"),
+        Binding("left,right", "app.focus_next", "Other button", show=False),
+    ]
+
+    def __init__(self, question: str, consequence: str, yes: str) -> None:
+        super().__init__()
+        self._question, self._consequence, self._yes = question, consequence, yes
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label(said((self._question, "bold")))
+            yield Label(said((self._consequence, MUTED)))
+            with Horizontal(classes="buttons"):
+                yield Button(said("No (n)"), id="no", compact=True)
+                yield Button(said(f"{self._yes} (y)"), id="yes", compact=True)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")

@@ -1,0 +1,50 @@
+"""What is typed is on disk a moment later, sent or not."""
+
+from __future__ import annotations
+
+from textual.timer import Timer
+from textual.widgets import TextArea
+
+from talecraft.app.screens.base import TalecraftScreen
+from talecraft.app.widgets.composer import Composer
+from talecraft.errors import TalecraftError
+from talecraft.story.clean import clean
+
+DRAFT_SECONDS = 0.4
+
+
+class DraftScreen(TalecraftScreen):
+    """A screen whose composer's text is kept as it is typed; `store_draft` says where."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._saved = ""
+        self._draft_timer: Timer | None = None
+
+    @property
+    def composer(self) -> Composer:
+        return self.query_one(Composer)
+
+    def show_draft(self, text: str) -> None:
+        """Put what was kept into the composer."""
+        self._saved = text
+        self.composer.set_text(text)
+
+    def store_draft(self, text: str) -> None:
+        """Put `text` on disk. Raises LibraryError."""
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        if self._draft_timer is not None:
+            self._draft_timer.stop()
+        self._draft_timer = self.set_timer(DRAFT_SECONDS, self.save_draft)
+
+    def save_draft(self) -> bool:
+        if not self.is_mounted or self.composer.text == self._saved:
+            return True
+        try:
+            self.store_draft(clean(self.composer.text))
+        except TalecraftError as error:
+            self.talecraft.tell(error)
+            return False
+        self._saved = self.composer.text
+        return True

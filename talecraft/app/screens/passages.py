@@ -1,0 +1,123 @@
+"""What can be done with one finished passage of the page: score it, copy it, export the story."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from talecraft.app.screens.drafts import DraftScreen
+from talecraft.app.text import count
+from talecraft.app.widgets.composer import ScoringComposer
+from talecraft.app.widgets.manuscript import Manuscript
+from talecraft.errors import TalecraftError
+from talecraft.story.feedback import Feedback
+from talecraft.story.turns import Turn
+from talecraft.studio import exporting, reading
+
+
+class PassageActions(DraftScreen):
+    """The part of the writing screen that acts on passages that are there already."""
+
+    def __init__(self, story_id: int) -> None:
+        super().__init__()
+        self.story_id: int = story_id
+        self._page: reading.Page | None = None
+        self._words = 0
+        self._before_score: Feedback | None = None  # what stood before the last score was given
+
+    @property
+    def page(self) -> reading.Page:
+        if self._page is None:
+            self._page = reading.page(self.talecraft.studio.library, self.story_id)
+            self._words = self._page.words
+        return self._page
+
+    @property
+    def manuscript(self) -> Manuscript:
+        return self.query_one(Manuscript)
+
+    @property
+    def _scored_turn(self) -> Turn | None:
+        """The chosen passage, else the last one the model wrote."""
+        chosen = self.manuscript.chosen
+        if chosen is not None:
+            turn = self.page.path[chosen]
+            return turn if turn.author == "model" and turn.prose else None
+        written = (t for t in reversed(self.page.path) if t.author == "model" and t.prose)
+        return next(written, None)
+
+    def action_rate(self, value: int) -> None:
+        self._rate("stars", value)
+
+    def action_thumb(self, value: int) -> None:
+        self._rate("thumb", value)
+
+    def _rate(self, kind: Literal["stars", "thumb"], value: int) -> None:
+        turn = self._scored_turn
+        if self.talecraft.live is not None or turn is None:
+            self.talecraft.say("The passage can be scored when it is finished.")
+            return
+        composer = self.query_one(ScoringComposer)
+        if not composer.amending:
+            self._before_score = self._standing(turn)
+        try:
+            self.talecraft.studio.writing.rate(turn.id, kind, value)
+        except TalecraftError as error:
+            self.talecraft.tell(error)
+            return
+        composer.scored_last = True
+        self.reload()
+
+    def _standing(self, turn: Turn) -> Feedback | None:
+        """What stands for this passage now: stars before a thumb, or nothing."""
+        opinions = self.talecraft.studio.writing.opinions(turn.id)
+        rated = [line for line in opinions if line.kind in ("stars", "thumb")]
+        return rated[-1] if rated else None
+
+    def action_unscore(self) -> None:
+        """The keys that scored were the beginning of a text: leave the score as it was before."""
+        turn, before = self._scored_turn, self._before_score
+        if turn is None:
+            return
+        try:
+            if before is None or before.value is None:
+                self.talecraft.studio.writing.withdraw(turn.id)
+            elif before.kind == "stars":
+                self.talecraft.studio.writing.rate(turn.id, "stars", before.value)
+            else:
+                self.talecraft.studio.writing.rate(turn.id, "thumb", before.value)
+        except TalecraftError as error:
+            self.talecraft.tell(error)
+            return
+        self.reload()
+
+    def action_unrate(self) -> None:
+        turn = self._scored_turn
+        if turn is None:
+            return
+        try:
+            taken = self.talecraft.studio.writing.withdraw(turn.id)
+        except TalecraftError as error:
+            self.talecraft.tell(error)
+            return
+        self.query_one(ScoringComposer).scored_last = False
+        self.reload()
+        if taken:
+            self.talecraft.say("The score is taken back.")
+
+    def action_copy_passage(self) -> None:
+        """Copy the chosen passage, else the last one."""
+        chosen = self.manuscript.chosen
+        turns = [turn for turn in self.page.path if turn.prose]
+        turn = self.page.path[chosen] if chosen is not None else turns[-1]
+        self.app.copy_to_clipboard(turn.prose)
+        size = count(len(turn.prose.split()), "word")
+        self.talecraft.say(f"{size} copied, if your terminal allows it.", "Passage copied")
+
+    def action_export(self, form: str) -> None:
+        studio = self.talecraft.studio
+        try:
+            path = exporting.export(studio.library, studio.home, self.story_id, form)
+        except TalecraftError as error:
+            self.talecraft.tell(error)
+            return
+        self.talecraft.say(str(path), "Story exported")

@@ -1,0 +1,207 @@
+"""Training: what a run would learn from, how it goes, how it ended, and the way back."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from talecraft.app.run_watch import RunWatch
+from talecraft.app.screens.base import TalecraftScreen
+from talecraft.app.screens.dialogs import Confirm
+from talecraft.app.text import said, short_id
+from talecraft.app.widgets.figures import Curve
+from talecraft.app.widgets.verdicts import (
+    OutcomeView,
+    adapter_line,
+    plan_words,
+    running_words,
+)
+from talecraft.errors import TalecraftError
+from talecraft.library.adapters import Adapter
+from talecraft.story.clean import clean_line
+
+
+class AdapterList(OptionList):
+    """The adapters; Enter makes one the one that writes."""
+
+    HELP = "The list of adapters"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Write with it", tooltip="Make this adapter the one that writes")
+    ]
+
+
+class TrainingScreen(TalecraftScreen):
+    """Watches the run that is going; a run never depends on being watched."""
+
+    SHOWN_BY = "training"
+    HELP = "Training"
+    COMMAND_WIDGETS = ("#adapters",)
+    AUTO_FOCUS = "#training"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "start", "Start", tooltip="Start a training run on all current scores"),
+        Binding("x", "stop", "Stop the run", tooltip="End the run at its next step"),
+        Binding("b", "roll_back", "Roll back", tooltip="Write with what wrote before the adapter"),
+        Binding("escape", "leave", "Back", tooltip="Back to where you were; a run goes on"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._can_start = False
+        self._adapters: list[Adapter] = []
+
+    def body(self) -> ComposeResult:
+        with VerticalScroll(id="training", can_focus=True):
+            yield Static(said(("Training", "bold $text-primary")), classes="heading")
+            yield Static(id="running", classes="section", markup=False)
+            with Horizontal(id="curves"):
+                yield Curve("Reward (higher is better)", "reward")
+                yield Curve("Distance, KL (line: its target)", "distance")
+            yield OutcomeView(id="outcome", classes="section")
+            yield Static(id="training-plan", classes="section", markup=False)
+            yield Static(said(("Adapters", "bold $text-primary")), id="adapters-head")
+            yield AdapterList(id="adapters", markup=False)
+
+    def on_mount(self) -> None:
+        self._show_all()
+
+    def run_changed(self) -> None:
+        if self.is_mounted:
+            self._show_all()
+
+    # ------------------------------------------------------------------ what is shown
+    def _show_all(self) -> None:
+        watch = self.talecraft.run_watch
+        self._show_running(watch)
+        try:
+            self._show_adapters()
+            if watch is None:
+                self._show_rest()
+        except TalecraftError as error:
+            self.talecraft.tell(error)
+        for name in ("#outcome", "#training-plan"):
+            self.query_one(name).display = watch is None
+        self.refresh_bindings()
+
+    def _show_running(self, watch: RunWatch | None) -> None:
+        running, curves = self.query_one("#running", Static), self.query_one("#curves")
+        running.display = watch is not None
+        curves.display = watch is not None and bool(watch.steps)
+        if watch is None:
+            return
+        running.update(running_words(watch, max(20, min(60, self.size.width - 8))))
+        if watch.steps:
+            last = watch.steps[-1]
+            self.query_one("#reward", Curve).show([s.reward for s in watch.steps], last.total)
+            self.query_one("#distance", Curve).show(
+                [s.kl for s in watch.steps], last.total, last.kl_target
+            )
+
+    def _show_rest(self) -> None:
+        studio = self.talecraft.studio
+        plan = studio.training.plan(studio.model)
+        self._can_start = not plan.refusal
+        self.query_one("#training-plan", Static).update(plan_words(plan, studio.model.title))
+        runs = [run for run in studio.library.runs.list() if run.state != "running"]
+        mine = next((run for run in runs if run.model_id == studio.model.id), None)
+        self.query_one(OutcomeView).show(mine, self.talecraft.now())
+
+    def _show_adapters(self) -> None:
+        studio = self.talecraft.studio
+        self._adapters = studio.library.adapters.list(studio.model.id)[::-1]
+        active = studio.library.adapters.active(studio.model.id)
+        options = self.query_one(OptionList)
+        highlighted = options.highlighted or 0
+        options.clear_options()
+        options.add_options(
+            [Option(adapter_line(one, self.talecraft.now())) for one in self._adapters]
+        )
+        bare = "● " if active is None else "  "
+        options.add_option(
+            Option(said((bare, "bold $text-success"), "no adapter  ", ("as it came", "dim")))
+        )
+        options.highlighted = min(highlighted, len(self._adapters))
+
+    # ------------------------------------------------------------------ what can be done
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        watch = self.talecraft.run_watch
+        match action:
+            case "start":
+                return watch is None and self._can_start
+            case "stop":
+                return watch is not None and not watch.stopping
+            case "roll_back":
+                studio = self.talecraft.studio
+                return studio.library.adapters.active(studio.model.id) is not None
+            case _:
+                return super().check_action(action, parameters)
+
+    def action_start(self) -> None:
+        studio = self.talecraft.studio
+        try:
+            run = studio.training.start(studio.model)
+        except TalecraftError as error:
+            self.talecraft.tell(error)
+            return
+        self.talecraft.watch_run(run)
+
+    def action_stop(self) -> None:
+        def stop(yes: bool | None) -> None:
+            watch = self.talecraft.run_watch
+            if not yes or watch is None:
+                return
+            try:
+                self.talecraft.studio.training.stop()
+            except TalecraftError as error:
+                self.talecraft.tell(error)
+                return
+            watch.stopping = True
+            self.run_changed()
+            self.talecraft.refresh_status()
+
+        question = Confirm(
+            "Stop the training run?", "It ends at its next step; nothing will be adopted.", "Stop"
+        )
+        self.app.push_screen(question, stop)
+
+    def action_roll_back(self) -> None:
+        studio = self.talecraft.studio
+        active = studio.library.adapters.active(studio.model.id)
+        if active is None:
+            return
+        before = f"adapter {short_id(active.parent_id)}" if active.parent_id else "the bare model"
+
+        def roll_back(yes: bool | None) -> None:
+            if not yes:
+                return
+            try:
+                studio.roll_back()
+            except TalecraftError as error:
+                self.talecraft.tell(error)
+                return
+            self.talecraft.say(f"From the next passage on {before} writes.", "Rolled back")
+            self._show_all()
+
+        question = Confirm(
+            f"Roll back to {before}?", "The adapter is kept and can be chosen again.", "Roll back"
+        )
+        self.app.push_screen(question, roll_back)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        at = event.option_index
+        adapter = self._adapters[at] if at < len(self._adapters) else None
+        try:
+            self.talecraft.studio.use_adapter(adapter.id if adapter is not None else None)
+        except TalecraftError as error:
+            self.talecraft.tell(error)
+            return
+        name = f"adapter {short_id(adapter.id)}" if adapter is not None else "the bare model"
+        self.talecraft.say(clean_line(f"From the next passage on {name} writes."))
+        self._show_all()
+
+    def action_leave(self) -> None:
+        self.app.pop_screen()

@@ -1,0 +1,106 @@
+"""Words for the screen: what is said, counted and dated, always as literal text."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from textual.content import Content
+
+from talecraft.errors import TalecraftError
+from talecraft.process.messages import Loaded
+from talecraft.story.clean import clean, clean_line
+from talecraft.story.feedback import THUMB_WEIGHT, Score
+
+MUTED = "$foreground 60%"
+Span = str | Content | tuple[str, str]
+
+_BULLET = re.compile(r"^\s*(?:[-*•·–—]|\d+[.)])\s*")
+
+
+def said(*parts: Span) -> Content:
+    """Literal text with styles: never parsed as markup, no control sequences left in it."""
+    return Content.assemble(
+        *(
+            (clean(part[0]), part[1])
+            if isinstance(part, tuple)
+            else clean(part)
+            if isinstance(part, str)
+            else part
+            for part in parts
+        )
+    )
+
+
+def error_line(error: TalecraftError) -> str:
+    """What went wrong and what to do, as one clean line."""
+    return clean_line(str(error))
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 word`, `1,204 words`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def beats(outline: str) -> list[str]:
+    """The beats of a plan, without the bullets the model gave them."""
+    lines = (_BULLET.sub("", line).strip() for line in clean(outline).splitlines())
+    return [line for line in lines if line]
+
+
+def stars(score: Score) -> str:
+    """A grade so that shape and number tell it: `★★★★☆ 4 of 5`, `+ liked`."""
+    if score.weight == THUMB_WEIGHT:
+        return "+ liked" if score.stars > 3 else "− disliked"
+    return f"{'★' * score.stars}{'☆' * (5 - score.stars)} {score.stars} of 5"
+
+
+def short_score(score: Score) -> str:
+    """A grade for the margin: `★4`, `+`, `−`."""
+    if score.weight == THUMB_WEIGHT:
+        return "+" if score.stars > 3 else "−"
+    return f"★{score.stars}"
+
+
+def short_id(adapter_id: str) -> str:
+    return clean_line(adapter_id)[:8]
+
+
+def adapter_words(adapter_id: str | None) -> str:
+    return f"adapter {short_id(adapter_id)}" if adapter_id else "no adapter"
+
+
+def in_use(loaded: Loaded) -> str:
+    """Model, adapter, quantisation and device as they really are."""
+    quantised = "not quantised" if loaded.quantisation == "none" else loaded.quantisation
+    parts = (
+        loaded.model_id, adapter_words(loaded.adapter_id), quantised,
+        f"{loaded.device} {loaded.dtype}",
+    )  # fmt: skip
+    return " · ".join(clean_line(part) for part in parts)
+
+
+def duration(seconds: float) -> str:
+    """A length of time as one says it: `40 s`, `3 min`, `1 h 20 min`."""
+    if seconds < 55:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{max(1, minutes)} min"
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes % 60 else f"{minutes // 60} h"
+
+
+def when(moment: str, now: datetime) -> str:
+    """A stored UTC time, told as from `now` and in its time zone."""
+    try:
+        then = datetime.fromisoformat(moment).astimezone(now.tzinfo)
+    except ValueError:
+        return ""
+    days = (now.date() - then.date()).days
+    if days <= 0:
+        return f"today {then:%H:%M}"
+    if days == 1:
+        return f"yesterday {then:%H:%M}"
+    if days < 7:
+        return f"{days} days ago"
+    return f"{then:%-d %B}" if then.year == now.year else f"{then:%-d %B %Y}"

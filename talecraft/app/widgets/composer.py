@@ -1,0 +1,195 @@
+"""The composer: where the writer writes. It has the focus, and any letter types, always."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.document._document import EditResult
+from textual.document._edit import Edit
+from textual.message import Message
+from textual.widgets import TextArea
+
+from talecraft.app.text import count
+from talecraft.story.clean import clean
+
+PASTE_LIMIT = 200_000
+TEXT_SECONDS = 1.5  # after this a score is a score, whatever is typed next
+
+
+class Composer(TextArea):
+    """A text area of one to six lines. Enter sends, Ctrl+J breaks the line."""
+
+    HELP = "The composer"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Continue",
+                tooltip="Put the text into the story and let the model write on"),
+        Binding("enter", "wait", "Wait", show=False,
+                tooltip="While the model writes: nothing is sent"),
+        Binding("ctrl+j", "newline", "New line", show=False,
+                tooltip="Break the line"),
+        Binding("shift+enter", "newline", "New line", show=False,
+                tooltip="Break the line"),
+    ]  # fmt: skip
+
+    class Submitted(Message):
+        """Enter was pressed on `text`, which may be empty."""
+
+        def __init__(self, text: str) -> None:
+            self.text = text
+            super().__init__()
+
+    def __init__(self, placeholder: str) -> None:
+        super().__init__(
+            id="composer", placeholder=placeholder, highlight_cursor_line=False, soft_wrap=True
+        )
+
+    # ------------------------------------------------------------------ Enter
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("submit", "wait"):
+            return bool(self.screen.check_action("go_on", ())) == (action == "submit")
+        return super().check_action(action, parameters)
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Enter, line breaks, and the signs that are commands now, before they are text.
+
+        Here and not by priority bindings: those would overtake keys that are still in this
+        widget's queue, and a line sent in one burst would be cut or scored.
+        """
+        if event.is_printable or event.key in ("enter", "ctrl+j", "shift+enter"):
+            for binding in self._bindings.key_to_bindings.get(event.key, ()):
+                if await self.app.run_action(binding.action, self):
+                    event.stop()
+                    event.prevent_default()
+                    return
+
+    def _watch_show_vertical_scrollbar(self) -> None:
+        """Textual scrolls to the cursor here; in the midst of an undo that may lie beyond the
+        text, which it would answer with an error. It scrolls again when the undo is done."""
+        if self.selection.end[0] < self.document.line_count:
+            super()._watch_show_vertical_scrollbar()
+        elif self.wrap_width:
+            self._rewrap_and_refresh_virtual_size()
+
+    def action_wait(self) -> None:
+        """Enter while the model writes must neither send nor break the line."""
+        self.app.notify("The model is still writing. Esc stops it.", markup=False)
+
+    def action_submit(self) -> None:
+        self.post_message(self.Submitted(self.text))
+
+    def action_newline(self) -> None:
+        if result := self._replace_via_keyboard("\n", *self.selection):
+            self.move_cursor(result.end_location)
+
+    # ------------------------------------------------------------------ text in and out
+    def set_text(self, text: str) -> None:
+        """Put `text` here, the cursor at its end, with nothing to undo."""
+        self.load_text(clean(text))
+        self.move_cursor(self.document.end)
+
+    def type_in(self, text: str) -> None:
+        """As if `text` were typed here."""
+        self.focus()
+        if result := self._replace_via_keyboard(text, *self.selection):
+            self.move_cursor(result.end_location)
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        """Pasted text is cleaned, and capped so that the page stays quick."""
+        event.prevent_default()
+        event.stop()
+        text = event.text[: PASTE_LIMIT + 1]
+        self.type_in(clean(text[:PASTE_LIMIT]))
+        if len(text) > PASTE_LIMIT:
+            self.app.notify(
+                f"Only the first {count(PASTE_LIMIT, 'character')} of the paste were taken.",
+                title="A very long paste", severity="warning", markup=False,
+            )  # fmt: skip
+
+
+class ScoringComposer(Composer):
+    """A composer that, while it is empty, scores the last passage with digits and signs.
+
+    `scored_last` says that a score was the last thing done here: Ctrl+Z then takes it back.
+
+    "3 wolves" and "- Who goes?" begin like scores. When the next key shows that a text was meant
+    (CONTINUES), the score is put back as it was and its keys become text.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = tuple(" .,):;'\"-–—")
+
+    HELP = "Scoring"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(str(n), f"rate({n})", "Score", show=False,
+                    tooltip="In an empty composer: score the last passage, 1 to 5")
+            for n in range(1, 6)
+        ),
+        Binding("plus", "thumb(1)", "Like", show=False,
+                tooltip="In an empty composer: like the last passage"),
+        Binding("minus", "thumb(-1)", "Dislike", show=False,
+                tooltip="In an empty composer: dislike the last passage"),
+        Binding("ctrl+z", "take_back", "Take score back", show=False,
+                tooltip="In an empty composer: take the score back; else undo typing"),
+    ]  # fmt: skip
+
+    def __init__(self, placeholder: str) -> None:
+        super().__init__(placeholder)
+        self.scored_last = False
+        self._edited = False
+        self._score_keys = ""  # the keys that have just scored, while they may still be text
+        self._keys_before = ""  # the same, before the key that is being handled
+        self._key_at = 0.0
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Textual calls the base class's handler after this one, unless it is prevented."""
+        character = event.character or ""
+        now = time.monotonic()
+        recent = now - self._key_at < TEXT_SECONDS
+        self._keys_before, self._score_keys = self._score_keys if recent else "", ""
+        self._key_at = now
+        dash_after_score = character == "-" and self._keys_before != "-"
+        if self._keys_before and character in self.CONTINUES and not dash_after_score:
+            await self.run_action("screen.unscore")
+            self.type_in(self._keys_before + character)
+            event.stop()
+            event.prevent_default()
+
+    def edit(self, edit: Edit) -> EditResult:
+        self._edited, self.scored_last = True, False
+        return super().edit(edit)
+
+    def set_text(self, text: str) -> None:
+        super().set_text(text)
+        self.scored_last = self._edited = False
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("rate", "thumb"):
+            return not self.text and self.screen.check_action(action, parameters)
+        return super().check_action(action, parameters)
+
+    async def action_rate(self, value: int) -> None:
+        await self.run_action(f"screen.rate({value})")
+        self._remember_key(str(value))
+
+    async def action_thumb(self, value: int) -> None:
+        await self.run_action(f"screen.thumb({value})")
+        self._remember_key("+" if value > 0 else "-")
+
+    @property
+    def amending(self) -> bool:
+        """Is the score being given one of a row of keys that may still turn out to be text?"""
+        return bool(self._keys_before)
+
+    def _remember_key(self, key: str) -> None:
+        if self.scored_last:
+            self._score_keys = self._keys_before + key
+
+    async def action_take_back(self) -> None:
+        """Undo what was done last: the score, or typing."""
+        if self.text or (self._edited and not self.scored_last):
+            self.undo()
+        else:
+            await self.run_action("screen.unrate")

@@ -1,0 +1,97 @@
+"""Training in figures: as words always, as plots where there is room."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from talecraft.app.text import MUTED, count, duration, said
+from talecraft.process.run_events import Step, TasteLearned
+from talecraft.story.clean import clean_line
+
+if TYPE_CHECKING:
+    from talecraft.app.widgets.plots import Plot
+
+
+def histogram(counts: Sequence[int], width: int = 24) -> Content:
+    """The scores by grade, best first, as lines with their counts."""
+    most = max([*counts, 1])
+    rows = [
+        said(
+            (f"{'★' * grade:<5} ", "$text-accent"),
+            ("━" * math.ceil(number / most * width), "$primary"),
+            f" {number}",
+        )
+        for grade, number in reversed(list(enumerate(counts, 1)))
+    ]
+    return Content("\n").join(rows)
+
+
+def progress(share: float, width: int) -> str:
+    """A line of `width` cells, filled to `share`: told by shape, not colour."""
+    filled = round(max(0.0, min(1.0, share)) * width)
+    return "━" * filled + "┄" * (width - filled)
+
+
+def taste_words(taste: TasteLearned) -> Content:
+    """How well the scores of unseen passages are foretold."""
+    return said(
+        (clean_line(taste.words), ""),
+        (
+            f"  (orders {taste.concordance:.0%} of {count(taste.pairs, 'unseen pair')} as you do,"
+            f" {taste.low:.0%} to {taste.high:.0%})",
+            MUTED,
+        ),
+    )
+
+
+def step_words(step: Step) -> Content:
+    """One update's figures in words."""
+    left = f"about {duration(step.eta)} left" if step.eta > 0 else "nearly done"
+    note = clean_line(step.note)
+    return said(
+        (f"Step {step.step} of {step.total}", "bold"), f" · {left}\n",
+        f"Reward {step.reward:+.2f} · distance (KL) {step.kl:.2f},"
+        f" held near {step.kl_target:g}, stopped at twice that",
+        (f"\n{note}" if note else "", "$text-warning"),
+    )  # fmt: skip
+
+
+class Curve(Vertical):
+    """One figure over the steps, with its bound as a level line. The plot is drawn when first
+    there is something to draw."""
+
+    def __init__(self, title: str, name: str) -> None:
+        super().__init__(id=name, classes="curve")
+        self._title = title
+        self._plot: Plot | None = None
+        self._data: tuple[list[float], int, float | None] = ([], 0, None)
+
+    def compose(self) -> ComposeResult:
+        yield Static(said((self._title, "bold")), classes="curve-title")
+
+    def show(self, values: Sequence[float], total: int, bound: float | None = None) -> None:
+        """Draw `values` over steps 1 to `total`."""
+        self._data = (list(values), total, bound)
+        if self._plot is None:
+            self._make()
+        else:
+            self._draw()
+
+    def _make(self) -> None:
+        # Here, and not at the top: numpy is not wanted before the first run is watched.
+        from talecraft.app.widgets.plots import Plot
+
+        self._plot = Plot(allow_pan_and_zoom=False)
+        self.mount(self._plot)
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        if self._plot is not None and self._data[0]:
+            self._plot.draw(*self._data)

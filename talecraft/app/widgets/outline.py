@@ -1,0 +1,29 @@
+"""The plan beside the prose, on wide screens: its beats as they are thought."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from talecraft.app.text import MUTED, beats, said
+
+
+class OutlinePane(VerticalScroll, can_focus=False):
+    """The beats of one passage's plan."""
+
+    def compose(self) -> ComposeResult:
+        yield Static(said(("Plan", "bold"), ("   Ctrl+T folds", MUTED)), id="plan-head")
+        yield Static(markup=False, id="plan-beats")
+
+    def show(self, outline: str, thinking: bool) -> None:
+        """Show this plan; while `thinking` its end stays in sight."""
+        found = beats(outline)
+        lines = [said(("• ", "$text-accent"), beat) for beat in found]
+        if not found:
+            words = "Thinking …" if thinking else "The model plans each passage here first."
+            lines = [said((words, MUTED))]
+        self.query_one("#plan-beats", Static).update(Content("\n\n").join(lines))
+        if thinking:
+            self.scroll_end(animate=False)

@@ -1,0 +1,154 @@
+"""A training run in plain words: the plan before it, its phases, its outcome."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from talecraft.app.run_watch import RunWatch
+from talecraft.app.text import MUTED, count, duration, said, short_id, when
+from talecraft.app.widgets.figures import histogram, progress, step_words, taste_words
+from talecraft.library.adapters import Adapter
+from talecraft.library.runs import TrainingRun
+from talecraft.process.run_events import Check, Outcome, Sample
+from talecraft.story.clean import clean, clean_line
+from talecraft.studio.training import TrainingPlan
+
+_STATES = {
+    "adopted": ("✓ Adopted", "bold $text-success"),
+    "rejected": ("✗ Not adopted", "bold $text-warning"),
+    "refused": ("✗ Refused", "bold $text-warning"),
+    "cancelled": ("□ Stopped", f"bold {MUTED}"),
+    "failed": ("✗ Failed", "bold $text-error"),
+    "interrupted": ("✗ Interrupted", "bold $text-error"),
+}
+SAMPLES = 3
+
+
+def plan_words(plan: TrainingPlan, title: str) -> Content:
+    """What a run would learn from, how long it takes, and whether it would start."""
+    about = "measured on the last run" if plan.measured else "estimated"
+    lines = [
+        said(("What a run would learn from", "bold $text-primary")),
+        said(
+            f"{count(plan.scores, 'score')} in {count(plan.stories, 'story', 'stories')}",
+            f" of passages by {clean_line(title)}",
+        ),
+    ]
+    if plan.unusable:
+        what = "is" if plan.unusable == 1 else "are"
+        lines.append(
+            said(
+                (
+                    f"{count(plan.unusable, 'other score')} {what} left out:"
+                    " another model wrote those passages.",
+                    MUTED,
+                )
+            )
+        )
+    lines += [Content(""), histogram(plan.histogram), Content("")]
+    if plan.warning:
+        lines.append(said(("! ", "bold $text-warning"), clean_line(plan.warning)))
+    if plan.refusal:
+        lines.append(said(("Not yet. ", "bold $text-warning"), clean_line(plan.refusal)))
+        lines.append(said(("Score passages while you write; 20 are a beginning.", MUTED)))
+    else:
+        lines.append(
+            said(
+                ("Press s to start. ", "bold"),
+                f"It takes about {duration(plan.minutes * 60)} ({about}), goes on when you leave,"
+                " and changes nothing unless it proves better.",
+            )
+        )
+    return Content("\n").join(lines)
+
+
+def running_words(watch: RunWatch, width: int) -> Content:
+    """A live run: its phase with a progress line, the taste it learned, its last step."""
+    phase = watch.phase
+    words = "Stopping at the next step" if watch.stopping else (
+        clean_line(phase.words) if phase is not None else "Starting"
+    )  # fmt: skip
+    share = phase.progress if phase is not None else 0.0
+    if watch.steps and watch.outcome is None:
+        share = max(share, watch.steps[-1].step / max(1, watch.steps[-1].total))
+    lines = [
+        said(("▶ ", "$text-success"), (words, "bold")),
+        said((progress(share, width - 6), "$text-primary"), f" {share:4.0%}"),
+    ]
+    if watch.taste is not None:
+        lines.append(taste_words(watch.taste))
+    if watch.steps:
+        lines += [Content(""), step_words(watch.steps[-1])]
+    lines.append(said(("You can write on, or leave: the run goes on by itself.", MUTED)))
+    return Content("\n").join(lines)
+
+
+def adapter_line(adapter: Adapter, now: datetime) -> Content:
+    """One adapter of the list; the active one is marked by a dot and the word."""
+    active = adapter.state == "active"
+    return said(
+        ("● " if active else "  ", "bold $text-success"), f"{short_id(adapter.id)}  ",
+        (adapter.state, "bold" if active else ""), (f" · {when(adapter.created_at, now)}", "dim"),
+    )  # fmt: skip
+
+
+class OutcomeView(Vertical):
+    """How the last run ended: the verdict, its checks, the same prompts before and after."""
+
+    def show(self, run: TrainingRun | None, now: datetime) -> None:
+        """Show `run`, or that there was none."""
+        self.remove_children()
+        self.mount_all(_outcome(run, now) if run is not None else [])
+
+
+def _outcome(run: TrainingRun, now: datetime) -> list[Widget]:
+    outcome = _decoded(run)
+    word, style = _STATES.get(run.state, (clean_line(run.state), "bold"))
+    ended = when(run.ended_at, now) if run.ended_at else ""
+    lines = [
+        said(("The last run", "bold $text-primary"), (f"  {ended}", MUTED)),
+        said((word, style), ". ", clean_line(outcome.words if outcome is not None else "")),
+    ]
+    if run.error:
+        lines.append(said((clean_line(run.error), "$text-error")))
+    checks = [_check(check) for check in outcome.checks] if outcome is not None else []
+    head = Static(Content("\n").join([*lines, *checks]), markup=False)
+    samples = outcome.samples[:SAMPLES] if outcome is not None else []
+    return [head, *(SampleView(sample) for sample in samples)]
+
+
+def _decoded(run: TrainingRun) -> Outcome | None:
+    try:
+        return msgspec.json.decode(run.outcome, type=Outcome)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _check(check: Check) -> Content:
+    mark = ("  ✓ ", "bold $text-success") if check.passed else ("  ✗ ", "bold $text-error")
+    return said(mark, clean_line(check.words))
+
+
+class SampleView(Vertical):
+    """One prompt, and what was written for it with the same seed before and after."""
+
+    def __init__(self, sample: Sample) -> None:
+        super().__init__(classes="sample")
+        self._sample = sample
+
+    def compose(self) -> ComposeResult:
+        yield Static(said((clean_line(self._sample.prompt), "italic")), classes="sample-prompt")
+        with Horizontal(classes="sample-texts"):
+            yield Static(self._text("Before", self._sample.before), classes="sample-text")
+            yield Static(self._text("After", self._sample.after), classes="sample-text")
+
+    @staticmethod
+    def _text(label: str, text: str) -> Content:
+        return said((f"{label}\n", f"bold {MUTED}"), clean(text).strip())

@@ -1,0 +1,156 @@
+"""`talecraft feedback`: read the log, add to it one by one or a file at a time, take it out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from talecraft.cli import console, opening, shapes
+from talecraft.errors import UsageError, os_reason
+
+if TYPE_CHECKING:
+    from talecraft.story.feedback import Feedback
+    from talecraft.studio import Studio
+
+app = typer.Typer(help="List, add and export scores.", no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+THUMBS = {"up": 1.0, "down": -1.0}
+
+
+class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of a file of scores: `stars` 1 to 5, or `thumb` 1 or -1."""
+
+    turn: int
+    stars: float | None = None
+    thumb: float | None = None
+    note: str = ""
+
+
+@app.command("list")
+def list_(
+    every: Annotated[
+        bool, typer.Option("--all", help="The whole log, withdrawn and old too.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """What stands now, in the order it was said."""
+    with opening.studio() as studio:
+        lines = _lines(studio, every)
+    if as_json:
+        console.out_json([shapes.opinion(line) for line in lines])
+        return
+    console.table(
+        ("id", "turn", "kind", "value", "at", "note"),
+        [
+            (
+                line.id,
+                line.turn_id,
+                line.kind,
+                "withdrawn" if line.value is None else f"{line.value:g}",
+                line.created_at[:16],
+                line.note,
+            )
+            for line in lines
+        ],
+    )
+
+
+@app.command()
+def add(
+    turn: Annotated[int | None, typer.Argument(metavar="TURN", help="The turn's id.")] = None,
+    stars: Annotated[float | None, typer.Option(metavar="1-5")] = None,
+    thumb: Annotated[str | None, typer.Option(metavar="up|down")] = None,
+    note: Annotated[str, typer.Option(help="Why, in your own words.")] = "",
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help='Many at once (\'-\': stdin), a line each: {"turn": 12, "stars": 4} or'
+            ' {"turn": 12, "thumb": -1}. All are added or none.',
+        ),
+    ] = None,
+) -> None:
+    """Score the model's passages."""
+    if source is not None:
+        if turn is not None or stars is not None or thumb is not None:
+            raise UsageError("--from brings its own scores.", "Drop TURN, --stars and --thumb.")
+        with opening.studio() as studio:
+            added = studio.writing.rate_many(_parse(studio, source))
+    else:
+        if turn is None:
+            raise UsageError("Which turn?", "Give its id, or many with --from FILE.")
+        if thumb is not None and thumb not in THUMBS:
+            raise UsageError(f"'{thumb}' is no thumb.", "It is up or down.")
+        line = _feedback(Line(turn, stars, THUMBS[thumb] if thumb else None, note))
+        with opening.studio() as studio:
+            added = studio.writing.rate_many([line])
+    console.note(f"{len(added)} {'score' if len(added) == 1 else 'scores'} added.")
+
+
+@app.command()
+def export(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file; without it, stdout.")
+    ] = None,
+) -> None:
+    """The whole log, one JSON object a line."""
+    with opening.studio() as studio:
+        shown = [shapes.opinion(line) for line in _lines(studio, every=True)]
+    if output is None:
+        for shape in shown:
+            console.out_json(shape)
+        return
+    from talecraft.paths import private_write
+
+    private_write(output, b"".join(msgspec.json.encode(shape) + b"\n" for shape in shown))
+    console.note(f"Written to {output}.")
+
+
+def _lines(studio: Studio, every: bool) -> list[Feedback]:
+    from talecraft.story import feedback
+
+    log = studio.library.feedback.all()
+    return log if every else feedback.current(log)
+
+
+def _parse(studio: Studio, source: str) -> list[Feedback]:
+    """Every line of `source`, each proved to be one that can be added."""
+    name = "standard input" if source == "-" else source
+    if source == "-":
+        text = console.read_stdin(console.BATCH_LIMIT)
+    else:
+        try:
+            text = Path(source).read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise UsageError(f"{source} cannot be read: {os_reason(error)}.") from error
+    found = []
+    for number, raw in enumerate(text.splitlines(), 1):
+        if not raw.strip():
+            continue
+        try:
+            line = _feedback(msgspec.json.decode(raw, type=Line))
+            studio.writing.check(line)
+        except msgspec.MsgspecError as error:
+            raise UsageError(f"{name}:{number}: {error}.", "Nothing was added.") from error
+        except UsageError as error:
+            raise UsageError(
+                f"{name}:{number}: {error.message}", f"{error.hint} Nothing was added."
+            ) from error
+        found.append(line)
+    if not found:
+        raise UsageError(f"There is no score in {name}.", "Write one JSON object a line.")
+    return found
+
+
+def _feedback(line: Line) -> Feedback:
+    from talecraft.story.feedback import Feedback
+
+    if (line.stars is None) == (line.thumb is None):
+        raise UsageError("A score is either stars or a thumb.", "Give one of the two.")
+    if line.stars is not None:
+        return Feedback(0, line.turn, "stars", line.stars, note=line.note)
+    return Feedback(0, line.turn, "thumb", line.thumb, note=line.note)

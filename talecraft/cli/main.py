@@ -1,0 +1,112 @@
+"""The typer application and the one place where errors become a line and an exit code.
+
+Commands import what they need when they run: `talecraft --help` loads neither the library nor
+the page.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from talecraft import __version__
+from talecraft.cli import adapters, console, feedback, models, stories, system, train
+from talecraft.cli.demo import demo
+from talecraft.cli.write import write
+from talecraft.errors import TalecraftError, UsageError
+
+OpenPage = Callable[[str | None], int]
+
+EPILOG = """Exit codes: 0 done; 1 failed; 2 wrong use, wrong configuration or no terminal;
+3 busy, try again later; 4 does not fit in memory or on disk; 5 gated or not authorised;
+130 interrupted. Data goes to stdout, everything else to stderr."""
+
+app = typer.Typer(
+    name="talecraft",
+    help="Co-write stories with a language model on your own machine, and teach it your taste."
+    "\n\nWithout a command the page opens.",
+    epilog=EPILOG,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(write)
+app.add_typer(stories.app, name="stories")
+app.add_typer(feedback.app, name="feedback")
+app.add_typer(models.app, name="models")
+app.add_typer(train.app, name="train")
+app.add_typer(adapters.app, name="adapters")
+app.command()(demo)
+app.command()(system.doctor)
+app.command()(system.paths)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.out(f"talecraft {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def page(
+    context: typer.Context,
+    model: Annotated[
+        str | None, typer.Option(metavar="ID", help="Open the page on this model.")
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is not None:
+        if model is not None:
+            raise UsageError(
+                "--model before a command belongs to the page.",
+                f"Put it after: talecraft {context.invoked_subcommand} --model {model}.",
+            )
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "The page needs a terminal on both ends.",
+            "In scripts and pipes use the commands: see `talecraft --help`.",
+        )
+    open_page: OpenPage = context.obj
+    raise typer.Exit(open_page(model))
+
+
+def run(arguments: Sequence[str], open_page: OpenPage) -> int:
+    """Do what `arguments` say; returns the exit code. No error leaves as a traceback."""
+    console.prepare()
+    try:
+        code = app(
+            args=list(arguments), prog_name="talecraft", standalone_mode=False, obj=open_page
+        )
+        sys.stdout.flush()
+    except TalecraftError as error:
+        return console.fail(error)
+    except TyperException as error:
+        return _misused(error)
+    except (KeyboardInterrupt, typer.Abort):
+        console.note("Interrupted.")
+        return 130
+    except BrokenPipeError:  # whoever read us has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # a defect: to be reported, not shown as a traceback
+        return console.crash(error)
+    return code if isinstance(code, int) else 0
+
+
+def _misused(error: TyperException) -> int:
+    """Typer's own errors in the form of ours."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "talecraft"
+    message = error.format_message()
+    end = "" if message.endswith((".", "?")) else "."
+    console.note(f"{message}{end} See `{path} --help`.")
+    return error.exit_code

@@ -1,0 +1,164 @@
+"""`talecraft train`: what a run would learn from, start one, watch it, stop it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from talecraft.cli import console, opening, shapes
+
+if TYPE_CHECKING:
+    from talecraft.library.runs import TrainingRun
+    from talecraft.process.run_events import Outcome, RunEvent
+    from talecraft.studio import Studio
+
+app = typer.Typer(help="Learn from the scores.", no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Model = Annotated[str | None, typer.Option(metavar="ID", help="Of this model.")]
+_GOOD_ENDS = ("adopted", "rejected")
+
+
+@app.command()
+def plan(model: Model = None, as_json: Json = False) -> None:
+    """What a run would learn from, and how long it would take."""
+    with opening.studio(model, settle=True) as studio:
+        found = studio.training.plan(studio.model)
+        title = studio.model.title
+    if as_json:
+        console.out_json(msgspec.to_builtins(found))
+        return
+    console.out(f"Model: {title}")
+    console.out(f"Scores: {found.scores} in {found.stories} stories")
+    counts = ", ".join(f"{stars} stars: {n}" for stars, n in enumerate(found.histogram, 1))
+    console.out(f"By grade: {counts}")
+    if found.unusable:
+        console.out(f"Left out: {found.unusable} of another model")
+    how = "as the last run took" if found.measured else "estimated"
+    console.out(f"Time: about {found.minutes:.1f} minutes ({how})")
+    for text in filter(None, (found.refusal, found.warning)):
+        console.out(text)
+
+
+@app.command()
+def run(
+    model: Model = None,
+    seed: Annotated[int | None, typer.Option(min=0)] = None,
+    updates: Annotated[int | None, typer.Option(min=1, help="How many PPO updates.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Start it and return at once.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Start a run and follow it. It goes on by itself: Ctrl+C only ends the following."""
+    with opening.studio(model, settle=True) as studio:
+        started = studio.training.start(studio.model, seed, updates)
+        console.note(f"Training run {started.id} is going.")
+        ended = started if detach else _follow(studio, started.id)
+    if as_json:
+        console.out_json(shapes.run(ended))
+    elif detach:
+        console.out(ended.id)
+    else:
+        _print_end(ended)
+    if not detach and ended.state not in _GOOD_ENDS:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(
+    run_id: Annotated[
+        str | None, typer.Argument(metavar="RUN", help="One run; without it, all of them.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """How one run ended or how far it is; or all runs, the newest first."""
+    with opening.studio(settle=True) as studio:
+        if run_id is None:
+            runs = studio.library.runs.list()
+            if as_json:
+                console.out_json([shapes.run(one) for one in runs])
+                return
+            console.table(
+                ("run", "state", "model", "started", "adapter"),
+                [
+                    (one.id, one.state, one.model_id, one.started_at[:16], one.adapter_id or "")
+                    for one in runs
+                ],
+            )
+            return
+        found = studio.library.runs.get(run_id)
+        events = studio.training.tail(found.id).read()
+    if as_json:
+        console.out_json(shapes.run(found) | {"events": msgspec.to_builtins(events)})
+        return
+    if found.state == "running":
+        console.out(f"Run {found.id} is going.")
+        for event in events[-1:]:
+            console.out(describe(event))
+    else:
+        _print_end(found)
+
+
+@app.command()
+def stop() -> None:
+    """Ask the run that is going to end at its next step; nothing is adopted."""
+    with opening.studio(settle=True) as studio:
+        asked = studio.training.stop()
+    console.note(f"Run {asked.id} was asked to stop.")
+
+
+def _follow(studio: Studio, run_id: str) -> TrainingRun:
+    from talecraft.studio.waiting import follow
+
+    try:
+        for event in follow(studio.training, run_id):
+            console.note(describe(event))
+    except KeyboardInterrupt:
+        console.note(f"Run {run_id} goes on by itself; see `talecraft train status {run_id}`.")
+        raise
+    studio.training.settle()
+    return studio.library.runs.get(run_id)
+
+
+def describe(event: RunEvent) -> str:
+    """One event of a run as a line."""
+    from talecraft.process.run_events import Outcome, RunPhase, Step, TasteLearned
+
+    match event:
+        case RunPhase():
+            return f"{event.words} {event.progress:.0%}" if event.progress else event.words
+        case TasteLearned():
+            return event.words
+        case Step():
+            line = (
+                f"update {event.step}/{event.total}: reward {event.reward:+.2f},"
+                f" kl {event.kl:.2f} of {event.kl_target:g}, {event.eta:.0f} s to go"
+            )
+            return f"{line}; {event.note}" if event.note else line
+        case Outcome():
+            return f"{event.state}: {event.words}"
+
+
+def _print_end(ended: TrainingRun) -> None:
+    from talecraft.process.run_events import Outcome
+
+    if not ended.outcome:
+        console.out(f"Run {ended.id}: {ended.state}. {ended.error}".rstrip())
+        return
+    outcome = msgspec.json.decode(ended.outcome, type=Outcome)
+    print_outcome(outcome, ended.state, ended.error)
+
+
+def print_outcome(outcome: Outcome, state: str, error: str = "") -> None:
+    """The verdict, what it rests on, and the adapter, on stdout."""
+    console.out(f"{state.capitalize()}: {outcome.words}")
+    if error:
+        console.out(error)
+    for check in outcome.checks:
+        console.out(
+            f"  {'ok ' if check.passed else 'NOT'} {check.name}: {check.value:.3g}"
+            f" (bar {check.bar}). {check.words}"
+        )
+    if outcome.adapter_id:
+        console.out(f"Adapter: {outcome.adapter_id}")
+    console.out(f"{outcome.steps} updates in {outcome.seconds:.0f} s")

@@ -1,0 +1,74 @@
+"""config.toml: what a writer may set. Every field has a default; an unknown key is an error."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from talecraft.config import strict
+from talecraft.paths import Home
+from talecraft.story.turns import Sampling
+
+
+class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the model writes. `model` empty means the catalogue's default."""
+
+    model: str = ""
+    temperature: Annotated[float, Meta(ge=0, le=5)] = 0.8
+    top_p: Annotated[float, Meta(gt=0, le=1)] = 0.92
+    min_p: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    repetition_penalty: Annotated[float, Meta(gt=0, le=3)] = 1.05
+    outline_tokens: Annotated[int, Meta(ge=8, le=1024)] = 64
+    prose_tokens: Annotated[int, Meta(ge=8, le=8192)] = 200
+
+    def sampling(self, seed: int) -> Sampling:
+        return Sampling(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            min_p=self.min_p,
+            repetition_penalty=self.repetition_penalty,
+            seed=seed,
+            outline_tokens=self.outline_tokens,
+            prose_tokens=self.prose_tokens,
+        )
+
+
+class PageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the page looks. `measure` is the longest line, in columns."""
+
+    theme: str = "lamplight"
+    measure: Annotated[int, Meta(ge=20, le=200)] = 72
+    show_outline: bool = True
+
+
+class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a run learns; what is left out is the model's or the program's own choice.
+
+    `updates` and `batch` decide how long a run takes, `learning_rate` and `kl_target` (nats per
+    passage) how far it may go, `gate_prompts` how surely it is judged. With `seed` two runs over
+    the same log are the same.
+    """
+
+    updates: Annotated[int, Meta(ge=1, le=200)] | None = None
+    batch: Annotated[int, Meta(ge=4, le=512)] | None = None
+    learning_rate: Annotated[float, Meta(gt=0, le=1)] | None = None
+    kl_target: Annotated[float, Meta(gt=0, le=100)] | None = None
+    gate_prompts: Annotated[int, Meta(ge=8, le=60)] | None = None
+    seed: Annotated[int, Meta(ge=0)] | None = None
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of config.toml."""
+
+    writing: WritingSettings = WritingSettings()
+    page: PageSettings = PageSettings()
+    training: TrainingSettings = TrainingSettings()
+
+
+def load(home: Home) -> Settings:
+    """The user's settings, or the defaults where there is no file. Raises ConfigError."""
+    if not home.settings_file.exists():
+        return Settings()
+    return strict.read(home.settings_file, Settings)

@@ -1,0 +1,97 @@
+"""Reading a TOML file into typed values, with errors that name file, line and key."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from talecraft.errors import ConfigError, os_reason
+
+T = TypeVar("T")
+
+
+def read(path: Path, type_: type[T]) -> T:
+    """`path` as a `type_`.
+
+    Raises ConfigError for an unreadable file, broken TOML, an unknown key or a wrong type; the
+    message begins with `file:line`.
+    """
+    source = _source(path)
+    try:
+        table = tomllib.loads(source)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        at = line[1] if line else len(source.splitlines())
+        raise ConfigError(
+            f"{path}:{at}: {error}.", "Mend the line; nothing else was read."
+        ) from error
+    try:
+        return msgspec.convert(table, type_)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_located(path, source, str(error)), "Correct or remove it.") from error
+
+
+def where(path: Path, table: str, index: int, key: str) -> str:
+    """`file:line` of `key` in the `index`-th `[[table]]`, for problems found later than reading."""
+    lines = _source(path).splitlines()
+    return f"{path}:{_line(lines, [table], index, key)}"
+
+
+def _source(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: {os_reason(error)}.", "Check the file's name and rights."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text.", "Save it as UTF-8.") from error
+
+
+def _located(path: Path, source: str, problem: str) -> str:
+    """`file:line: problem`, the line found by the key and the tables that the problem names."""
+    what, _, place = problem.partition(" - at `")
+    keys = re.findall(r"\.([A-Za-z_][\w-]*)", place)
+    index = re.search(r"\[(\d+)\]", place)
+    named = re.search(r"(?:unknown|required) field `([^`]+)`", what)
+    key = named[1] if named else (keys.pop() if keys else "")
+    lines = source.splitlines()
+    line = _line(lines, keys, int(index[1]) if index else None, key)
+    what = re.sub(r"^Object ", "", what.replace("`", "'"))
+    what = what[:1].lower() + what[1:]
+    return f"{path}:{line}: {what}{f' ({key})' if key and key not in what else ''}."
+
+
+def _line(lines: list[str], tables: list[str], index: int | None, key: str) -> int:
+    """The line, from 1, of `key` in a table; of the table's header where the key is not there."""
+    name = rf"[\"']?{re.escape(key)}[\"']?"
+    assignment = re.compile(rf"\s*{name}\s*[=.]")
+    if not tables:
+        headers = re.compile(rf"\s*\[\[?\s*{name}\s*[].]")
+        found = [at for at, text in enumerate(lines) if key and headers.match(text)]
+        body = range(_end(lines, 0))
+        return (
+            next((at for at in body if key and assignment.match(lines[at])), *found[:1] or [0]) + 1
+        )
+    path = r"\s*\.\s*".join(rf"[\"']?{re.escape(table)}[\"']?" for table in tables)
+    # A table of tables has its entry's name, which the problem does not say, after its own.
+    header = re.compile(rf"\s*\[\[?\s*{path}\s*[].]")
+    heads = [at for at, text in enumerate(lines) if header.match(text)]
+    if index is not None:
+        heads = heads[index : index + 1]
+    for head in heads:
+        for at in range(head + 1, _end(lines, head + 1)):
+            if key and assignment.match(lines[at]):
+                return at + 1
+    return heads[0] + 1 if heads else 1
+
+
+def _end(lines: list[str], start: int) -> int:
+    """Where the table whose body begins at `start` ends: at the next header."""
+    return next(
+        (at for at in range(start, len(lines)) if lines[at].lstrip().startswith("[")), len(lines)
+    )

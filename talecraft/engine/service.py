@@ -1,0 +1,240 @@
+"""The engine's main loop: one command after the other, each answered."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import torch
+from transformers.utils import logging as hf_logging
+
+from talecraft.engine import loading
+from talecraft.engine.codec import Codec
+from talecraft.engine.decoding import Response, Writer
+from talecraft.engine.session import ReadingCancelled, Session
+from talecraft.errors import AdapterError, EngineError, TalecraftError
+from talecraft.process.child import Wire
+from talecraft.process.messages import (
+    Delta,
+    Failed,
+    Finished,
+    Generate,
+    Load,
+    Loaded,
+    ModelRef,
+    Phase,
+    Quit,
+)
+from talecraft.story.clean import CleanStream, clean
+from talecraft.story.context import assemble
+from talecraft.story.outline import Part, Piece
+from talecraft.story.turns import Generation
+
+# Deltas are gathered this long: often enough to look like writing, seldom enough to be cheap.
+BATCH_SECONDS = 0.03
+# Room beside the budgets for the tags that the program writes and the grace of a sentence.
+SPARE_TOKENS = 48
+ENGINE_MODE = "eager"  # which decode path made the log-probs; recorded with each generation
+
+
+class Service:
+    """Holds the model, its adapter and its session; answers Load, Generate and Quit."""
+
+    def __init__(self, wire: Wire, cancelled: set[int]) -> None:
+        self._wire = wire
+        self._cancelled = cancelled
+        self._ref: ModelRef | None = None
+        self._model: Any = None
+        self._adapter_id: str | None = None
+        self._device = loading.Device("cpu", torch.float32)
+        self._codec: Codec | None = None
+        self._session: Session | None = None
+        loading.use_threads()
+        hf_logging.set_verbosity_error()
+        hf_logging.disable_progress_bar()
+
+    def run(self) -> None:
+        while True:
+            command = self._wire.next()
+            if isinstance(command, Quit):
+                return
+            request = command.request if isinstance(command, Generate) else None
+            try:
+                if isinstance(command, Load):
+                    self._load(command)
+                elif isinstance(command, Generate):
+                    self._generate(command)
+            except TalecraftError as error:
+                refused = isinstance(error, AdapterError)
+                self._wire.send(Failed(request, error.message, error.hint, refused))
+            except (MemoryError, torch.OutOfMemoryError):
+                if self._session is not None:
+                    self._session.forget()
+                self._wire.send(Failed(request, "Memory ran out.", "Close other programs."))
+            except Exception as error:
+                # A defect here must not take the warm model along; the log has the traceback.
+                logging.getLogger(__name__).exception("engine")
+                message = f"The engine failed: {type(error).__name__}: {clean(str(error))[:200]}"
+                self._wire.send(Failed(request, message, "Details are in engine.log."))
+            self._wire.send(Phase("ready" if self._model is not None else "stopped"))
+
+    # ------------------------------------------------------------------ loading
+    def _load(self, command: Load) -> None:
+        """Load what differs from what is there, and say what is really in use."""
+        if self._ref != command.model or self._model is None:
+            self._wire.send(Phase("loading", command.model.id))
+            self._ref = self._model = self._session = self._adapter_id = None
+            tokenizer = loading.load_tokenizer(command.model)
+            self._model, self._device = loading.load_base(command.model)
+            self._ref = command.model
+            self._codec = Codec(
+                tokenizer, command.model.style, loading.end_ids(self._model, tokenizer)
+            )
+        wanted = command.adapter.id if command.adapter is not None else None
+        try:
+            if wanted != self._adapter_id:
+                self._session = None
+                self._switch(command)
+        finally:
+            # Also after a refused adapter: the bare model writes, and the page is told so.
+            if self._session is None:
+                self._session = Session(self._model, self._device.name)
+            self._tell_loaded()
+
+    def _switch(self, command: Load) -> None:
+        if command.adapter is None:
+            self._model, self._adapter_id = loading.detach(self._model), None
+            return
+        self._wire.send(Phase("loading", f"adapter {command.adapter.id[:8]}"))
+        try:
+            self._model = loading.attach(self._model, command.adapter, command.model)
+            self._adapter_id = command.adapter.id
+        except AdapterError:
+            self._model, self._adapter_id = loading.detach(self._model), None
+            raise
+
+    @property
+    def _quantisation(self) -> str:
+        """What the weights really are, whatever was asked for."""
+        assert self._ref is not None
+        quantised = getattr(self._model, "quantization_method", None) is not None
+        return self._ref.quantisation if quantised else "none"
+
+    def _tell_loaded(self) -> None:
+        assert self._ref is not None
+        self._wire.send(
+            Loaded(
+                self._ref.id,
+                self._ref.revision,
+                self._quantisation,
+                self._device.name,
+                self._device.dtype_name,
+                self._ref.context_length,
+                self._adapter_id,
+            )
+        )
+
+    # ------------------------------------------------------------------ writing
+    def _generate(self, command: Generate) -> None:
+        if self._session is None or self._codec is None or self._ref is None:
+            raise EngineError("No model is loaded.", "Choose one on the models screen.")
+        started = time.perf_counter()
+        codec, request = self._codec, command.request
+
+        def cancelled() -> bool:
+            return request in self._cancelled
+
+        prompt = self._prompt(command, codec)
+        stream = _Deltas(self._wire, request)
+        response = Response(stop_reason="cancelled")
+        try:
+            logits = self._session.read(
+                prompt, cancelled, lambda done, total: self._reading(done, total)
+            )
+            writer = Writer(self._session, codec, command.sampling, stream.add)
+            response = writer.write(logits, cancelled, command.outline)
+        except ReadingCancelled:
+            pass
+        stream.close()
+        self._cancelled.discard(request)
+        self._wire.send(self._finished(command, prompt, response, time.perf_counter() - started))
+
+    def _prompt(self, command: Generate, codec: Codec) -> list[int]:
+        assert self._ref is not None
+        sampling = command.sampling
+        plan = len(codec.encode(command.outline)) if command.outline else sampling.outline_tokens
+        budget = self._ref.context_length - plan - sampling.prose_tokens - SPARE_TOKENS
+        if budget < 16:
+            raise EngineError(
+                f"{self._ref.id} has a window of {self._ref.context_length} tokens: too small for"
+                " this plan and passage.",
+                "Shorten the plan, or lower outline_tokens and prose_tokens in config.toml.",
+            )
+        first = command.blocks[0]
+        return assemble(
+            command.blocks,
+            lambda block: codec.premise(block) if block is first else codec.block(block),
+            budget,
+        )
+
+    def _reading(self, done: int, total: int) -> None:
+        if total > 64:
+            self._wire.send(Phase("reading", done=done, total=total))
+
+    def _finished(
+        self, command: Generate, prompt: list[int], response: Response, seconds: float
+    ) -> Finished:
+        assert self._ref is not None
+        return Finished(
+            command.request,
+            clean(response.outline).strip(),
+            clean(response.prose).strip(),
+            Generation(
+                model_id=self._ref.id,
+                revision=self._ref.revision,
+                quantisation=self._quantisation,
+                adapter_id=self._adapter_id,
+                engine_mode=f"{ENGINE_MODE}-{self._device.name}-{self._device.dtype_name}",
+                sampling=command.sampling,
+                prompt_ids=prompt,
+                response_ids=response.ids,
+                forced=response.forced,
+                prose_start=response.prose_start,
+                prose_end=response.prose_end,
+                raw_logprobs=response.raw,
+                sampled_logprobs=response.sampled,
+                stop_reason=response.stop_reason,
+                seconds=seconds,
+            ),
+        )
+
+
+class _Deltas:
+    """Gathers pieces and sends them cleaned, a batch at a time; names the phase they begin."""
+
+    def __init__(self, wire: Wire, request: int) -> None:
+        self._wire = wire
+        self._request = request
+        self._part: Part | None = None
+        self._clean = CleanStream()
+        self._text = ""
+        self._sent = 0.0
+
+    def add(self, piece: Piece) -> None:
+        if piece.part != self._part:
+            self.close()
+            self._part = piece.part
+            self._wire.send(Phase("thinking" if piece.part == "think" else "writing"))
+        self._text += self._clean.feed(piece.text)
+        if time.monotonic() - self._sent >= BATCH_SECONDS:
+            self._flush()
+
+    def close(self) -> None:
+        self._text += self._clean.close()
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._text and self._part is not None:
+            self._wire.send(Delta(self._request, self._part, self._text))
+            self._text, self._sent = "", time.monotonic()

@@ -1,0 +1,1 @@
+"""The process that learns: taste head, PPO, gate. Torch lives here; nothing else imports it."""

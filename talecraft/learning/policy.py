@@ -1,0 +1,261 @@
+"""Policy, reference and value head over one copy of the base.
+
+The policy is a LoRA adapter, the reference the same trunk with the adapter off, the value head a
+linear layer on the detached hidden state, so that the critic cannot disturb the policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from peft.tuners.lora import LoraLayer
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from transformers.pytorch_utils import Conv1D
+
+from talecraft.paths import flush_file
+from talecraft.process import adapter_files
+from talecraft.process.run_events import RunSettings
+
+ADAPTER = "default"
+# Logits of this many positions at a time: a 128k vocabulary in fp32 is half a megabyte a position.
+LOGIT_CHUNK = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """A batch of prompt + response, padded on the right.
+
+    `ids` (B, L); `targets`, `positions`, `mask` (B, T): the response's ids, the index of the
+    hidden state that predicts each, and 1 where the policy chose it.
+    """
+
+    ids: Tensor
+    targets: Tensor
+    positions: Tensor
+    mask: Tensor
+
+    def __getitem__(self, rows: Tensor) -> Sequences:
+        """Some rows, cut to their own longest lengths: short ones need not pay for long ones."""
+        positions, mask = self.positions[rows], self.mask[rows]
+        present = (self.targets[rows] >= 0).any(0)
+        width = int(present.nonzero().max()) + 1
+        length = int(positions[:, :width].max()) + 2
+        return Sequences(
+            self.ids[rows, :length],
+            self.targets[rows, :width],
+            positions[:, :width],
+            mask[:, :width],
+        )
+
+
+def collate(
+    prompts: Sequence[Sequence[int]],
+    responses: Sequence[Sequence[int]],
+    forced: Sequence[Sequence[bool]],
+    pad: int,
+    device: str = "cpu",
+) -> Sequences:
+    """Padding is -1 in `targets`; a padded position points at the sequence's first hidden state."""
+    length = max(len(p) + len(r) for p, r in zip(prompts, responses, strict=True))
+    width = max(map(len, responses))
+    ids = torch.full((len(prompts), length), pad)
+    targets = torch.full((len(prompts), width), -1)
+    positions = torch.zeros((len(prompts), width), dtype=torch.long)
+    mask = torch.zeros((len(prompts), width))
+    for row, (prompt, response, given) in enumerate(zip(prompts, responses, forced, strict=True)):
+        end = len(prompt) + len(response)
+        ids[row, :end] = torch.tensor([*prompt, *response])
+        targets[row, : len(response)] = torch.tensor(response)
+        positions[row, : len(response)] = torch.arange(len(prompt) - 1, end - 1)
+        mask[row, : len(response)] = torch.tensor([float(not one) for one in given])
+    return Sequences(ids.to(device), targets.to(device), positions.to(device), mask.to(device))
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one forward says of a batch's responses; all (B, T), zero where padded."""
+
+    logprobs: Tensor
+    values: Tensor
+    entropy: Tensor | None
+
+
+class Policy(nn.Module):
+    """The trainable whole. Dropout is off everywhere: the ratio starts at exactly 1."""
+
+    def __init__(self, base: Any, rank: int, alpha: int, targets: str | list[str]) -> None:
+        super().__init__()
+        hidden = base.config.get_text_config().hidden_size
+        config = LoraConfig(
+            r=rank,
+            lora_alpha=alpha,
+            target_modules=targets,
+            lora_dropout=0.0,
+            task_type="CAUSAL_LM",
+        )
+        self.model: Any = get_peft_model(base, config, adapter_name=ADAPTER).eval()
+        self.value_head = nn.Linear(hidden, 1, dtype=torch.float32, device=base.device)
+        nn.init.zeros_(self.value_head.weight)
+        nn.init.zeros_(self.value_head.bias)
+        for name, parameter in self.model.named_parameters():
+            if "lora_" in name:
+                parameter.data = parameter.data.float()
+
+    @classmethod
+    def for_run(cls, base: Any, settings: RunSettings) -> Policy:
+        return cls(base, settings.lora_rank, settings.lora_alpha, settings.lora_targets)
+
+    # ------------------------------------------------------------------ parameters
+    @property
+    def lora(self) -> dict[str, nn.Parameter]:
+        return {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+
+    def snapshot(self) -> dict[str, Tensor]:
+        return {name: p.detach().clone() for name, p in self.lora.items()}
+
+    def restore(self, snapshot: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, parameter in self.lora.items():
+                parameter.copy_(snapshot[name])
+
+    @contextmanager
+    def reference(self) -> Iterator[None]:
+        """Inside, the adapter is off: the frozen root speaks."""
+        with self.model.disable_adapter():
+            yield
+
+    @contextmanager
+    def merged(self, adapter: str | None = ADAPTER) -> Iterator[Any]:
+        """Inside, a plain base with the adapter (None: no adapter) folded in, for quick sampling.
+
+        The pristine weights are kept aside and put back, bit for bit: adding and subtracting the
+        update would leave rounding behind. Only float32 layers are folded: in a coarser type the
+        sum would be another policy than the one whose log-probs are learned from.
+        """
+        if adapter is None:
+            with self.reference():
+                yield self.model
+            return
+        self.model.set_adapter(adapter)
+        layers = [m for m in self.model.modules() if isinstance(m, LoraLayer)]
+        plain = [m for m in layers if _is_plain(m.get_base_layer())]
+        if len(plain) < len(layers):
+            try:
+                yield self.model
+            finally:
+                self.model.set_adapter(ADAPTER)
+            return
+        kept = [m.get_base_layer().weight.data for m in plain]
+        with torch.no_grad():
+            for module, weight in zip(plain, kept, strict=True):
+                delta = module.get_delta_weight(adapter)
+                module.get_base_layer().weight.data = weight + delta.to(weight.dtype)
+        try:
+            with self.model.disable_adapter():
+                yield self.model
+        finally:
+            for module, weight in zip(plain, kept, strict=True):
+                module.get_base_layer().weight.data = weight
+            self.model.set_adapter(ADAPTER)
+
+    # ------------------------------------------------------------------ forward
+    def hidden(self, ids: Tensor) -> Tensor:
+        """Last hidden states (B, L, D), final norm applied, without computing logits."""
+        base = self.model.get_base_model()
+        backbone = getattr(base, base.base_model_prefix)
+        states: Tensor = backbone(input_ids=ids, use_cache=False).last_hidden_state
+        return states
+
+    def judge(self, batch: Sequences, temperature: float = 1.0, entropy: bool = False) -> Judged:
+        """Log-probs at `temperature`, values and, if asked, entropies of the responses.
+
+        Right padding needs no attention mask: nothing attends forward.
+        """
+        states = self.hidden(batch.ids)
+        rows = torch.arange(len(batch.ids), device=batch.ids.device)[:, None]
+        present = batch.targets >= 0
+        picked = states[rows, batch.positions][present]
+        head = self.model.get_base_model().get_output_embeddings()
+        logprobs, entropies = token_logprobs(
+            picked, head, batch.targets[present], temperature, entropy
+        )
+        return Judged(
+            _spread(logprobs, present),
+            _spread(self.value_head(picked.detach().float())[:, 0], present),
+            _spread(entropies, present) if entropies is not None else None,
+        )
+
+    # ------------------------------------------------------------------ files
+    def save(self, folder: Path, model_key: str) -> dict[str, str]:
+        """Write the adapter, safetensors and configuration alone; returns the files' sha256.
+
+        The configuration names the model by its key, not by a path of this machine, so that the
+        same weights always have the same checksum.
+        """
+        config = self.model.peft_config[ADAPTER]
+        named, config.base_model_name_or_path = config.base_model_name_or_path, model_key
+        config.inference_mode = True
+        try:
+            self.model.save_pretrained(
+                folder, selected_adapters=[ADAPTER], save_embedding_layers=False
+            )
+        finally:
+            config.base_model_name_or_path, config.inference_mode = named, False
+        for file in folder.iterdir():
+            if file.name not in adapter_files.FILES:
+                file.unlink()
+            else:
+                file.chmod(0o600)
+                flush_file(file)
+        return adapter_files.checksums(folder)
+
+
+def token_logprobs(
+    hidden: Tensor,
+    head: nn.Module,
+    targets: Tensor,
+    temperature: float = 1.0,
+    entropy: bool = False,
+) -> tuple[Tensor, Tensor | None]:
+    """log p(target) (N,) for hidden states (N, D), and entropies (N,) if asked.
+
+    Logits are made for a chunk of positions at a time and, when training, made again in the
+    backward pass instead of kept.
+    """
+
+    def chunk(states: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        everything = torch.log_softmax(head(states).float() / temperature, -1)
+        spread = torch.zeros(0)
+        if entropy:
+            with torch.no_grad():
+                spread = -(everything.exp() * everything).sum(-1)
+        return everything.gather(1, wanted[:, None])[:, 0], spread
+
+    parts = []
+    for at in range(0, len(hidden), LOGIT_CHUNK):
+        piece = (hidden[at : at + LOGIT_CHUNK], targets[at : at + LOGIT_CHUNK])
+        if torch.is_grad_enabled() and len(hidden) > LOGIT_CHUNK:
+            parts.append(checkpoint(chunk, *piece, use_reentrant=False))
+        else:
+            parts.append(chunk(*piece))
+    logprobs = torch.cat([part[0] for part in parts])
+    return logprobs, torch.cat([part[1] for part in parts]) if entropy else None
+
+
+def _is_plain(layer: nn.Module) -> bool:
+    """A layer whose weight is its numbers, in full precision."""
+    return isinstance(layer, nn.Linear | Conv1D) and layer.weight.dtype == torch.float32
+
+
+def _spread(values: Tensor, present: Tensor) -> Tensor:
+    """(N,) back to its places in (B, T), zero elsewhere."""
+    return torch.zeros(present.shape, dtype=values.dtype, device=values.device).masked_scatter(
+        present, values
+    )

@@ -1,0 +1,321 @@
+"""PPO from one writer's taste: fresh rollouts, frozen reference, adaptive KL, hard stop.
+
+The method and its numbers: LEARNING 1.4; arithmetic in `arithmetic.py`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor
+
+from talecraft.engine.codec import Codec
+from talecraft.learning import arithmetic, features, rollouts
+from talecraft.learning.critic import fit_value
+from talecraft.learning.features import distinct2, words_of
+from talecraft.learning.guards import NOT_FINITE, Guards
+from talecraft.learning.policy import Judged, Policy, Sequences, collate
+from talecraft.learning.rewards.total import Reward
+from talecraft.learning.rollouts import Rollout
+from talecraft.process.run_events import PpoSettings, Step
+from talecraft.story.turns import Sampling
+
+# A run has tens of updates, not thousands: the coefficient may fall by a fifth at each, and rise
+# by half.
+BETA_STEP, BETA_FALL, BETA_RISE = 0.5, 0.4, 1.0
+LAST_RATE = 0.1  # of the learning rate, at the end of its linear decay
+SOUND_STATES = 3
+BAD_STEPS = 3  # non-finite minibatches in a row
+
+
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """One batch of rollouts with everything that stays fixed while it is learned from.
+
+    `parts` are its micro-batches, rows of like length. They are cut once: old and new log-probs
+    come from the very same forward, so the first ratio is 1 to the last bit.
+    """
+
+    batch: Sequences
+    parts: Sequence[Tensor]
+    old: Tensor
+    values: Tensor
+    advantages: Tensor
+    returns: Tensor
+
+
+class Ppo:
+    """Improves `policy` in place, one update per step of the iterator `run`."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        codec: Codec,
+        reward: Reward,
+        prompts: Sequence[Sequence[int]],
+        settings: PpoSettings,
+        pad: int,
+        seed: int,
+        alive: Callable[[], None],
+    ) -> None:
+        self._policy = policy
+        self._codec = codec
+        self._reward = reward
+        self._prompts = prompts
+        self._settings = settings
+        self._pad = pad
+        self._seed = seed
+        self._alive = alive
+        self._beta = settings.beta
+        self._optimiser = torch.optim.Adam(
+            [
+                {"params": list(policy.lora.values()), "lr": settings.learning_rate},
+                {"params": policy.value_head.parameters(), "lr": settings.value_learning_rate},
+            ],
+            eps=settings.adam_eps,
+        )
+        self._schedule = torch.optim.lr_scheduler.LinearLR(
+            self._optimiser, 1.0, LAST_RATE, total_iters=settings.updates
+        )
+        self._guards = Guards(settings.kl_target)
+        self.updates = 0  # taken so far
+        self._bad = 0
+        # Weights from before the latest updates, each seen to be within bounds.
+        self._sound: deque[dict[str, Tensor]] = deque(maxlen=SOUND_STATES)
+        self.stopped = ""
+
+    def run(self) -> Iterator[Step]:
+        """All updates; ends early, with `stopped` saying why, when a guard trips."""
+        for number in range(1, self._settings.updates + 1):
+            started = time.monotonic()
+            sampled = self._roll_out(number)
+            experience, step = self._experience(sampled, number)
+            if reason := self._guards.trip(step):
+                self._stop(reason)
+                yield _finish(step, started, reason)
+                return
+            self._sound.append(self._policy.snapshot())
+            step = self._update(experience, step, number)
+            self.updates = number
+            self._beta = arithmetic.adapt_beta(
+                self._beta, step.kl, self._settings.kl_target, BETA_STEP, BETA_FALL, BETA_RISE
+            )
+            if self._bad >= BAD_STEPS:
+                self._stop(NOT_FINITE)
+            yield _finish(step, started, self.stopped)
+            if self.stopped:
+                return
+
+    def _stop(self, reason: str) -> None:
+        self.stopped = reason
+        self.step_back()
+
+    def step_back(self) -> bool:
+        """Go back to the weights before the newest update; False where none is remembered."""
+        if not self._sound:
+            return False
+        self._policy.restore(self._sound.pop())
+        self.updates -= 1
+        return True
+
+    def fit_value(self, sampled: Sequence[Rollout], totals: Tensor) -> None:
+        """Let the critic begin from what the reference's own turns (N) were worth."""
+        size = self._settings.micro_batch
+        pieces = [
+            (batch_of(self._policy, sampled[i : i + size], self._pad), totals[i : i + size])
+            for i in range(0, len(sampled), size)
+        ]
+        fit_value(self._policy, pieces)
+
+    # ------------------------------------------------------------------ one update
+    def _roll_out(self, number: int) -> list[Rollout]:
+        """A batch of fresh turns after prompts drawn for this update."""
+        random = np.random.default_rng([self._seed, number])
+        order = random.permutation(len(self._prompts))[: self._settings.batch]
+        chosen = np.resize(order, self._settings.batch).tolist()
+        with self._policy.merged() as model:
+            return rollouts.sample(
+                model,
+                self._codec,
+                [self._prompts[i] for i in chosen],
+                practice_sampling(self._settings),
+                [(self._seed, number, i) for i in range(self._settings.batch)],
+                self._pad,
+                batch=self._settings.batch,
+                alive=self._alive,
+            )
+
+    @torch.no_grad()
+    def _experience(self, sampled: list[Rollout], number: int) -> tuple[Experience, Step]:
+        """Score the rollouts and lay out advantages; also the figures this update is known by."""
+        settings = self._settings
+        batch = batch_of(self._policy, sampled, self._pad)
+        order = torch.argsort(batch.positions.amax(1), stable=True)
+        parts = order.split(settings.micro_batch)
+        old = self._judge_all(batch, parts, entropy=True)
+        with self._policy.reference():
+            reference = self._judge_all(batch, parts)
+            valued = self._reward(sampled, rollout_features(self._policy, sampled, self._pad))
+        penalties = arithmetic.kl_penalty(old.logprobs, reference.logprobs)
+        rewards = arithmetic.token_rewards(
+            valued.total.to(batch.mask.device), penalties, self._beta, batch.mask
+        )
+        advantages, returns = arithmetic.advantages_and_returns(
+            rewards, old.values, batch.mask, settings.gamma, settings.lam
+        )
+        assert old.entropy is not None
+        step = Step(
+            step=number,
+            total=settings.updates,
+            reward=float(valued.total.mean()),
+            parts=valued.parts,
+            kl=float((penalties * batch.mask).sum(1).mean()),
+            kl_target=settings.kl_target,
+            beta=self._beta,
+            entropy=float(arithmetic.masked_mean(old.entropy, batch.mask)),
+            clip_fraction=0.0,
+            value_loss=0.0,
+            policy_loss=0.0,
+            length=float(np.mean([len(words_of(one.prose)) for one in sampled])),
+            repetition=1 - float(np.mean([distinct2(words_of(one.prose)) for one in sampled])),
+            finished=float(np.mean([one.finished for one in sampled])),
+            seconds=0.0,
+            eta=0.0,
+        )
+        white = arithmetic.whiten(advantages, batch.mask) * batch.mask
+        return Experience(batch, parts, old.logprobs, old.values, white, returns), step
+
+    def _update(self, experience: Experience, step: Step, number: int) -> Step:
+        """Several epochs of minibatches over one experience."""
+        settings = self._settings
+        random = np.random.default_rng([self._seed, number, 1])
+        totals = np.zeros(3)
+        taken = 0
+        together = max(1, settings.minibatch // settings.micro_batch)
+        for _ in range(settings.epochs):
+            order = random.permutation(len(experience.parts)).tolist()
+            for at in range(0, len(order), together):
+                self._alive()
+                parts = [experience.parts[i] for i in order[at : at + together]]
+                losses, approx_kl = self._minibatch(experience, parts)
+                totals += losses
+                taken += 1
+                if self._bad >= BAD_STEPS or approx_kl > settings.approx_kl_stop:
+                    break
+            else:
+                continue
+            break
+        self._schedule.step()
+        policy, value, clipped = (totals / max(1, taken)).tolist()
+        return _replace(step, policy_loss=policy, value_loss=value, clip_fraction=clipped)
+
+    def _minibatch(
+        self, experience: Experience, parts: Sequence[Tensor]
+    ) -> tuple[np.ndarray, float]:
+        """One optimiser step, its gradient gathered over micro-batches.
+
+        Each is divided by the whole minibatch's count, so that the gradient does not depend on
+        how it was cut. A step that is not finite is not taken.
+        """
+        settings = self._settings
+        total = experience.batch.mask[torch.cat(list(parts))].sum()
+        sums = np.zeros(3)
+        approx_kl = 0.0
+        self._optimiser.zero_grad()
+        for part in parts:
+            batch = experience.batch[part]
+            width = batch.mask.shape[1]
+            now = self._policy.judge(batch, settings.temperature)
+            policy = arithmetic.policy_loss(
+                now.logprobs,
+                experience.old[part, :width],
+                experience.advantages[part, :width],
+                batch.mask,
+                settings.clip,
+                total,
+            )
+            value, _ = arithmetic.value_loss(
+                now.values,
+                experience.values[part, :width],
+                experience.returns[part, :width],
+                batch.mask,
+                settings.value_clip,
+                total,
+            )
+            (policy.loss + settings.value_coefficient * value).backward()
+            sums += [policy.loss.item(), value.item(), policy.clip_fraction.item()]
+            approx_kl += float(
+                arithmetic.k3(now.logprobs.detach(), experience.old[part, :width], batch.mask)
+                * batch.mask.sum()
+                / total
+            )
+        parameters = [*self._policy.lora.values(), *self._policy.value_head.parameters()]
+        norm = torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
+        if not (torch.isfinite(norm) and np.isfinite(sums).all()):
+            self._bad += 1
+            return np.zeros(3), 0.0
+        self._bad = 0
+        self._optimiser.step()
+        return sums, approx_kl
+
+    def _judge_all(
+        self, batch: Sequences, parts: Sequence[Tensor], entropy: bool = False
+    ) -> Judged:
+        """`judge` over the whole batch in its micro-batches, in the batch's own order."""
+        logprobs, values, entropies = (torch.zeros_like(batch.mask) for _ in range(3))
+        for rows in parts:
+            part = batch[rows]
+            width = part.mask.shape[1]
+            judged = self._policy.judge(part, self._settings.temperature, entropy)
+            logprobs[rows, :width] = judged.logprobs
+            values[rows, :width] = judged.values
+            if judged.entropy is not None:
+                entropies[rows, :width] = judged.entropy
+        return Judged(logprobs, values, entropies if entropy else None)
+
+
+def practice_sampling(settings: PpoSettings) -> Sampling:
+    """How rollouts are drawn: one temperature, nothing cut off, so that every log-prob is true."""
+    return Sampling(
+        temperature=settings.temperature,
+        top_p=1.0,
+        outline_tokens=settings.outline_tokens,
+        prose_tokens=settings.prose_tokens,
+    )
+
+
+def batch_of(policy: Policy, sampled: Sequence[Rollout], pad: int) -> Sequences:
+    """Rollouts as one padded batch on the policy's device."""
+    return collate(
+        [one.prompt_ids for one in sampled],
+        [one.response_ids for one in sampled],
+        [one.forced for one in sampled],
+        pad,
+        str(policy.model.device),
+    )
+
+
+def rollout_features(policy: Policy, sampled: Sequence[Rollout], pad: int) -> Tensor:
+    """Features (N, F) of rollouts; call with the adapter off."""
+    return features.extract(
+        policy.model,
+        [(r.prompt_ids, r.response_ids, r.prose_start, r.prose_end) for r in sampled],
+        [r.prose.strip() for r in sampled],
+        pad,
+    )
+
+
+def _finish(step: Step, started: float, note: str) -> Step:
+    seconds = time.monotonic() - started
+    left = 0 if note else step.total - step.step
+    return _replace(step, seconds=seconds, eta=seconds * left, note=note)
+
+
+def _replace(step: Step, **changes: float | str) -> Step:
+    return msgspec.structs.replace(step, **changes)

@@ -1,0 +1,294 @@
+"""`python -m talecraft.learning.run FOLDER`: one training run, from feedback to verdict.
+
+Reads settings.json and episodes.jsonl, writes events.jsonl and, when something was learned,
+candidate/. Never touches the library: whichever parent comes next settles the outcome.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import torch
+from transformers.utils import logging as hf_logging
+
+from talecraft.config.assets import Kind, reference
+from talecraft.engine import loading
+from talecraft.engine.codec import Codec
+from talecraft.errors import TalecraftError
+from talecraft.learning import episodes, features, rollouts, taste
+from talecraft.learning.evaluate import (
+    Judge,
+    Verdict,
+    asks_for_length,
+    evaluate,
+    most_kl,
+    root_kl,
+)
+from talecraft.learning.events import Cancelled, Events
+from talecraft.learning.policy import ADAPTER, Policy
+from talecraft.learning.ppo import Ppo, practice_sampling, rollout_features
+from talecraft.learning.rewards import shaped
+from talecraft.learning.rewards.total import Reward
+from talecraft.learning.taste import Ensemble, Scored
+from talecraft.process import adapter_files, run_client, run_events
+from talecraft.process.child import log_to_stderr
+from talecraft.process.run_events import Episode, Outcome, RunSettings, TasteLearned
+from talecraft.story.context import Block
+
+NICE = 10
+GATE_SHARE = 1 / 3  # of the stories: their scores judge, the others' are learned from
+OPPONENT = "opponent"
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What the feedback taught before any training: the reward's heads and the gate's own."""
+
+    ensemble: Ensemble
+    held_out: taste.Head
+    wants_length: int
+
+
+class Run:
+    """The whole run; `execute` reads top to bottom."""
+
+    def __init__(self, folder: Path, settings: RunSettings, events: Events) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._events = events
+        self._ppo = settings.ppo
+        # Read now: the file may be another by the end, if Talecraft is updated meanwhile.
+        file = Path(settings.reference_file)
+        self._texts = {kind: reference(kind, file) for kind in get_args(Kind)}
+        torch.manual_seed(settings.seed)
+
+    def execute(self) -> Outcome:
+        """Raises TalecraftError where model or adapter cannot be used, Cancelled when asked to."""
+        self._load()
+        scored, lengths = self._read_feedback()
+        trust = self._learn_taste(scored)
+        if not trust.passed:
+            return Outcome("refused", self._refusal(trust))
+        learned = self._split(scored, lengths, trust.ridge)
+        self._events.phase("Seeing how the model writes now")
+        ppo = self._prepare(learned)
+        self._events.phase("Practising what you like")
+        for step in ppo.run():
+            self._events.send(step)
+        self._events.phase("Comparing before and after on prompts it has not practised")
+        judge = self._judge(learned)
+        kl = root_kl(self._policy, self._codec, judge, self._events.alive)
+        # On prompts it has not practised it may be further from the root than it seemed.
+        while kl > most_kl(self._ppo) and ppo.step_back():
+            kl = root_kl(self._policy, self._codec, judge, self._events.alive)
+        opponent = OPPONENT if self._settings.parent is not None else None
+        verdict = evaluate(self._policy, self._codec, judge, kl, opponent, self._events.alive)
+        return self._conclude(verdict, ppo)
+
+    # ------------------------------------------------------------------ before training
+    def _load(self) -> None:
+        self._events.phase(f"Loading {self._settings.model.id}")
+        model = self._settings.model
+        tokenizer = loading.load_tokenizer(model)
+        base, _ = loading.load_base(model)
+        self._codec = Codec(tokenizer, model.style, loading.end_ids(base, tokenizer))
+        self._pad = loading.pad_id(base, tokenizer)
+        self._policy = Policy.for_run(base, self._settings)
+        if self._settings.parent is not None:
+            folder = loading.trusted(self._settings.parent, model)
+            self._policy.model.load_adapter(str(folder), adapter_name=OPPONENT)
+            self._policy.model.set_adapter(ADAPTER)
+
+    def _read_feedback(self) -> tuple[Scored, np.ndarray]:
+        log = episodes.read(self._folder)
+        self._events.phase(f"Reading {len(log)} scored passages")
+        with self._policy.reference():
+            found = features.extract(
+                self._policy.model,
+                [
+                    (
+                        self._shorten(one.prompt_ids),
+                        one.response_ids,
+                        one.prose_start,
+                        one.prose_end,
+                    )
+                    for one in log
+                ],
+                [one.prose for one in log],
+                self._pad,
+            )
+        self._log: list[Episode] = log
+        return episodes.scored(log, found), np.array([len(one.prose.split()) for one in log])
+
+    def _learn_taste(self, scored: Scored) -> taste.Trust:
+        self._events.phase("Learning your taste")
+        trust = taste.cross_validate(scored, self._settings.seed)
+        if len(scored) < run_events.FEWEST_SCORES or len(torch.unique(scored.stars)) < 2:
+            trust = taste.Trust(trust.ridge, 0.5, 0.0, 1.0, trust.pairs, trust.predicted)
+        liked = taste.likes(scored, trust.predicted)
+        self._events.send(
+            TasteLearned(
+                scores=len(scored),
+                distinct=len(torch.unique(scored.stars)),
+                stories=len(set(scored.groups)),
+                pairs=trust.pairs,
+                concordance=trust.concordance,
+                low=trust.low,
+                high=trust.high,
+                passed=trust.passed,
+                words=(
+                    f"So far I think you like {' and '.join(liked) or 'something I cannot name'};"
+                    f" right {trust.concordance:.0%} of the time on passages I had not seen."
+                ),
+            )
+        )
+        return trust
+
+    def _refusal(self, trust: taste.Trust) -> str:
+        return (
+            "Your scores do not yet tell me what you like: on passages I had not seen I ordered"
+            f" {trust.concordance:.0%} of the pairs as you did (at least"
+            f" {taste.LEAST_CONCORDANCE:.0%}, and surely above half, is needed)."
+            " Score more passages, the good and the bad ones. Nothing was changed."
+        )
+
+    def _split(self, scored: Scored, lengths: np.ndarray, ridge: float) -> Learned:
+        """Some stories for the gate, the rest for the reward: the judge has not seen what it
+        judges."""
+        names = np.random.default_rng([self._settings.seed, 4]).permutation(
+            np.unique(scored.folds_by)
+        )
+        held = np.isin(scored.folds_by, names[: max(1, round(GATE_SHARE * len(names)))])
+        rest = scored.rows(np.flatnonzero(~held))
+        ensemble = Ensemble(
+            rest, ridge, self._ppo.ensemble, self._ppo.pessimism, self._settings.seed
+        )
+        judge = taste.fit(scored.rows(np.flatnonzero(held)), ridge)
+        return Learned(ensemble, judge, asks_for_length(lengths, scored.stars.numpy()))
+
+    # ------------------------------------------------------------------ training
+    def _prepare(self, learned: Learned) -> Ppo:
+        """Freeze the reward's scales on samples of the root, and lay out what to practise on."""
+        prefixes = [self._shorten(one.prompt_ids) for one in self._log]
+        premises = self._premises("prompt")
+        # As many beginnings as middles: what is learned must show on a new story's first page.
+        prompts = prefixes + premises * max(1, round(len(prefixes) / len(premises)))
+        random = np.random.default_rng([self._settings.seed, 5])
+        chosen = np.resize(random.permutation(len(prompts)), self._ppo.reference_samples)
+        with self._policy.merged(None) as model:
+            sampled = rollouts.sample(
+                model,
+                self._codec,
+                [prompts[i] for i in chosen],
+                practice_sampling(self._ppo),
+                [(self._settings.seed, 0, i) for i in range(len(chosen))],
+                self._pad,
+                alive=self._events.alive,
+            )
+        with self._policy.reference():
+            found = rollout_features(self._policy, sampled, self._pad)
+        human = shaped.human_repetition(self._texts["passage"])
+        reward = Reward(learned.ensemble, shaped.parts(human), self._ppo.shaping, sampled, found)
+        ppo = Ppo(
+            self._policy,
+            self._codec,
+            reward,
+            prompts,
+            self._ppo,
+            self._pad,
+            self._settings.seed,
+            self._events.alive,
+        )
+        ppo.fit_value(sampled, reward(sampled, found).total)
+        return ppo
+
+    # ------------------------------------------------------------------ after
+    def _judge(self, learned: Learned) -> Judge:
+        return Judge(
+            taste=learned.held_out,
+            wants_length=learned.wants_length,
+            loved=[one.prose for one in self._log if one.stars == 5],
+            prompts=self._unpractised()[: self._ppo.gate_prompts],
+            passages=[self._codec.encode(t) for t in self._texts["passage"]],
+            sampling=self._settings.sampling,
+            settings=self._ppo,
+            pad=self._pad,
+            seed=self._settings.seed,
+        )
+
+    def _conclude(self, verdict: Verdict, ppo: Ppo) -> Outcome:
+        candidate = self._folder / run_client.CANDIDATE
+        files = self._policy.save(candidate, self._settings.model.key)
+        failed = [check.words for check in verdict.checks if not check.passed]
+        if failed:
+            words = "It was not adopted; what wrote before goes on writing. " + " ".join(failed)
+        else:
+            words = "It learned, and is in use from the next passage on."
+        if ppo.stopped:
+            words += f" Training ended early: {ppo.stopped}"
+        return Outcome(
+            "rejected" if failed else "adopted",
+            words,
+            verdict.checks,
+            verdict.samples,
+            adapter_files.content_id(files),
+            files,
+            ppo.updates,
+        )
+
+    # ------------------------------------------------------------------ prompts
+    def _premises(self, kind: Kind) -> list[list[int]]:
+        """The shipped prompts of one kind as ids."""
+        style = self._codec.style
+        return [
+            self._codec.premise(Block(f"{style.premise_open}{text}\n"))
+            for text in self._texts[kind]
+        ]
+
+    def _unpractised(self) -> list[list[int]]:
+        """The gate's prompts, but for one that the writer happens to have begun a story with."""
+        begun = [one.prompt_ids for one in self._log]
+        return [
+            premise
+            for premise in self._premises("gate")
+            if not any(prompt[: len(premise)] == premise for prompt in begun)
+        ]
+
+    def _shorten(self, prompt: list[int]) -> list[int]:
+        return episodes.shorten(prompt, self._ppo.prompt_tokens, self._codec)
+
+
+def main() -> int:
+    log_to_stderr()
+    hf_logging.set_verbosity_error()
+    hf_logging.disable_progress_bar()
+    if os.environ.get("TALECRAFT_BACKGROUND"):
+        os.nice(NICE)
+    loading.use_threads()
+    folder = Path(sys.argv[1])
+    events = Events(folder)
+    settings = run_events.decode_settings((folder / run_client.SETTINGS).read_bytes())
+    try:
+        outcome = Run(folder, settings, events).execute()
+    except Cancelled:
+        outcome = Outcome("cancelled", "It was stopped as you asked. Nothing was changed.")
+    except TalecraftError as error:
+        outcome = Outcome("failed", str(error))
+    except (MemoryError, torch.OutOfMemoryError):
+        outcome = Outcome("failed", "Memory ran out. Close other programs and train again.")
+    except Exception as error:
+        # The log keeps the traceback; whoever watches must not wait for ever.
+        logging.getLogger(__name__).exception("training run")
+        outcome = Outcome("failed", f"The run failed ({type(error).__name__}: {error}).")
+    events.finish(outcome)
+    return 0 if outcome.state in ("adopted", "rejected", "refused", "cancelled") else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

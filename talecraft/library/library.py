@@ -1,0 +1,35 @@
+"""The library: one database and its rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from talecraft.library.adapters import Adapters
+from talecraft.library.database import Database
+from talecraft.library.feedback import FeedbackLog
+from talecraft.library.runs import Runs
+from talecraft.library.stories import Stories
+
+
+class Library:
+    """Everything a writer has made. May be used from any thread; each change is on disk when
+    the call returns."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create `path`. Raises LibraryError."""
+        self.database = Database(path)
+        self.stories = Stories(self.database)
+        self.feedback = FeedbackLog(self.database)
+        self.adapters = Adapters(self.database)
+        self.runs = Runs(self.database)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Several changes as one."""
+        with self.database.transaction():
+            yield
+
+    def close(self) -> None:
+        self.database.close()

@@ -1,0 +1,107 @@
+"""The schema's history: named steps, applied in order and recorded, never edited once released."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+MIGRATIONS: Mapping[str, str] = {
+    "0001_first_light": """
+        CREATE TABLE stories (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            title TEXT NOT NULL,
+            premise TEXT NOT NULL,
+            leaf_id INTEGER REFERENCES turns(id),
+            draft TEXT NOT NULL DEFAULT '',
+            created_at TEXT NOT NULL,
+            trashed INTEGER NOT NULL DEFAULT 0 CHECK (trashed IN (0, 1))
+        );
+        CREATE TABLE turns (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            story_id INTEGER NOT NULL REFERENCES stories(id),
+            parent_id INTEGER REFERENCES turns(id),
+            author TEXT NOT NULL CHECK (author IN ('writer', 'model')),
+            outline TEXT NOT NULL,
+            prose TEXT NOT NULL,
+            created_at TEXT NOT NULL
+        );
+        CREATE INDEX turns_by_story ON turns(story_id, id);
+        CREATE TABLE generations (
+            turn_id INTEGER PRIMARY KEY REFERENCES turns(id),
+            model_id TEXT NOT NULL,
+            revision TEXT NOT NULL,
+            quantisation TEXT NOT NULL,
+            adapter_id TEXT,
+            engine_mode TEXT NOT NULL,
+            sampling TEXT NOT NULL,
+            prompt_ids BLOB NOT NULL,
+            response_ids BLOB NOT NULL,
+            forced BLOB NOT NULL,
+            prose_start INTEGER NOT NULL,
+            prose_end INTEGER NOT NULL,
+            raw_logprobs BLOB NOT NULL,
+            sampled_logprobs BLOB NOT NULL,
+            stop_reason TEXT NOT NULL,
+            seconds REAL NOT NULL
+        );
+        CREATE TABLE feedback (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            turn_id INTEGER NOT NULL REFERENCES turns(id),
+            kind TEXT NOT NULL CHECK (kind IN ('stars', 'thumb', 'choice', 'edit')),
+            value REAL,
+            aspect TEXT NOT NULL CHECK (aspect IN ('outline', 'prose', 'both')),
+            tags TEXT NOT NULL,
+            note TEXT NOT NULL,
+            others TEXT NOT NULL,
+            text TEXT NOT NULL,
+            created_at TEXT NOT NULL
+        );
+        CREATE INDEX feedback_by_turn ON feedback(turn_id, id);
+        CREATE TABLE adapters (
+            id TEXT PRIMARY KEY,
+            model_id TEXT NOT NULL,
+            revision TEXT NOT NULL,
+            parent_id TEXT REFERENCES adapters(id),
+            run_id TEXT NOT NULL,
+            path TEXT NOT NULL,
+            files TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('candidate', 'active', 'retired', 'rejected')),
+            evaluation TEXT NOT NULL,
+            created_at TEXT NOT NULL
+        );
+        CREATE UNIQUE INDEX one_active_adapter ON adapters(model_id) WHERE state = 'active';
+        CREATE TABLE runs (
+            id TEXT PRIMARY KEY,
+            method TEXT NOT NULL,
+            model_id TEXT NOT NULL,
+            parent_adapter TEXT,
+            watermark INTEGER NOT NULL,
+            settings TEXT NOT NULL,
+            seed INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            pid INTEGER,
+            started_at TEXT NOT NULL,
+            ended_at TEXT,
+            outcome TEXT NOT NULL DEFAULT '',
+            error TEXT NOT NULL DEFAULT '',
+            adapter_id TEXT REFERENCES adapters(id)
+        );
+        CREATE TRIGGER feedback_is_append_only_update BEFORE UPDATE ON feedback
+        BEGIN SELECT RAISE(ABORT, 'feedback is append-only'); END;
+        CREATE TRIGGER feedback_is_append_only_delete BEFORE DELETE ON feedback
+        BEGIN SELECT RAISE(ABORT, 'feedback is append-only'); END;
+        CREATE TRIGGER generations_are_immutable_update BEFORE UPDATE ON generations
+        BEGIN SELECT RAISE(ABORT, 'generations are immutable'); END;
+        CREATE TRIGGER generations_are_immutable_delete BEFORE DELETE ON generations
+        BEGIN SELECT RAISE(ABORT, 'generations are immutable'); END;
+        CREATE TRIGGER turns_are_immutable_update BEFORE UPDATE ON turns
+        BEGIN SELECT RAISE(ABORT, 'turns are immutable'); END;
+        CREATE TRIGGER turns_are_immutable_delete BEFORE DELETE ON turns
+        BEGIN SELECT RAISE(ABORT, 'turns are immutable'); END;
+    """,
+    "0002_the_opening_draft": """
+        CREATE TABLE opening (
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            draft TEXT NOT NULL
+        );
+    """,
+}

@@ -1,0 +1,210 @@
+"""Stories and turns. A turn and its generation are one transaction; nothing is overwritten."""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+from talecraft.errors import UsageError
+from talecraft.library.database import Database
+from talecraft.story.turns import Author, Generation, Sampling, Story, Tree, Turn
+
+_TURNS = "SELECT t.*, g.* FROM turns t LEFT JOIN generations g ON g.turn_id = t.id "
+
+
+def now() -> str:
+    """This moment in UTC, ISO 8601. Order is by id; clocks jump."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+class Stories:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def create(self, title: str, premise: str) -> Story:
+        with self._db.transaction():
+            story_id = self._db.execute(
+                "INSERT INTO stories (title, premise, created_at) VALUES (?, ?, ?)",
+                (title, premise, now()),
+            )
+        return self.get(story_id)
+
+    def get(self, story_id: int) -> Story:
+        """Raises UsageError where there is none."""
+        rows = self._db.rows("SELECT * FROM stories WHERE id=?", (story_id,))
+        if not rows:
+            raise UsageError(f"There is no story {story_id}.", "See `talecraft stories list`.")
+        return _story(rows[0])
+
+    def list(self, trashed: bool = False) -> Sequence[Story]:
+        """Newest work first."""
+        return [
+            _story(row)
+            for row in self._db.rows(
+                "SELECT * FROM stories WHERE trashed=? ORDER BY COALESCE(leaf_id, 0) DESC, id DESC",
+                (trashed,),
+            )
+        ]
+
+    def rename(self, story_id: int, title: str) -> None:
+        self._set(story_id, "title", title)
+
+    def trash(self, story_id: int, trashed: bool = True) -> None:
+        self._set(story_id, "trashed", int(trashed))
+
+    def save_draft(self, story_id: int, draft: str) -> None:
+        self._set(story_id, "draft", draft)
+
+    def opening_draft(self) -> str:
+        """What stands where a new story is begun, unsent."""
+        rows = self._db.rows("SELECT draft FROM opening")
+        return str(rows[0]["draft"]) if rows else ""
+
+    def save_opening_draft(self, draft: str) -> None:
+        with self._db.transaction():
+            self._db.execute("INSERT OR REPLACE INTO opening VALUES (1, ?)", (draft,))
+
+    def open_leaf(self, story_id: int, leaf_id: int | None) -> None:
+        self._set(story_id, "leaf_id", leaf_id)
+
+    def _set(self, story_id: int, column: str, value: object) -> None:
+        self.get(story_id)
+        with self._db.transaction():
+            self._db.execute(f"UPDATE stories SET {column}=? WHERE id=?", (value, story_id))
+
+    def add_turn(
+        self,
+        story_id: int,
+        parent_id: int | None,
+        author: Author,
+        prose: str,
+        outline: str = "",
+        generation: Generation | None = None,
+        draft: str | None = None,
+        open_it: bool = True,
+    ) -> Turn:
+        """Commit a turn (with its generation), make it the open leaf, and set the draft if given.
+
+        One transaction: either all of it is on disk or none.
+        """
+        with self._db.transaction():
+            turn_id = self._db.execute(
+                "INSERT INTO turns (story_id, parent_id, author, outline, prose, created_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (story_id, parent_id, author, outline, prose, now()),
+            )
+            if generation is not None:
+                self._db.execute(
+                    f"INSERT INTO generations VALUES ({','.join('?' * 16)})",
+                    (turn_id, *_generation_row(generation)),
+                )
+            if open_it:
+                self._db.execute("UPDATE stories SET leaf_id=? WHERE id=?", (turn_id, story_id))
+            if draft is not None:
+                self._db.execute("UPDATE stories SET draft=? WHERE id=?", (draft, story_id))
+        return self.turn(turn_id)
+
+    def turn(self, turn_id: int) -> Turn:
+        """Raises UsageError where there is none."""
+        rows = self._db.rows(_TURNS + "WHERE t.id=?", (turn_id,))
+        if not rows:
+            raise UsageError(f"There is no turn {turn_id}.", "See `talecraft stories list`.")
+        return _turn(rows[0])
+
+    def turns(self, turn_ids: Sequence[int]) -> Sequence[Turn]:
+        """The turns of `turn_ids` that exist, by id."""
+        rows = self._db.rows(
+            _TURNS + "WHERE t.id IN (SELECT value FROM json_each(?)) ORDER BY t.id",
+            (msgspec.json.encode(turn_ids).decode(),),
+        )
+        return [_turn(row) for row in rows]
+
+    def tree(self, story_id: int) -> Tree:
+        return Tree(
+            [
+                _turn(r)
+                for r in self._db.rows(_TURNS + "WHERE t.story_id=? ORDER BY t.id", (story_id,))
+            ]
+        )
+
+    def path(self, leaf_id: int | None) -> Sequence[Turn]:
+        """From the first turn to `leaf_id`, without the generations' records: quick to read."""
+        return [
+            _turn(row)
+            for row in self._db.rows(
+                "WITH RECURSIVE up(id, parent_id, depth) AS ("
+                " SELECT id, parent_id, 0 FROM turns WHERE id=?1 UNION ALL"
+                " SELECT t.id, t.parent_id, depth + 1 FROM turns t JOIN up ON t.id=up.parent_id)"
+                " SELECT t.*, NULL AS turn_id FROM turns t JOIN up USING (id) ORDER BY depth DESC",
+                (leaf_id,),
+            )
+        ]
+
+    def siblings(self, turn_id: int) -> Sequence[int]:
+        """The ids of all versions of this passage, itself included, oldest first."""
+        rows = self._db.rows(
+            "SELECT t.id FROM turns t JOIN turns me ON t.story_id=me.story_id"
+            " AND t.parent_id IS me.parent_id WHERE me.id=? ORDER BY t.id",
+            (turn_id,),
+        )
+        return [int(row["id"]) for row in rows]
+
+    def generated_by(self, adapter_id: str | None) -> int:
+        """How many turns this adapter (None: the bare base) has written."""
+        rows = self._db.rows(
+            "SELECT COUNT(*) FROM generations WHERE adapter_id IS ?", (adapter_id,)
+        )
+        return int(rows[0][0])
+
+
+def _story(row: sqlite3.Row) -> Story:
+    return Story(
+        row["id"], row["title"], row["premise"], row["leaf_id"], row["draft"], row["created_at"],
+        bool(row["trashed"]),
+    )  # fmt: skip
+
+
+def _turn(row: sqlite3.Row) -> Turn:
+    return Turn(
+        row["id"], row["story_id"], row["parent_id"], row["author"], row["outline"], row["prose"],
+        row["created_at"], None if row["turn_id"] is None else _generation(row),
+    )  # fmt: skip
+
+
+def _generation_row(made: Generation) -> tuple[object, ...]:
+    return (
+        made.model_id, made.revision, made.quantisation, made.adapter_id, made.engine_mode,
+        msgspec.json.encode(made.sampling).decode(), _pack("I", made.prompt_ids),
+        _pack("I", made.response_ids), bytes(made.forced), made.prose_start, made.prose_end,
+        _pack("f", made.raw_logprobs), _pack("f", made.sampled_logprobs), made.stop_reason,
+        made.seconds,
+    )  # fmt: skip
+
+
+def _generation(row: sqlite3.Row) -> Generation:
+    return Generation(
+        row["model_id"], row["revision"], row["quantisation"], row["adapter_id"],
+        row["engine_mode"], msgspec.json.decode(row["sampling"], type=Sampling),
+        _ints(row["prompt_ids"]), _ints(row["response_ids"]),
+        [bool(b) for b in row["forced"]], row["prose_start"], row["prose_end"],
+        _floats(row["raw_logprobs"]), _floats(row["sampled_logprobs"]),
+        row["stop_reason"], row["seconds"],
+    )  # fmt: skip
+
+
+def _pack(code: Literal["I", "f"], values: Sequence[float]) -> bytes:
+    """uint32 or float32, in this machine's byte order (little-endian everywhere torch runs)."""
+    return array(code, values).tobytes()
+
+
+def _ints(data: bytes) -> list[int]:
+    return array("I", data).tolist()
+
+
+def _floats(data: bytes) -> list[float]:
+    return array("f", data).tolist()

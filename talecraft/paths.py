@@ -1,0 +1,143 @@
+"""Where Talecraft keeps things. Nothing is created at import, nor by asking for a path."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import platformdirs
+
+from talecraft.errors import LibraryError, os_reason
+
+PRIVATE_FOLDER = 0o700
+PRIVATE_FILE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folders of one user: `data` (library, runs, adapters), `config`, `cache`, `logs`."""
+
+    data: Path
+    config: Path
+    cache: Path
+    logs: Path
+
+    @property
+    def library(self) -> Path:
+        return self.data / "library.db"
+
+    @property
+    def runs(self) -> Path:
+        return self.data / "runs"
+
+    @property
+    def adapters(self) -> Path:
+        return self.data / "adapters"
+
+    @property
+    def exports(self) -> Path:
+        return self.data / "exports"
+
+    @property
+    def models(self) -> Path:
+        return self.cache / "models"
+
+    @property
+    def settings_file(self) -> Path:
+        return self.config / "config.toml"
+
+    @property
+    def models_file(self) -> Path:
+        return self.config / "models.toml"
+
+
+def home() -> Home:
+    """This user's folders. `TALECRAFT_HOME`, where set and not empty, holds them all."""
+    root = os.environ.get("TALECRAFT_HOME")
+    if root:
+        base = Path(root).expanduser().absolute()
+        return Home(base / "data", base / "config", base / "cache", base / "logs")
+    dirs = platformdirs.PlatformDirs("talecraft", appauthor=False)
+    return Home(
+        dirs.user_data_path, dirs.user_config_path, dirs.user_cache_path, dirs.user_log_path
+    )
+
+
+def private_folder(path: Path) -> Path:
+    """Make `path` (and its missing parents) a folder that only this user can enter.
+
+    Raises LibraryError where it cannot be made or made private.
+    """
+    try:
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True, mode=PRIVATE_FOLDER)
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & ~PRIVATE_FOLDER:  # rights are only ever taken away: read-only stays read-only
+            path.chmod(mode & PRIVATE_FOLDER)
+    except OSError as error:
+        raise LibraryError(
+            f"The folder {path} cannot be used: {os_reason(error)}.",
+            "Make it writable, or set TALECRAFT_HOME to a folder that is.",
+        ) from error
+    return path
+
+
+def private_write(path: Path, data: bytes) -> None:
+    """Write `path` whole or not at all, readable by this user only.
+
+    The bytes go to a temporary file beside it, are flushed to the disk, and take the name in
+    one step; the folder is flushed too. Raises LibraryError on a full or read-only disk.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), PRIVATE_FILE)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        flush_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise LibraryError(
+            f"{path} could not be written: {os_reason(error)}.",
+            "Free some space or choose another folder; nothing was changed.",
+        ) from error
+
+
+@contextmanager
+def private_append(path: Path) -> Iterator[IO[bytes]]:
+    """`path` open for appending, readable by this user only. Raises LibraryError."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
+        os.fchmod(descriptor, PRIVATE_FILE)
+    except OSError as error:
+        raise LibraryError(
+            f"{path} could not be written: {os_reason(error)}.",
+            "Make the file and its folder writable, or set TALECRAFT_HOME.",
+        ) from error
+    with os.fdopen(descriptor, "ab") as file:
+        yield file
+
+
+def flush_file(path: Path) -> None:
+    """Make the bytes of a file that somebody else has written survive a power loss."""
+    flush_folder(path)
+
+
+def flush_folder(path: Path) -> None:
+    """Make renames inside `path` survive a power loss."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""The wire between the program and its children: typed messages as JSON lines."""

@@ -1,0 +1,201 @@
+"""The parent's side of the engine: starts it, talks to it, and outlives it.
+
+Events reach one callback, on the reading thread. When the engine dies the callback gets a
+`Stopped`, whatever was being written fails, and a new engine is started with the same model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from talecraft.errors import EngineError, TalecraftError, os_reason
+from talecraft.paths import private_append, private_folder
+from talecraft.process import messages
+from talecraft.process.environment import child_environment
+from talecraft.process.messages import (
+    Cancel,
+    Command,
+    Event,
+    Failed,
+    Finished,
+    Generate,
+    Load,
+    Phase,
+    Quit,
+)
+
+# An engine that dies this often within a minute is not started again by itself.
+RESTARTS_A_MINUTE = 3
+END_SECONDS = 3.0
+
+
+class Stopped(msgspec.Struct, frozen=True):
+    """The engine is gone. `restarting` says whether another is on its way."""
+
+    reason: str
+    restarting: bool
+
+
+EngineCallback = Callable[[Event | Stopped], None]
+COMMAND = (sys.executable, "-m", "talecraft.engine")
+
+
+class EngineClient:
+    """One engine at a time. All methods may be called from any thread."""
+
+    def __init__(
+        self, callback: EngineCallback, logs: Path, command: Sequence[str] = COMMAND
+    ) -> None:
+        self._callback = callback
+        self._command = list(command)
+        self._log = logs / "engine.log"
+        self._lock = threading.RLock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._load: Load | None = None
+        # Which engine each open request was given to: its death must be told even when another
+        # has already taken its place.
+        self._open_requests: dict[int, subprocess.Popen[bytes]] = {}
+        self._deaths: list[float] = []
+        self._closing = False
+
+    @property
+    def running(self) -> bool:
+        process = self._process
+        return process is not None and process.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None and self.running else None
+
+    def load(self, load: Load) -> None:
+        """Start the engine if need be and make this model write."""
+        with self._lock:
+            self._load = load
+            if self.running:
+                self._send(load)
+            else:
+                self._start()
+
+    def generate(self, request: Generate) -> None:
+        """Raises EngineError where nothing was loaded."""
+        with self._lock:
+            if self._load is None:
+                raise EngineError("No model is loaded.", "Choose one on the models screen.")
+            if not self.running:
+                self._start()
+            assert self._process is not None
+            self._open_requests[request.request] = self._process
+            self._send(request)
+
+    def cancel(self, request: int) -> None:
+        with self._lock:
+            if request in self._open_requests and self.running:
+                self._send(Cancel(request))
+
+    def close(self) -> None:
+        """End the engine: politely, then for certain. Idempotent."""
+        with self._lock:
+            self._closing = True
+            process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(OSError, ValueError):
+            if process.stdin is not None:
+                process.stdin.write(messages.encode(Quit()) + b"\n")
+                process.stdin.close()
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _start(self) -> None:
+        """Raises LibraryError where its log cannot be written, EngineError where it cannot run."""
+        private_folder(self._log.parent)
+        self._callback(Phase("starting"))
+        with private_append(self._log) as log:
+            try:
+                # Its own session: Ctrl+C in the terminal is the page's business.
+                self._process = subprocess.Popen(
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=child_environment(),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise EngineError(
+                    f"The engine cannot be started ({os_reason(error)}).", "Close other programs."
+                ) from error
+        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        if self._load is not None:
+            self._send(self._load)
+
+    def _send(self, command: Command) -> None:
+        process = self._process
+        # A pipe that breaks here is an engine that died; the reading thread says so.
+        with contextlib.suppress(OSError, ValueError):
+            if process is not None and process.stdin is not None:
+                process.stdin.write(messages.encode(command) + b"\n")
+                process.stdin.flush()
+
+    def _read(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            try:
+                event = messages.decode_event(line)
+            except msgspec.MsgspecError:
+                continue
+            if isinstance(event, Finished | Failed) and event.request is not None:
+                with self._lock:
+                    self._open_requests.pop(event.request, None)
+            self._callback(event)
+        self._ended(process, process.wait())
+
+    def _ended(self, process: subprocess.Popen[bytes], code: int) -> None:
+        with self._lock:
+            lost = [request for request, owner in self._open_requests.items() if owner is process]
+            for request in lost:
+                del self._open_requests[request]
+            replaced = process is not self._process
+            if not replaced:
+                self._process = None
+            if self._closing:
+                return
+            now = time.monotonic()
+            self._deaths = [t for t in self._deaths if now - t < 60] + [now]
+            restarting = replaced or len(self._deaths) <= RESTARTS_A_MINUTE
+        reason = f"The engine stopped ({_cause(code)})."
+        for request in sorted(lost):
+            self._callback(Failed(request, reason, "Your text is safe; try again."))
+        if replaced:
+            return
+        self._callback(Stopped(reason, restarting))
+        if restarting:
+            with self._lock:
+                if not self._closing and self._process is None:
+                    try:
+                        self._start()
+                    except TalecraftError as error:
+                        self._callback(Stopped(error.message, False))
+
+
+def _cause(code: int) -> str:
+    """An exit status in words."""
+    if code >= 0:
+        return f"exit {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"{name}, perhaps out of memory" if name == "SIGKILL" else name

@@ -1,0 +1,122 @@
+"""What parent and engine say to each other. One message a line, JSON, tagged with its type."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from talecraft.story.context import Block, PromptStyle
+from talecraft.story.outline import Part
+from talecraft.story.turns import Generation, Sampling
+
+EnginePhase = Literal["starting", "loading", "reading", "thinking", "writing", "ready", "stopped"]
+
+
+class ModelRef(msgspec.Struct, frozen=True):
+    """What a child needs to load a model: a folder with config, tokenizer and safetensors."""
+
+    id: str
+    revision: str
+    folder: str
+    quantisation: str
+    context_length: int
+    style: PromptStyle
+
+    @property
+    def key(self) -> str:
+        return f"{self.id}@{self.revision}"
+
+
+class AdapterRef(msgspec.Struct, frozen=True):
+    """An adapter on disk and the sha256 of each of its files, checked before it is loaded."""
+
+    id: str
+    folder: str
+    files: dict[str, str]
+    model_key: str
+
+
+# ------------------------------------------------------------------------ parent to engine
+class Load(msgspec.Struct, frozen=True, tag="load"):
+    """Make this model, with this adapter or none, the one that writes."""
+
+    model: ModelRef
+    adapter: AdapterRef | None = None
+
+
+class Generate(msgspec.Struct, frozen=True, tag="generate"):
+    """Write one turn after `blocks`. `outline`, where given, is the plan to follow as it is."""
+
+    request: int
+    blocks: list[Block]
+    sampling: Sampling
+    outline: str | None = None
+
+
+class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
+    """Stop `request` between two tokens or two chunks of reading, and keep what came."""
+
+    request: int
+
+
+class Quit(msgspec.Struct, frozen=True, tag="quit"):
+    """End the engine."""
+
+
+Command = Load | Generate | Cancel | Quit
+
+
+# ------------------------------------------------------------------------ engine to parent
+class Phase(msgspec.Struct, frozen=True, tag="phase"):
+    """What the engine is doing now. `done` and `total` count tokens while reading."""
+
+    phase: EnginePhase
+    detail: str = ""
+    done: int = 0
+    total: int = 0
+
+
+class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
+    """What is really in use: never what was wished for."""
+
+    model_id: str
+    revision: str
+    quantisation: str
+    device: str
+    dtype: str
+    context_length: int
+    adapter_id: str | None
+
+
+class Delta(msgspec.Struct, frozen=True, tag="delta"):
+    """Some text of the plan or the prose, cleaned, in order."""
+
+    request: int
+    part: Part
+    text: str
+
+
+class Finished(msgspec.Struct, frozen=True, tag="finished"):
+    """The turn is over: its text, cleaned and stripped, and the exact record."""
+
+    request: int
+    outline: str
+    prose: str
+    generation: Generation
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """What was asked could not be done. `request` is None for a load."""
+
+    request: int | None
+    message: str
+    hint: str = ""
+    adapter_refused: bool = False
+
+
+Event = Phase | Loaded | Delta | Finished | Failed
+
+encode = msgspec.json.Encoder().encode
+decode_command = msgspec.json.Decoder(Command).decode
+decode_event = msgspec.json.Decoder(Event).decode

@@ -1,0 +1,160 @@
+"""The parent's side of a training run: start it detached, watch its events, ask it to stop.
+
+A run belongs to no terminal: it goes on when the program that started it is gone. That it lives
+is told by one lock, `runs/trainer.lock`, which the run inherits and holds until its last breath.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from talecraft.errors import BusyError, LibraryError, os_reason
+from talecraft.paths import PRIVATE_FILE, private_append, private_folder, private_write
+from talecraft.process import run_events
+from talecraft.process.environment import child_environment
+from talecraft.process.run_events import Episode, Outcome, RunEvent, RunSettings
+
+SETTINGS, EPISODES, EVENTS, CONTROL = "settings.json", "episodes.jsonl", "events.jsonl", "control"
+CANDIDATE, LOG = "candidate", "run.log"
+_LOCK = "trainer.lock"
+COMMAND = (sys.executable, "-m", "talecraft.learning.run")
+
+
+def start(runs: Path, settings: RunSettings, episodes: Iterable[Episode]) -> int:
+    """Write the order and launch the run; returns its pid.
+
+    Raises BusyError where a run is already going, LibraryError where the folder cannot be written.
+    """
+    private_folder(runs)
+    folder = private_folder(runs / settings.run_id)
+    lock = _open_lock(runs)
+    try:
+        _take(lock)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, settings.run_id.encode(), 0)
+        private_write(
+            folder / EPISODES, b"".join(run_events.encode(one) + b"\n" for one in episodes)
+        )
+        private_write(folder / SETTINGS, run_events.encode(settings))
+        with private_append(folder / LOG) as log:
+            process = subprocess.Popen(
+                [*COMMAND, str(folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=child_environment(background=True),
+                start_new_session=True,
+                pass_fds=(lock,),
+            )
+        return process.pid
+    except OSError as error:
+        raise LibraryError(
+            f"The run could not be started in {folder}: {os_reason(error)}.",
+            "Free some space, make the folder writable, or close other programs.",
+        ) from error
+    finally:
+        os.close(lock)  # the run's own copy keeps it locked
+
+
+def _take(lock: int) -> None:
+    """Hold the trainers' lock. Raises BusyError where a run has it.
+
+    Tried more than once: somebody asking whether a run is `alive` holds it for a moment.
+    """
+    for wait in (0.02, 0.05, 0.1, 0.0):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(wait)
+        else:
+            return
+    raise BusyError(
+        "A training run is already going.",
+        "Watch it, or stop it with `talecraft train stop`.",
+    )
+
+
+def alive(runs: Path) -> str | None:
+    """The id of the run that is going, or None."""
+    if not (runs / _LOCK).exists():
+        return None
+    lock = _open_lock(runs)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return os.pread(lock, 256, 0).decode(errors="replace") or None
+    else:
+        return None
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def settling(runs: Path) -> Iterator[None]:
+    """Hold the lock under which finished runs are settled, one parent at a time."""
+    private_folder(runs)
+    descriptor = _open_lock(runs, "settle.lock")
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def request_stop(runs: Path, run_id: str) -> None:
+    """Ask a run to end at its next step."""
+    private_write(runs / run_id / CONTROL, b"cancel\n")
+
+
+class EventTail:
+    """Reads events.jsonl as it grows; each `read` gives what is new, whole lines only."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / EVENTS
+        self._at = 0
+
+    def read(self) -> list[RunEvent]:
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._at)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise LibraryError(f"{self._path}: {os_reason(error)}.") from error
+        end = data.rfind(b"\n") + 1
+        self._at += end
+        events: list[RunEvent] = []
+        for line in data[:end].splitlines():
+            try:
+                events.append(run_events.decode_event(line))
+            except msgspec.MsgspecError:
+                continue  # a line torn by a crash
+        return events
+
+
+def outcome(folder: Path) -> Outcome | None:
+    """How the run in `folder` ended, if it came to say so."""
+    for event in reversed(EventTail(folder).read()):
+        if isinstance(event, Outcome):
+            return event
+    return None
+
+
+def _open_lock(runs: Path, name: str = _LOCK) -> int:
+    try:
+        return os.open(runs / name, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+    except OSError as error:
+        raise LibraryError(
+            f"{runs / name} cannot be opened: {os_reason(error)}.",
+            "Make the folder writable, or set TALECRAFT_HOME.",
+        ) from error

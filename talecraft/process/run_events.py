@@ -1,0 +1,173 @@
+"""What a training run is told (settings.json, episodes.jsonl) and what it says (events.jsonl)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from talecraft.process.messages import AdapterRef, ModelRef
+from talecraft.story.turns import Sampling
+
+RunState = Literal[
+    "running", "adopted", "rejected", "refused", "cancelled", "failed", "interrupted"
+]
+
+
+# LEARNING 1.3: with fewer scores no taste head is trusted, whatever its cross-validation says.
+FEWEST_SCORES = 20
+
+
+class Episode(msgspec.Struct, frozen=True):
+    """One scored passage as the policy wrote it: ids from the log, never re-tokenised.
+
+    `group` keeps what must not be split between fitting and judging together: the story.
+    """
+
+    turn_id: int
+    group: int
+    prompt_ids: list[int]
+    response_ids: list[int]
+    prose_start: int
+    prose_end: int
+    prose: str
+    stars: int
+    weight: float
+
+
+class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Every hyperparameter of a run. Values and their evidence: ARCHITECTURE.md, "Learning".
+
+    `kl_target` in nats per sequence; lengths in tokens; `shaping` are the user-visible weights of
+    the shaped reward's parts, against one standard deviation of the learned one.
+    """
+
+    updates: int = 14
+    batch: int = 32
+    minibatch: int = 16
+    micro_batch: int = 8
+    epochs: int = 2
+    learning_rate: float = 5e-4
+    value_learning_rate: float = 1e-2
+    clip: float = 0.2
+    value_clip: float = 0.2
+    value_coefficient: float = 0.5
+    gamma: float = 1.0
+    lam: float = 0.95
+    beta: float = 0.1
+    kl_target: float = 5.0
+    approx_kl_stop: float = 0.03
+    max_grad_norm: float = 1.0
+    adam_eps: float = 1e-5
+    temperature: float = 0.8
+    outline_tokens: int = 40
+    prose_tokens: int = 128
+    prompt_tokens: int = 128
+    ensemble: int = 5
+    pessimism: float = 0.5
+    reference_samples: int = 96
+    gate_prompts: int = 60
+    shaping: dict[str, float] = msgspec.field(
+        default_factory=lambda: {"finished": 0.15, "repetition": 0.15}
+    )
+
+
+class RunSettings(msgspec.Struct, frozen=True):
+    """The whole order: model, opponent in the gate, LoRA shape, seed, hyperparameters."""
+
+    run_id: str
+    method: Literal["ppo"]
+    model: ModelRef
+    parent: AdapterRef | None
+    lora_rank: int
+    lora_alpha: int
+    lora_targets: str | list[str]
+    seed: int
+    watermark: int
+    reference_file: str
+    sampling: Sampling
+    ppo: PpoSettings = PpoSettings()
+
+
+class RunPhase(msgspec.Struct, frozen=True, tag="phase"):
+    """What the run is doing now, in words a writer understands. `progress` 0 to 1 of the phase."""
+
+    words: str
+    progress: float = 0.0
+
+
+class TasteLearned(msgspec.Struct, frozen=True, tag="taste"):
+    """How well the taste head orders passages it has not seen."""
+
+    scores: int
+    distinct: int
+    stories: int
+    pairs: int
+    concordance: float
+    low: float
+    high: float
+    passed: bool
+    words: str
+
+
+class Step(msgspec.Struct, frozen=True, tag="step"):
+    """One update. `reward` is the mean total in reference standard deviations, `kl` in nats."""
+
+    step: int
+    total: int
+    reward: float
+    parts: dict[str, float]
+    kl: float
+    kl_target: float
+    beta: float
+    entropy: float
+    clip_fraction: float
+    value_loss: float
+    policy_loss: float
+    length: float
+    repetition: float
+    seconds: float
+    eta: float
+    note: str = ""
+    finished: float = 1.0
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One condition of the gate: what was measured, the bar, whether it held."""
+
+    name: str
+    value: float
+    bar: str
+    passed: bool
+    words: str
+    low: float | None = None
+    high: float | None = None
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """The same prompt and seed before and after."""
+
+    prompt: str
+    before: str
+    after: str
+
+
+class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
+    """How the run ended. `files` are the candidate's sha256 sums, empty where there is none."""
+
+    state: RunState
+    words: str
+    checks: list[Check] = []
+    samples: list[Sample] = []
+    adapter_id: str = ""
+    files: dict[str, str] = {}
+    steps: int = 0
+    seconds: float = 0.0
+
+
+RunEvent = RunPhase | TasteLearned | Step | Outcome
+
+encode = msgspec.json.Encoder().encode
+decode_event = msgspec.json.Decoder(RunEvent).decode
+decode_episode = msgspec.json.Decoder(Episode).decode
+decode_settings = msgspec.json.Decoder(RunSettings).decode

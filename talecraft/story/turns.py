@@ -1,0 +1,125 @@
+"""The story and its parts. All are values: identity and storage live in `library`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+Author = Literal["writer", "model"]
+StopReason = Literal["end", "length", "cancelled"]
+
+
+class Sampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the next token is drawn, and how much may be drawn.
+
+    `temperature` 0 is greedy. `top_p` keeps the smallest set of tokens with that probability,
+    `min_p` those at least that share of the likeliest; `repetition_penalty` divides the logits of
+    tokens already seen. Budgets are in tokens.
+    """
+
+    temperature: float = 0.8
+    top_p: float = 0.92
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    seed: int = 0
+    outline_tokens: int = 64
+    prose_tokens: int = 200
+
+
+class Generation(msgspec.Struct, frozen=True):
+    """Exactly what the policy did to write one turn; one record per model turn, immutable.
+
+    `response_ids`, `forced`, `raw_logprobs` and `sampled_logprobs` have one entry per token of
+    the response. `forced` marks ids the program wrote, not the model (their log-probs are still
+    the model's own). `raw` is log p at temperature 1 before any processor, `sampled` after them.
+    `prose_start` is the index of the first prose token; `prose_end` the index after the last one
+    that later turns see (a stop tag is not carried on).
+    """
+
+    model_id: str
+    revision: str
+    quantisation: str
+    adapter_id: str | None
+    engine_mode: str
+    sampling: Sampling
+    prompt_ids: list[int]
+    response_ids: list[int]
+    forced: list[bool]
+    prose_start: int
+    prose_end: int
+    raw_logprobs: list[float]
+    sampled_logprobs: list[float]
+    stop_reason: StopReason
+    seconds: float
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """One passage, by the writer or the model. `outline` is the plan the model wrote before it."""
+
+    id: int
+    story_id: int
+    parent_id: int | None
+    author: Author
+    outline: str
+    prose: str
+    created_at: str
+    generation: Generation | None = None
+
+
+class Story(msgspec.Struct, frozen=True):
+    """A tree of turns with one open leaf. `draft` is what stands in the composer, unsent."""
+
+    id: int
+    title: str
+    premise: str
+    leaf_id: int | None
+    draft: str
+    created_at: str
+    trashed: bool = False
+
+
+class Tree:
+    """The turns of one story by their parents: paths, siblings, children. Built, then read."""
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        self._turns: Mapping[int, Turn] = {turn.id: turn for turn in turns}
+        self._children: dict[int | None, list[Turn]] = {}
+        for turn in turns:
+            self._children.setdefault(turn.parent_id, []).append(turn)
+
+    def __len__(self) -> int:
+        return len(self._turns)
+
+    def __iter__(self) -> Iterator[Turn]:
+        """Every turn of every branch, in the order given."""
+        return iter(self._turns.values())
+
+    def turn(self, turn_id: int) -> Turn:
+        return self._turns[turn_id]
+
+    def path(self, leaf_id: int | None) -> list[Turn]:
+        """From the first turn to `leaf_id`, the text a reader sees."""
+        path: list[Turn] = []
+        while leaf_id is not None:
+            turn = self._turns[leaf_id]
+            path.append(turn)
+            leaf_id = turn.parent_id
+        return path[::-1]
+
+    def siblings(self, turn_id: int) -> list[Turn]:
+        """All versions of this passage, itself included, oldest first."""
+        return self._children[self._turns[turn_id].parent_id]
+
+
+def title_from(premise: str, longest: int = 60) -> str:
+    """A story's first title: its premise, cut at a word."""
+    line = " ".join(premise.split()).rstrip(".")
+    if len(line) <= longest:
+        return line or "Untitled"
+    return line[:longest].rsplit(" ", 1)[0].rstrip(",;:") + "…"
+
+
+def word_count(text: str) -> int:
+    return len(text.split())

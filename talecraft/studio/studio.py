@@ -1,0 +1,212 @@
+"""One writer's open Talecraft: home, settings, catalogue, library and engine, wired together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from talecraft.config import models, settings
+from talecraft.config.models import ModelSpec
+from talecraft.errors import AdapterError, UsageError
+from talecraft.library import Library
+from talecraft.library.adapters import Adapter
+from talecraft.paths import Home, home, private_folder
+from talecraft.process import adapter_files
+from talecraft.process.engine_client import COMMAND, EngineClient, Stopped
+from talecraft.process.messages import (
+    AdapterRef,
+    Delta,
+    Failed,
+    Finished,
+    Load,
+    Loaded,
+    ModelRef,
+    Phase,
+)
+from talecraft.studio.events import Listener, Notice, StudioEvent
+from talecraft.studio.training import Training
+from talecraft.studio.writing import Writing
+
+ACTIVE = "active"
+
+
+CLOSE_SECONDS = 2.0  # for the last words of a passage to reach the disk
+
+
+class Studio:
+    """Opens the library at once; the engine only when `start_engine` is called.
+
+    Raises ConfigError or LibraryError on opening, with nothing changed.
+    """
+
+    def __init__(
+        self,
+        listener: Listener | None = None,
+        at: Home | None = None,
+        engine_command: Sequence[str] = COMMAND,
+        model: str | None = None,
+    ) -> None:
+        self.home = at or home()
+        self.settings = settings.load(self.home)
+        self.catalogue = models.load(self.home)
+        chosen = model or self.settings.writing.model
+        self.model: ModelSpec = self.catalogue.get(chosen) if chosen else self.catalogue.default
+        private_folder(self.home.data)
+        self.library = Library(self.home.library)
+        self.loaded: Loaded | None = None
+        self.phase: Phase | None = None
+        self._listener = listener or (lambda event: None)
+        self.engine = EngineClient(self._on_engine, self.home.logs, engine_command)
+        self.writing = Writing(self.library, self.engine, self._tell, self._prompting)
+        self.training = Training(
+            self.library, self.home, self.settings, self.model_ref, self.adapter_ref
+        )
+
+    # ------------------------------------------------------------------ models and adapters
+    def start_engine(self, adapter_id: str | None = ACTIVE) -> Adapter | None:
+        """Start it, warm, on the chosen model with its active adapter; returns that adapter.
+
+        With an `adapter_id` (None: the bare model) this engine alone writes with it; what is
+        active stays so. Raises UsageError where the model is not installed or the adapter not
+        known, AdapterError where it is damaged or another model's.
+        """
+        self._require_installed(self.model)
+        if adapter_id == ACTIVE:
+            adapter = self._active()
+        else:
+            adapter = None if adapter_id is None else self._usable(adapter_id)
+            if adapter is not None and adapter.model_id != self.model.id:
+                raise AdapterError(
+                    f"Adapter {adapter.id} was made for {adapter.model_id}, not {self.model.id}.",
+                    f"Ask for it with that model: --model {adapter.model_id}.",
+                )
+        self.engine.load(Load(self.model_ref(self.model), self.adapter_ref(adapter)))
+        return adapter
+
+    def choose_model(self, model_id: str) -> ModelSpec:
+        """Write with this model from now on. Raises UsageError, the old one still in use."""
+        spec = self.catalogue.get(model_id)
+        self._require_installed(spec)
+        self.model = spec
+        self.start_engine()
+        return spec
+
+    def use_adapter(self, adapter_id: str | None) -> Adapter | None:
+        """Make an adapter (None: the bare model) the one that writes, from the next turn on.
+
+        Raises UsageError for an unknown or rejected one, AdapterError for a damaged one; the old
+        one stays.
+        """
+        if adapter_id is None:
+            self.library.adapters.activate(self.model.id, None)
+            adapter = None
+        else:
+            adapter = self._usable(adapter_id)
+            if adapter.state == "rejected":
+                raise UsageError(
+                    f"Adapter {adapter.id} did not pass its test and was rejected.",
+                    f"Try it without adopting it: talecraft write --adapter {adapter.id}.",
+                )
+            self.library.adapters.activate(adapter.model_id, adapter.id)
+        self.reload()
+        return adapter
+
+    def _active(self) -> Adapter | None:
+        """The active adapter, unless the model has changed since it was made: then none, said."""
+        adapter = self.library.adapters.active(self.model.id)
+        if adapter is not None and adapter.model_key != self.model.key:
+            self._tell(
+                Notice(
+                    f"Adapter {adapter.id[:8]} was made for {adapter.model_key}, not"
+                    f" {self.model.key}: the bare model writes.",
+                    "Train again on the model as it is now.",
+                )
+            )
+            return None
+        return adapter
+
+    def _usable(self, adapter_id: str) -> Adapter:
+        """An adapter proved to be whole and to belong to its model as it is installed now."""
+        adapter = self.library.adapters.get(adapter_id)
+        reference = self.adapter_ref(adapter)
+        assert reference is not None
+        adapter_files.verify(reference)
+        spec = self.catalogue.get(adapter.model_id)
+        if spec.key != adapter.model_key:
+            raise AdapterError(
+                f"Adapter {adapter.id} was made for {adapter.model_key}, not {spec.key}.",
+                "Train again on the model as it is now.",
+            )
+        return adapter
+
+    def roll_back(self) -> Adapter | None:
+        """Return to what wrote when the active adapter was trained. Raises UsageError where none
+        is active."""
+        active = self.library.adapters.active(self.model.id)
+        if active is None:
+            raise UsageError("No adapter is active; there is nothing to roll back.")
+        return self.use_adapter(active.parent_id)
+
+    def reload(self) -> None:
+        """Tell a running engine what is active now."""
+        if self.engine.running:
+            self.start_engine()
+
+    def model_ref(self, spec: ModelSpec | None = None) -> ModelRef:
+        spec = spec or self.model
+        return ModelRef(
+            spec.id,
+            spec.revision,
+            str(self.catalogue.folder(spec, self.home)),
+            spec.quantisation,
+            spec.context_length,
+            self.catalogue.style(spec),
+        )
+
+    def adapter_ref(self, adapter: Adapter | None) -> AdapterRef | None:
+        if adapter is None:
+            return None
+        folder = self.home.adapters / adapter.path
+        return AdapterRef(adapter.id, str(folder), adapter.files, adapter.model_key)
+
+    def _require_installed(self, spec: ModelSpec) -> None:
+        if not self.catalogue.installed(spec, self.home):
+            raise UsageError(
+                f"{spec.title} is not installed.",
+                f"Put its files (config, tokenizer, safetensors) into"
+                f" {self.catalogue.folder(spec, self.home)}.",
+            )
+
+    def _prompting(self) -> tuple[ModelRef, settings.WritingSettings]:
+        return self.model_ref(), self.settings.writing
+
+    # ------------------------------------------------------------------ events and the end
+    def _on_engine(self, event: Phase | Loaded | Delta | Finished | Failed | Stopped) -> None:
+        match event:
+            case Finished() | Failed(request=int()):
+                self.writing.settle(event)
+            case Failed():
+                self._tell(Notice(event.message, event.hint))
+            case _:
+                self._tell(event)
+
+    def _tell(self, event: StudioEvent) -> None:
+        if isinstance(event, Loaded):
+            self.loaded = event
+        elif isinstance(event, Phase):
+            self.phase = event
+        self._listener(event)
+
+    def close(self) -> None:
+        """End the engine and close the library; a training run goes on. Idempotent.
+
+        What is being written is stopped first and kept, as if the writer had pressed Esc.
+        """
+        self.writing.finish(CLOSE_SECONDS)
+        self.engine.close()
+        self.library.close()
+
+    def __enter__(self) -> Studio:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

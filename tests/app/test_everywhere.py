@@ -1,0 +1,203 @@
+"""What holds on every screen: literal text, any size, true help, a palette with everything."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+from textual.command import CommandPalette
+from textual.content import Content
+
+from talecraft.app.commands import Commands
+from talecraft.app.keys import bindings_of, commands_of, help_groups
+from talecraft.app.screens.help import HelpScreen
+from talecraft.app.text import said
+from talecraft.app.widgets.wrapping import wrap
+from tests.app.conftest import (
+    begun,
+    finished,
+    notices,
+    outcome,
+    page_of,
+    past_run,
+    scored,
+    seen,
+    until,
+)
+
+HOSTILE = "[/oops] [red]blood[/red] [@click=app.quit]go[/] \x1b]52;c;ZXZpbA==\x07\x1b[2Jend"
+LITERAL = "[/oops] [red]blood[/red] [@click=app.quit]go[/] end"
+SIZES = [(1, 1), (300, 100), (2, 40), (59, 24), (80, 15), (60, 16), (10, 10), (100, 30), (80, 24)]
+
+
+async def test_markup_and_escapes_are_shown_as_text_everywhere(running, studio):
+    story = studio.writing.new_story(HOSTILE, HOSTILE)
+    studio.writing.say(story.id, HOSTILE)
+    past_run(studio, outcome("rejected", HOSTILE), error=HOSTILE)
+    async with running((120, 40)) as (app, pilot):
+        assert LITERAL in seen(pilot)
+        page = await page_of(app, pilot, story.id)
+        assert seen(pilot).count(LITERAL) == 2
+        page.composer.set_text(HOSTILE)
+        app.say(HOSTILE, HOSTILE)
+        await pilot.pause()
+        assert LITERAL in notices(pilot)
+        await pilot.press("f3")
+        await until(pilot, lambda: LITERAL in seen(pilot))
+        await pilot.press("f2", "f1")
+        await pilot.pause()
+
+
+@pytest.mark.parametrize(("script", "shown"), [("MARKUP", "[/oops]"), ("ESCAPES", "before after")])
+async def test_a_models_text_is_never_obeyed(running, script, shown):
+    async with running((120, 40)) as (app, pilot):
+        await begun(app, pilot, f"{script} harbour")
+        text = seen(pilot)
+        assert shown in text
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
+
+
+@pytest.mark.parametrize("key", ["f1", "f2", "f3", "escape"])
+async def test_every_size_on_every_screen(running, studio, key):
+    scored(studio, [3, 4])
+    past_run(studio, outcome())
+    async with running(loaded=False) as (app, pilot):
+        await pilot.press(key)
+        for width, height in SIZES:
+            await pilot.resize_terminal(width, height)
+            await pilot.pause()
+            if width >= 30 and (width < 60 or height < 16):
+                assert "Make it" in seen(pilot)
+        assert app.is_running
+
+
+async def test_sizes_while_the_model_writes(running):
+    async with running() as (app, pilot):
+        page = await page_of(app, pilot, app.studio.writing.new_story("SLOW harbour").id)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.live and app.live.prose)
+        for size in SIZES:
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+        assert page.composer.has_focus
+        await pilot.press("x")
+        assert page.composer.text == "x"
+        await pilot.press("escape")
+        await finished(app, pilot)
+        assert "The fox waited" in seen(pilot)
+
+
+async def test_every_key_is_in_the_help(running):
+    async with running((100, 200), loaded=False) as (app, pilot):
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        await pilot.pause()
+        text = re.sub(r"\s+", " ", seen(pilot))
+        for kind in help_groups():
+            assert kind.HELP in text
+            for binding in bindings_of(kind):
+                assert (binding.tooltip or binding.description) in text
+                assert app.get_key_display(binding) in text
+
+
+def test_help_leaves_out_no_class_that_has_keys():
+    """Every class of the app that declares keys is one of the help's groups."""
+    shown = set(help_groups())
+    declared = {
+        kind
+        for module in list(sys.modules.values())
+        if getattr(module, "__name__", "").startswith("talecraft.app")
+        for kind in vars(module).values()
+        if isinstance(kind, type)
+        and kind.__module__.startswith("talecraft.app")
+        and kind.__dict__.get("BINDINGS")
+    }
+    assert declared <= shown
+
+
+async def test_the_palette_has_every_action_that_works_now(running):
+    async with running((100, 40)) as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await pilot.press("4")
+        commands = Commands(page)
+        found = {str(hit.display) async for hit in commands.discover()}
+        nodes = [page, page.composer, page.manuscript, app]
+        for node in nodes:
+            for kind in type(node).__mro__:
+                if "HELP" not in kind.__dict__:
+                    continue
+                for command in commands_of(kind, app):
+                    works = any(commands._works(action, node) for action in command.actions)
+                    named = any(words.startswith(command.words) for words in found)
+                    assert named == works, command
+
+
+async def test_a_palette_command_does_what_it_says(running, place):
+    async with running((100, 40)) as (app, pilot):
+        await begun(app, pilot, "A harbour")
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+        await pilot.press(*"markdown")
+        await until(pilot, lambda: "Export the story as Markdown" in seen(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: "Story exported" in notices(pilot))
+        assert [path.suffix for path in place.exports.iterdir()] == [".md"]
+
+
+async def test_the_key_line_is_true(running):
+    async with running() as (app, pilot):
+        await page_of(app, pilot, app.studio.writing.new_story("SLOW harbour").id)
+        assert "⏎ Continue" in seen(pilot)
+        assert "esc Library" in seen(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.live and app.live.prose)
+        keys = seen(pilot).splitlines()[-1]
+        assert "esc Stop" in keys
+        assert "Continue" not in keys
+        assert "Retry" not in keys
+        await pilot.click("KeyLine", offset=(keys.index("esc"), 0))
+        await finished(app, pilot)
+        assert "⏎ Continue" in seen(pilot).splitlines()[-1]
+
+
+async def test_no_color_is_kept(running, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with running(loaded=False) as (app, _pilot):
+        assert app.no_color
+
+
+def test_torch_and_numpy_stay_out_of_the_page():
+    code = (
+        "import sys, talecraft.app.main, talecraft.app.screens.writing,"
+        " talecraft.app.screens.training, talecraft.app.screens.help\n"
+        "heavy = {'torch', 'transformers', 'numpy', 'textual_plot', 'peft'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_said_is_literal_and_clean():
+    assert said(HOSTILE).plain == LITERAL
+    assert isinstance(said(("a", "bold")), Content)
+
+
+@pytest.mark.parametrize("width", [8, 20, 72])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The keeper counted the ships that did not come, and wrote them down.",
+        "x" * 100,
+        "彼女は静かに海を見ていた。" * 4,
+        "a 👩‍👩‍👧 family of é́ accents and 漢字 mixed with words",
+        "    indented, and  double  spaced   ",
+    ],
+)
+def test_wrapping_fits_and_loses_nothing(text, width):
+    from rich.cells import cell_len
+
+    lines = wrap(text, width)
+    assert all(cell_len(line) <= width for line, _ in lines)
+    joined = "".join(line + join for line, join in lines)
+    assert "".join(joined.split()) == "".join(text.split())

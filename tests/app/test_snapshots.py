@@ -1,0 +1,146 @@
+"""How each screen looks, at two sizes. Renew with `pytest tests/app --snapshot-update`."""
+
+from __future__ import annotations
+
+import pytest
+
+from talecraft.library import stories
+from tests.app.conftest import (
+    HandRun,
+    finished,
+    outcome,
+    page_of,
+    past_run,
+    phase_events,
+    scored,
+    step,
+    until,
+)
+
+SIZES = [(80, 24), (120, 40)]
+MOMENT = "2026-11-20T20:15:00.000+00:00"
+PREMISE = "A lighthouse keeper counts the ships that do not come."
+
+
+@pytest.fixture(autouse=True)
+def _fixed_times(monkeypatch):
+    for module in ("stories", "feedback", "adapters", "runs"):
+        monkeypatch.setattr(f"talecraft.library.{module}.now", lambda: MOMENT)
+    assert stories.now() == MOMENT
+
+
+@pytest.fixture
+def look(make_app, snap_compare):
+    """Compare the screen that `prepare` leads to."""
+
+    def compare(prepare, size):
+        app = make_app()
+
+        async def ready(pilot):
+            await until(pilot, lambda: app.phase.phase == "ready")
+            await prepare(app, pilot)
+            for area in app.screen.query("TextArea"):
+                area.cursor_blink = False
+            await pilot.pause()
+
+        return snap_compare(app, terminal_size=size, run_before=ready)
+
+    return compare
+
+
+def _written(studio):
+    story = studio.writing.new_story(PREMISE)
+    return story.id
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_library(look, studio, size):
+    scored(studio, [4], "The salt road to the north is closed.")
+    story = _written(studio)
+    studio.writing.say(story, "The keeper counted ships all night.")
+    studio.library.stories.save_draft(story, "In the morning")
+
+    async def prepare(app, pilot):
+        await pilot.pause()
+
+    assert look(prepare, size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_opening(look, size):
+    async def prepare(app, pilot):
+        await pilot.pause()
+
+    assert look(prepare, size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_writing(look, studio, size):
+    story = _written(studio)
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
+        await pilot.press("enter")
+        await finished(app, pilot)
+        app.studio.writing.say(story, "She wrote the number down, and crossed it out.")
+        await pilot.press("enter")
+        await finished(app, pilot)
+        await pilot.press("4", "O", "n")
+        await pilot.pause()
+
+    assert look(prepare, size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_models(look, size):
+    async def prepare(app, pilot):
+        await pilot.press("f2")
+        await pilot.pause()
+        app.screen.query_one("#model-files").display = False  # a path of this machine
+
+    assert look(prepare, size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_help(look, size):
+    async def prepare(app, pilot):
+        await pilot.press("f1")
+        await pilot.pause()
+
+    assert look(prepare, size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_training_live(look, studio, place, size):
+    run = HandRun(place, studio)
+    run.say(*phase_events(), *[step(n) for n in range(1, 8)])
+
+    async def prepare(app, pilot):
+        await until(pilot, lambda: app.run_watch is not None)
+        await pilot.press("f3")
+        await until(pilot, lambda: len(app.screen.query("Plot")) == 2)
+        await until(pilot, lambda: all(plot._datasets for plot in app.screen.query("Plot")))
+
+    assert look(prepare, size)
+    run.end()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_training_outcome(look, studio, size):
+    scored(studio, [1, 2, 3, 4, 5] * 4)
+    past_run(studio, outcome())
+
+    async def prepare(app, pilot):
+        await pilot.press("f3")
+        await pilot.pause()
+
+    assert look(prepare, size)
+
+
+def test_too_small(look, studio):
+    _written(studio)
+
+    async def prepare(app, pilot):
+        await pilot.pause()
+
+    assert look(prepare, (50, 12))

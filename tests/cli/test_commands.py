@@ -1,0 +1,278 @@
+"""The other commands: their data, their JSON, their exit codes."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import talecraft
+from talecraft.paths import home
+from talecraft.process import run_client
+from tests.cli.conftest import Talecraft
+
+
+def data(talecraft_: Talecraft, *arguments: str) -> Any:
+    result = talecraft_(*arguments, "--json")
+    assert result.code == 0, result.err
+    return json.loads(result.out)
+
+
+def scores(talecraft_: Talecraft, count: int = 24) -> None:
+    """A story of passages, scored 1 to 5 in turn."""
+    assert talecraft_("write", "A fox.", "-n", str(count), "--json").code == 0
+    text = "".join(json.dumps({"turn": n + 1, "stars": n % 5 + 1}) + "\n" for n in range(count))
+    assert talecraft_("feedback", "add", "--from", "-", stdin=text).code == 0
+
+
+# ---------------------------------------------------------------------------- stories
+def test_stories_list_show_and_export(talecraft_: Talecraft, tmp_path: Path) -> None:
+    talecraft_("write", "A fox.", "-n", "2", "--seed", "1")
+    talecraft_("feedback", "add", "1", "--stars", "4")
+    (story,) = data(talecraft_, "stories", "list")
+    assert (story["story"], story["title"], story["passages"]) == (1, "A fox", 2)
+    assert data(talecraft_, "stories", "list", "--trash") == []
+    table = talecraft_("stories", "list").out.splitlines()
+    assert table[0].split() == ["id", "turns", "words", "changed", "title"]
+    assert table[1].split()[0] == "1"
+    shown = data(talecraft_, "stories", "show", "1")
+    assert [turn["turn"] for turn in shown["turns"]] == [1, 2]
+    assert shown["turns"][0]["feedback"][0]["value"] == 4
+    text = talecraft_("stories", "show", "1").out
+    assert "[turn 1: llama-ember, adapter none; stars 4]" in text
+    assert "  | - plan 1\n" in text
+    prose = [turn["prose"] for turn in shown["turns"]]
+    assert (
+        talecraft_("stories", "export", "1").out
+        == "A fox\n=====\n\nA fox.\n\n" + "\n\n".join(prose) + "\n"
+    )
+    target = tmp_path / "fox.md"
+    assert (
+        talecraft_("stories", "export", "1", "-f", "md", "-o", str(target), "--outlines").code == 0
+    )
+    assert target.read_text().startswith("# A fox\n\nA fox.\n\n> \\- plan 1\n\n")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["stories", "show", "9"], 2, "no story 9"),
+        (["stories", "export", "9"], 2, "no story 9"),
+        (["stories", "export", "1", "-f", "pdf"], 2, "Formats: txt, md"),
+        (["stories", "show", "fox"], 2, "See `talecraft stories show --help`"),
+        (["stories", "lsit"], 2, "Did you mean 'list'?"),
+        (["fedback"], 2, "Did you mean 'feedback'?"),
+        (["models", "info", "nope"], 2, "no model 'nope'"),
+        (["feedback", "add"], 2, "Which turn?"),
+        (["feedback", "add", "1"], 2, "stars or a thumb"),
+        (["feedback", "add", "1", "--stars", "4", "--thumb", "up"], 2, "stars or a thumb"),
+        (["feedback", "add", "1", "--stars", "6"], 2, "6 is not a score"),
+        (["feedback", "add", "1", "--stars", "3.5"], 2, "3.5 is not a score"),
+        (["feedback", "add", "1", "--thumb", "sideways"], 2, "up or down"),
+        (["feedback", "add", "1", "--from", "f"], 2, "brings its own scores"),
+        (["feedback", "add", "--from", "/no/file"], 2, "cannot be read"),
+        (["feedback", "add", "7", "--stars", "3"], 2, "no turn 7"),
+        (["train", "run"], 2, "20 more scores are needed"),
+        (["train", "stop"], 2, "No training run is going"),
+        (["train", "status", "nope"], 2, "no run 'nope'"),
+        (["adapters", "use", "zz"], 2, "no adapter here"),
+        (["adapters", "rollback"], 2, "nothing to roll back"),
+        (["demo", "--taste", "salt"], 2, "no taste 'salt'"),
+        (["--model", "gpt2", "stories", "list"], 2, "belongs to the page"),
+    ],
+)
+def test_every_misuse_is_one_line_and_its_exit_code(
+    talecraft_: Talecraft, arguments: list[str], code: int, words: str
+) -> None:
+    result = talecraft_(*arguments)
+    assert (result.code, result.out) == (code, "")
+    assert words in result.err
+    assert result.err.count("\n") == 1
+
+
+# ---------------------------------------------------------------------------- feedback
+def test_feedback_one_by_one(talecraft_: Talecraft) -> None:
+    talecraft_("write", "A fox.")
+    assert talecraft_("feedback", "add", "1", "--stars", "2", "--note", "dull").code == 0
+    assert talecraft_("feedback", "add", "1", "--thumb", "down").code == 0
+    (now,) = data(talecraft_, "feedback", "list")
+    assert (now["turn"], now["kind"], now["value"]) == (1, "thumb", -1)
+    log = data(talecraft_, "feedback", "list", "--all")
+    assert [(one["kind"], one["value"]) for one in log] == [
+        ("stars", 2), ("stars", None), ("thumb", -1),
+    ]  # fmt: skip
+    assert "withdrawn" in talecraft_("feedback", "list", "--all").out
+    exported = talecraft_("feedback", "export").out.splitlines()
+    assert [json.loads(line) for line in exported] == log
+
+
+def test_feedback_from_a_file_is_all_or_nothing(talecraft_: Talecraft, tmp_path: Path) -> None:
+    talecraft_("write", "A fox.", "-n", "3")
+    file = tmp_path / "scores.jsonl"
+    good = '{"turn": 1, "stars": 4}\n\n{"turn": 2, "thumb": 1, "note": "yes"}\n'
+    for line, words in [
+        ('{"turn": 3, "stars": 9}', "9 is not a score"),
+        ('{"turn": 9, "stars": 3}', "no turn 9"),
+        ('{"turn": 3, "star": 3}', "unknown field `star`"),
+        ('{"turn": 3}', "stars or a thumb"),
+        ('{"turn": "3", "stars": 3}', "Expected `int`"),
+        ("turn 3: good", "malformed"),
+    ]:
+        file.write_text(good + line + "\n")
+        result = talecraft_("feedback", "add", "--from", str(file))
+        assert result.code == 2
+        assert result.err.startswith(f"talecraft: {file}:4: ")
+        assert words in result.err
+        assert "Nothing was added." in result.err
+    assert data(talecraft_, "feedback", "list", "--all") == []
+    file.write_text(good)
+    added = talecraft_("feedback", "add", "--from", str(file))
+    assert (added.code, added.err) == (0, "talecraft: 2 scores added.\n")
+    assert len(data(talecraft_, "feedback", "list")) == 2
+    nothing = talecraft_("feedback", "add", "--from", "-", stdin="\n")
+    assert (nothing.code, nothing.out) == (2, "")
+
+
+# ---------------------------------------------------------------------------- models
+def test_models(talecraft_: Talecraft) -> None:
+    listed = data(talecraft_, "models", "list")
+    assert [one["id"] for one in listed if one["in_use"]] == ["llama-ember"]
+    assert [one["id"] for one in listed if one["installed"]] == ["llama-ember"]
+    assert len(listed) == 5
+    assert "* " in talecraft_("models", "list").out
+    one = data(talecraft_, "models", "info", "gpt2")
+    assert (one["installed"], one["licence"], one["lora_targets"]) == (
+        False, "MIT", ["c_attn", "c_proj", "c_fc"],
+    )  # fmt: skip
+    assert "lora targets: c_attn, c_proj, c_fc\n" in talecraft_("models", "info", "gpt2").out
+
+
+# ---------------------------------------------------------------------------- training
+def test_a_run_from_scores_to_rollback(talecraft_: Talecraft) -> None:
+    scores(talecraft_)
+    plan = data(talecraft_, "train", "plan")
+    assert (plan["scores"], plan["stories"], plan["refusal"]) == (24, 1, "")
+    assert "Scores: 24 in 1 stories" in talecraft_("train", "plan").out
+    result = talecraft_("train", "run", "--seed", "3", "--updates", "2")
+    assert result.code == 0
+    assert result.out.startswith("Adopted: It writes as you like it.\n")
+    assert "win rate: 0.8 (bar >= 0.55)" in result.out
+    assert "update 1/1: reward +0.50" in result.err
+    (adapter,) = data(talecraft_, "adapters", "list")
+    assert (adapter["state"], adapter["turns"]) == ("active", 0)
+    (done,) = data(talecraft_, "train", "status")
+    assert (done["state"], done["seed"], done["adapter"]) == ("adopted", 3, adapter["adapter"])
+    assert done["outcome"]["state"] == "adopted"
+    one = data(talecraft_, "train", "status", done["run"])
+    assert [event["type"] for event in one["events"]] == ["phase", "step", "outcome"]
+    assert talecraft_("train", "status", done["run"]).out == result.out
+    # It writes from now on; another may for once; and there is a way back.
+    name = adapter["adapter"]
+    assert json.loads(talecraft_("write", "--story", "1", "--json").out)["adapter"] == name
+    bare = talecraft_("write", "--story", "1", "--json", "--adapter", "none")
+    assert json.loads(bare.out)["adapter"] is None
+    assert data(talecraft_, "adapters", "list")[0]["turns"] == 1
+    assert "llama-ember now writes without an adapter" in talecraft_("adapters", "rollback").err
+    once = talecraft_("write", "--story", "1", "--json", "--adapter", name[:5])
+    assert json.loads(once.out)["adapter"] == name
+    assert data(talecraft_, "adapters", "list")[0]["state"] == "retired"
+    assert talecraft_("adapters", "use", name[:5]).code == 0
+    assert data(talecraft_, "adapters", "list")[0]["state"] == "active"
+    assert talecraft_("adapters", "use", "none").code == 0
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "words"),
+    [("rejected", 0, "Rejected: "), ("died", 1, "interrupted"), ("damaged", 1, "Failed: ")],
+)
+def test_how_a_run_ends_is_its_exit_code(
+    talecraft_: Talecraft, monkeypatch: pytest.MonkeyPatch, end: str, code: int, words: str
+) -> None:
+    scores(talecraft_)
+    monkeypatch.setenv("TINY_RUN", end)
+    result = talecraft_("train", "run")
+    assert result.code == code
+    assert words in result.out
+    assert data(talecraft_, "train", "status")[0]["state"] != "running"
+
+
+def test_a_detached_run_is_stopped_and_settled_by_later_commands(
+    talecraft_: Talecraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores(talecraft_)
+    monkeypatch.setenv("TINY_RUN", "wait")
+    started = talecraft_("train", "run", "--detach")
+    run_id = started.out.strip()
+    assert started.code == 0
+    assert data(talecraft_, "train", "status")[0]["state"] == "running"
+    assert talecraft_("train", "status", run_id).out.startswith(f"Run {run_id} is going.\n")
+    busy = talecraft_("train", "run")
+    assert (busy.code, busy.out) == (3, "")
+    assert talecraft_("train", "stop").code == 0
+    from tests.support.tiny import until
+
+    until(lambda: run_client.alive(home().runs) is None)
+    assert data(talecraft_, "train", "status")[0]["state"] == "cancelled"
+
+
+# ---------------------------------------------------------------------------- the rest
+def test_paths(talecraft_: Talecraft, own_home: Path) -> None:
+    found = data(talecraft_, "paths")
+    assert found["library"] == str(own_home / "data" / "library.db")
+    assert Path(found["shipped_models"]).is_file()
+    assert not own_home.exists()  # asking makes nothing
+
+
+def test_doctor(talecraft_: Talecraft, own_home: Path) -> None:
+    result = talecraft_("doctor")
+    assert result.code == 0
+    assert "ok    engine        llama-ember loaded in" in result.out
+    (own_home / "config").mkdir()
+    (own_home / "config" / "config.toml").write_text("speed = 3\n")
+    found = talecraft_("doctor", "--json")
+    assert found.code == 1
+    assert [one["matter"] for one in json.loads(found.out) if one["state"] == "fail"] == ["library"]
+
+
+def test_demo(talecraft_: Talecraft, tmp_path: Path, own_home: Path) -> None:
+    result = talecraft_("demo", "--stories", "3", "--turns", "8", "--keep", str(tmp_path / "kept"))
+    assert result.code == 0
+    assert result.out.count("\nBefore:\n") == result.out.count("\nAfter:\n") == 3
+    assert "24 scores; 3 passages written by the new adapter." in result.out
+    assert not own_home.exists()
+    assert (tmp_path / "kept" / "data" / "library.db").is_file()
+    again = talecraft_("demo", "--keep", str(tmp_path / "kept"))
+    assert (again.code, again.out) == (2, "")
+
+
+def test_a_demo_that_adopts_nothing_fails(
+    talecraft_: Talecraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TINY_RUN", "rejected")
+    result = talecraft_("demo", "--stories", "3", "--turns", "8")
+    assert result.code == 1
+    assert result.out.startswith("Rejected: ")
+
+
+def test_version_and_help(talecraft_: Talecraft) -> None:
+    assert talecraft_("--version").out == f"talecraft {talecraft.__version__}\n"
+    shown = talecraft_("--help")
+    assert shown.code == 0
+    assert "Exit codes: 0 done; 1 failed; 2 wrong use" in shown.out
+    for command in (
+        "write",
+        "stories",
+        "feedback",
+        "models",
+        "train",
+        "adapters",
+        "paths",
+        "doctor",
+        "demo",
+    ):
+        assert f"  {command} " in shown.out
+        assert talecraft_(command, "--help").code == 0

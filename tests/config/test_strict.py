@@ -1,0 +1,142 @@
+"""Whatever is not understood in a TOML file is one error with its file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from talecraft.config import models, settings
+from talecraft.errors import ConfigError, UsageError
+from talecraft.paths import Home, home
+
+ENTRY = """[[model]]
+id = "{id}"
+title = "Mine"
+source = "local"
+location = "/m"
+revision = "1"
+context_length = 512
+licence = "MIT"
+parameters = "1 M"
+"""
+
+
+@pytest.fixture
+def here() -> Home:
+    found = home()
+    found.config.mkdir(parents=True)
+    return found
+
+
+def settings_error(here: Home, text: str) -> str:
+    here.settings_file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        settings.load(here)
+    assert caught.value.exit_code == 2
+    message = str(caught.value)
+    assert "\n" not in message
+    return message.removeprefix(str(here.settings_file))
+
+
+def models_error(here: Home, text: str) -> str:
+    here.models_file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        models.load(here)
+    return str(caught.value).removeprefix(str(here.models_file))
+
+
+def test_no_file_means_the_defaults(here: Home) -> None:
+    assert settings.load(here) == settings.Settings()
+
+
+def test_what_is_set_is_read(here: Home) -> None:
+    here.settings_file.write_text("[writing]\ntemperature = 1\nprose_tokens = 50\n")
+    found = settings.load(here)
+    assert found.writing.temperature == 1.0
+    sampling = found.writing.sampling(seed=9)
+    assert (sampling.temperature, sampling.prose_tokens, sampling.seed) == (1.0, 50, 9)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("[writing]\n\ntemprature = 1\n", 3, "unknown field 'temprature'"),
+        ("# note\n[wrting]\ntemperature = 1\n", 2, "unknown field 'wrting'"),
+        ("top_p = 1\n[writing]\ntop_p = 0.5\n", 1, "unknown field 'top_p'"),
+        # A table of a name that is a key elsewhere.
+        ('[page]\ntheme = "x"\n[theme]\n', 3, "unknown field 'theme'"),
+        # The key is right in one table and wrong in the other.
+        ('[writing]\nmodel = "a"\n[page]\nmodel = "b"\n', 4, "unknown field 'model'"),
+        ('[page]\ntheme = "x"\nmeasure = "wide"\n', 3, "expected 'int', got 'str' (measure)"),
+        ("[page]\nshow_outline = 1\n", 2, "expected 'bool'"),
+        ("page = 3\n", 1, "expected 'object', got 'int' (page)"),
+        ("[writing]\ntop_p = 0.9\ntemperature = = 1\n", 3, "Invalid value"),
+        ("[writing]\n[page]\n[writing]\n", 3, "Cannot declare"),
+        ("[page\n", 1, "Expected ']'"),
+    ],
+)
+def test_settings_errors_name_their_line(here: Home, text: str, line: int, words: str) -> None:
+    message = settings_error(here, text)
+    assert message.startswith(f":{line}: ")
+    assert words in message
+
+
+def test_a_file_that_is_no_text(here: Home) -> None:
+    here.settings_file.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        settings.load(here)
+
+
+def test_a_folder_in_place_of_a_file_is_said_not_passed_over(here: Home) -> None:
+    here.models_file.mkdir()
+    with pytest.raises(ConfigError, match=str(here.models_file)):
+        models.load(here)
+    here.settings_file.mkdir()
+    with pytest.raises(ConfigError, match="is a directory"):
+        settings.load(here)
+
+
+def test_the_shipped_catalogue() -> None:
+    catalogue = models.load(home())
+    assert [spec.id for spec in catalogue] == [
+        "llama-ember", "gpt2", "llama-3-8b", "mistral-7b", "solar-10.7b",
+    ]  # fmt: skip
+    ember = catalogue.default
+    assert ember.id == "llama-ember"
+    assert ember.key == f"llama-ember@{ember.revision}"
+    assert catalogue.installed(ember, home())
+    assert catalogue.style(ember).prose_tag == "<story>"
+    assert not catalogue.installed(catalogue.get("gpt2"), home())
+    assert catalogue.folder(catalogue.get("gpt2"), home()).name == "openai-community--gpt2"
+    with pytest.raises(UsageError, match=r"no model 'x'\. Known: llama-ember"):
+        catalogue.get("x")
+
+
+def test_a_users_entry_adds_and_overrides(here: Home) -> None:
+    mine = ENTRY.format(id="mine") + "default = true\n"
+    here.models_file.write_text(mine + ENTRY.format(id="gpt2") + 'style = "odd"\n[style.odd]\n')
+    catalogue = models.load(here)
+    assert [spec.id for spec in catalogue][-1] == "mine"
+    assert catalogue.default.id == "mine"
+    assert catalogue.get("gpt2").title == "Mine"
+    assert catalogue.folder(catalogue.get("mine"), here) == Path("/m")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (ENTRY.format(id="a") + "\n" + ENTRY.format(id="a"), 12, "'a' stands there twice"),
+        (ENTRY.format(id="a") + 'style = "no"\n', 10, "the style 'no', which is not defined"),
+        (ENTRY.format(id="a") + "speed = 3\n", 10, "unknown field 'speed'"),
+        (ENTRY.format(id="a") + ENTRY.format(id="b") + "gated = 0\n", 19, "expected 'bool'"),
+        (ENTRY.format(id="a") + '[[model]]\nid = "b"\n', 10, "missing required field 'title'"),
+        (ENTRY.format(id="a").replace("local", "web"), 4, "invalid enum value 'web'"),
+        ("[style.mine]\nchat = 3\n", 2, "expected 'bool'"),
+        ('[[model]]\nid = "a\n', 2, "Illegal character"),
+    ],
+)
+def test_model_errors_name_their_line(here: Home, text: str, line: int, words: str) -> None:
+    message = models_error(here, text)
+    assert message.startswith(f":{line}: ")
+    assert words in message

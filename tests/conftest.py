@@ -1,0 +1,58 @@
+"""For every test: a home of its own, no network, and one core left for the page.
+
+Set before anything imports torch: threads cannot be changed reliably afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 2) - 1))
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_OFFLINE"] = "1"
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1", None, ""}
+
+
+class NetworkTouched(BaseException):
+    """Not an Exception: nothing that falls back quietly may swallow it."""
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """TALECRAFT_HOME of this test; the user's own is never opened."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("TALECRAFT_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection or a name look-up beyond this machine fails the test."""
+
+    def guard(name: str) -> None:
+        original = getattr(socket.socket, name)
+
+        def connect(self: socket.socket, address: object, *rest: object) -> object:
+            local = self.family == socket.AF_UNIX
+            if not local and not (isinstance(address, tuple) and address[0] in LOOPBACK):
+                raise NetworkTouched(f"{name} to {address}")
+            return original(self, address, *rest)
+
+        monkeypatch.setattr(socket.socket, name, connect)
+
+    for name in ("connect", "connect_ex"):
+        guard(name)
+    look_up = socket.getaddrinfo
+
+    def getaddrinfo(host: object, *rest: object, **named: object) -> object:
+        if host not in LOOPBACK:
+            raise NetworkTouched(f"look-up of {host!r}")
+        return look_up(host, *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)

@@ -1,0 +1,232 @@
+"""The real engine process, driven as the program drives it."""
+
+import os
+import queue
+import signal
+import time
+
+import pytest
+import torch
+
+from talecraft.engine import loading
+from talecraft.errors import AdapterError
+from talecraft.learning.policy import Policy
+from talecraft.process import adapter_files
+from talecraft.process.engine_client import EngineClient, Stopped
+from talecraft.process.messages import (
+    AdapterRef,
+    Delta,
+    Failed,
+    Finished,
+    Generate,
+    Load,
+    Loaded,
+    Phase,
+)
+from talecraft.story.context import Block
+from talecraft.story.turns import Sampling
+from tests.support.models import bundled_base, bundled_ref
+
+PREMISE = Block("<prompt>\nA shy fox learns to share\n")
+DEADLINE = 60
+
+
+class Driver:
+    """An engine client whose events can be waited for."""
+
+    def __init__(self, logs):
+        self.events = queue.Queue()
+        self.client = EngineClient(self.events.put, logs)
+
+    def until(self, *kinds):
+        """All events up to the first of `kinds`, that one last."""
+        seen = []
+        deadline = time.monotonic() + DEADLINE
+        while not seen or not isinstance(seen[-1], kinds):
+            seen.append(self.events.get(timeout=max(0.1, deadline - time.monotonic())))
+        return seen
+
+    def write(self, request, blocks=(PREMISE,), **sampling):
+        self.client.generate(Generate(request, list(blocks), Sampling(**sampling)))
+        return self.until(Finished, Failed)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    driver = Driver(tmp_path_factory.mktemp("engine"))
+    driver.client.load(Load(bundled_ref()))
+    driver.until(Loaded)
+    yield driver
+    driver.client.close()
+
+
+def made_adapter(folder, seed=0, size=0.05):
+    """A real adapter of the bundled model, its weights moved at random."""
+    policy = Policy(bundled_base(), 8, 16, "all-linear")
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in policy.lora.values():
+            parameter.add_(size * torch.randn(parameter.shape, generator=generator))
+    files = policy.save(folder, bundled_ref().key)
+    return AdapterRef(adapter_files.content_id(files), str(folder), files, bundled_ref().key)
+
+
+def test_a_turn_streams_its_plan_and_then_its_prose(shared):
+    events = shared.write(1, seed=4)
+    done = events[-1]
+    assert isinstance(done, Finished)
+    deltas = [e for e in events if isinstance(e, Delta)]
+    parts = [d.part for d in deltas]
+    assert parts == sorted(parts, key=["think", "prose"].index)
+    for part, whole in (("think", done.outline), ("prose", done.prose)):
+        assert "".join(d.text for d in deltas if d.part == part).strip() == whole
+        assert len([d for d in deltas if d.part == part]) > 1
+    assert [e.phase for e in events if isinstance(e, Phase)][-2:] == ["thinking", "writing"]
+    made = done.generation
+    assert (made.model_id, made.adapter_id, made.sampling.seed) == ("llama-ember", None, 4)
+    assert made.engine_mode == "eager-cpu-float32"
+
+
+def test_the_same_seed_writes_the_same_also_with_a_warm_cache(shared):
+    first = shared.write(2, seed=9)[-1].generation.response_ids
+    assert shared.write(3, seed=9)[-1].generation.response_ids == first
+
+
+def test_esc_stops_within_half_a_second_while_writing_and_while_reading(shared):
+    long = Block("<story>\n" + "The small grey cat sat by the cold river and waited. " * 58 + "\n")
+    for request, blocks in ((10, (PREMISE,)), (11, (PREMISE, long))):
+        shared.client.generate(Generate(request, list(blocks), Sampling(seed=1, prose_tokens=190)))
+        shared.until(Delta if request == 10 else Phase)
+        asked = time.monotonic()
+        shared.client.cancel(request)
+        done = shared.until(Finished, Failed)[-1]
+        # No timed bar in tests: only that it stopped rather than finished. Seconds: benchmarks.
+        assert done.generation.stop_reason == "cancelled"
+        assert time.monotonic() - asked < DEADLINE
+    assert len(done.generation.prompt_ids) > 600
+
+
+def test_a_story_longer_than_the_window_still_goes_on(shared):
+    blocks = [PREMISE] + [Block(f"<story>\n{'The river ran on and on. ' * 30}\n")] * 20
+    done = shared.write(20, blocks, seed=1)[-1]
+    assert isinstance(done, Finished)
+    assert len(done.generation.prompt_ids) + len(done.generation.response_ids) <= 1024
+
+
+def test_adapters_are_switched_without_loading_the_base_again(shared, tmp_path):
+    adapter = made_adapter(tmp_path / "one")
+    bare = shared.write(30, seed=5)[-1].generation.response_ids
+    shared.client.load(Load(bundled_ref(), adapter))
+    events = shared.until(Loaded)
+    assert events[-1].adapter_id == adapter.id
+    assert bundled_ref().id not in [e.detail for e in events if isinstance(e, Phase)]
+    adapted = shared.write(31, seed=5)[-1].generation
+    assert adapted.adapter_id == adapter.id
+    assert adapted.response_ids != bare
+    shared.client.load(Load(bundled_ref()))
+    assert shared.until(Loaded)[-1].adapter_id is None
+    assert shared.write(32, seed=5)[-1].generation.response_ids == bare
+
+
+@pytest.mark.parametrize(
+    "harm", ["truncated", "bit", "tail", "nan", "shape", "base", "link", "pickle", "missing"]
+)
+def test_a_harmful_adapter_is_refused_and_the_bare_model_writes(shared, tmp_path, harm):
+    adapter = made_adapter(tmp_path / "bad")
+    weights = tmp_path / "bad" / "adapter_model.safetensors"
+    data = bytearray(weights.read_bytes())
+    canary = tmp_path / "canary"
+    rehash = False
+    if harm == "truncated":
+        weights.write_bytes(data[:-100])
+    elif harm == "bit":
+        data[-1000] ^= 1
+        weights.write_bytes(data)
+    elif harm == "tail":
+        data[-4096:] = bytes(4096)
+        weights.write_bytes(data)
+    elif harm in ("nan", "shape"):
+        from safetensors.torch import load_file, save_file
+
+        tensors = load_file(weights)
+        name = sorted(tensors)[0]
+        if harm == "nan":
+            tensors[name][0, 0] = float("nan")
+        else:
+            tensors[name] = torch.zeros(3, 3)
+        save_file(tensors, weights)
+        rehash = True
+    elif harm == "base":
+        adapter = AdapterRef(adapter.id, adapter.folder, adapter.files, "other@1")
+    elif harm == "link":
+        weights.rename(tmp_path / "elsewhere")
+        weights.symlink_to(tmp_path / "elsewhere")
+    elif harm == "pickle":
+        (weights.parent / "adapter_model.bin").write_bytes(
+            b"cos\nsystem\n(S'touch " + str(canary).encode() + b"'\ntR."
+        )
+    elif harm == "missing":
+        weights.unlink()
+    if rehash:
+        files = adapter_files.checksums(weights.parent)
+        adapter = AdapterRef(
+            adapter_files.content_id(files), adapter.folder, files, adapter.model_key
+        )
+    shared.client.load(Load(bundled_ref(), adapter))
+    events = shared.until(Failed)
+    assert events[-1].adapter_refused
+    assert events[-1].request is None
+    loaded = [e for e in events if isinstance(e, Loaded)]
+    assert loaded[-1].adapter_id is None, "what is really in use is said"
+    assert not canary.exists()
+    done = shared.write(40, seed=5)[-1]
+    assert isinstance(done, Finished)
+    assert done.generation.adapter_id is None
+
+
+def test_attach_leaves_a_bare_model_bare_when_it_refuses(tmp_path):
+    adapter = made_adapter(tmp_path / "bad")
+    other = AdapterRef(adapter.id, adapter.folder, adapter.files, "someone-else@7")
+    base = bundled_base()
+    with pytest.raises(AdapterError, match="was made for someone-else@7"):
+        loading.attach(base, other, bundled_ref())
+
+
+def test_a_killed_engine_is_replaced_and_writes_on(tmp_path):
+    driver = Driver(tmp_path)
+    driver.client.load(Load(bundled_ref()))
+    driver.until(Loaded)
+    driver.client.generate(Generate(1, [PREMISE], Sampling(seed=1)))
+    driver.until(Delta)
+    os.kill(driver.client.pid, signal.SIGKILL)
+    events = driver.until(Stopped)
+    failed = [e for e in events if isinstance(e, Failed)]
+    assert [f.request for f in failed] == [1]
+    assert events[-1].restarting
+    assert "SIGKILL" in events[-1].reason
+    driver.until(Loaded)
+    assert isinstance(driver.write(2, seed=1)[-1], Finished)
+    driver.client.close()
+    assert driver.client.pid is None
+
+
+@pytest.mark.parametrize("what", ["folder", "tokenizer", "pickle"])
+def test_a_model_that_cannot_be_loaded_is_one_clear_line(tmp_path, what):
+    import shutil
+
+    import msgspec
+
+    folder = tmp_path / "model"
+    if what != "folder":
+        shutil.copytree(bundled_ref().folder, folder)
+    if what == "tokenizer":
+        (folder / "tokenizer.json").write_text("{")
+    if what == "pickle":
+        (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    driver = Driver(tmp_path / "logs")
+    driver.client.load(Load(msgspec.structs.replace(bundled_ref(), folder=str(folder))))
+    failed = driver.until(Failed)[-1]
+    assert "llama-ember" in failed.message
+    assert "\n" not in failed.message
+    assert failed.hint
+    driver.client.close()

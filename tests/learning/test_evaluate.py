@@ -1,0 +1,98 @@
+"""The gate's checks, each on numbers made by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from talecraft.learning import evaluate
+from talecraft.learning.evaluate import Judge, asks_for_length, bootstrap
+from talecraft.learning.policy import Policy
+from talecraft.learning.rollouts import Rollout
+from talecraft.process.run_events import PpoSettings
+from talecraft.story.turns import Sampling
+from tests.support.models import tiny_llama
+
+
+def judge(wants_length=0, loved=()):
+    return Judge(lambda x: x[:, 0], wants_length, loved, [], [], Sampling(), PpoSettings(), 0, 1)
+
+
+def written(prose, count=40, stop="end"):
+    return [Rollout([1], prose=prose, outline="- a plan", stop_reason=stop) for _ in range(count)]
+
+
+def test_the_interval_holds_the_mean_and_narrows_with_more():
+    wide = bootstrap(np.array([1.0, 0.0] * 8), 0)
+    narrow = bootstrap(np.array([1.0, 0.0] * 200), 0)
+    assert wide[0] == narrow[0] == 0.5
+    assert wide[1] < narrow[1] < 0.5 < narrow[2] < wide[2]
+    # 5th percentile of a mean of 400 coins: 0.5 - 1.645 * 0.5 / 20
+    assert narrow[1] == pytest.approx(0.459, abs=0.01)
+
+
+@pytest.mark.parametrize(("kl", "passes"), [(0.1, True), (10.0, True), (10.1, False)])
+def test_distance_is_at_most_twice_the_target(kl, passes):
+    assert evaluate._closeness(kl, PpoSettings(kl_target=5.0)).passed is passes
+
+
+@pytest.mark.parametrize(
+    ("after", "wanted", "passes"),
+    [
+        ("one two three four", 0, True),
+        ("one", 0, False),
+        ("one", -1, True),
+        ("one", 1, False),
+        ("one two three four five six seven", 1, True),
+        ("one two three four five six seven", -1, False),
+    ],
+)
+def test_length_may_change_only_where_the_scores_ask_for_it(after, wanted, passes):
+    check = evaluate._length(judge(wanted), written("one two three four"), written(after))
+    assert check.passed is passes
+
+
+def test_repetition_is_refused():
+    before, after = written("the cat sat on a mat"), written("the cat the cat the cat the cat")
+    assert evaluate._variety(before, before).passed
+    assert not evaluate._variety(before, after).passed
+    assert evaluate._variety(before, after).value == pytest.approx(2 / 7)
+
+
+def test_passages_that_do_not_end_are_refused_only_where_that_is_sure():
+    whole, broken = written("a b c"), written("a b c", stop="length")
+    assert evaluate._validity(judge(), whole, whole).passed
+    assert evaluate._validity(judge(), whole, whole[:38] + broken[:2]).passed, "two may be chance"
+    assert not evaluate._validity(judge(), whole, whole[:30] + broken[:10]).passed
+
+
+def test_perplexity_is_that_of_the_plain_model():
+    policy = Policy(tiny_llama(), 4, 8, "all-linear")
+    passages = [[5, 6, 7, 8], [9, 10, 11]]
+    total = 0.0
+    for ids in passages:
+        table = torch.log_softmax(tiny_llama()(torch.tensor([ids])).logits[0, :-1], -1)
+        total -= float(table[range(len(ids) - 1), ids[1:]].sum())
+    assert evaluate.perplexity(policy, passages) == pytest.approx(np.exp(total / 5), rel=1e-5)
+
+
+def test_scores_that_go_with_length_are_noticed():
+    lengths = np.arange(40)
+    assert asks_for_length(lengths, np.repeat([1, 2, 3, 4], 10)) == 1
+    assert asks_for_length(lengths, np.repeat([4, 3, 2, 1], 10)) == -1
+    assert asks_for_length(lengths, np.array([1, 2, 3, 4] * 10)) == 0
+    assert asks_for_length(lengths, np.full(40, 3)) == 0
+    random = np.random.default_rng(0)
+    misread = [asks_for_length(np.arange(24), random.integers(1, 6, 24)) for _ in range(200)]
+    assert np.count_nonzero(misread) <= 8, "chance is not a wish"
+
+
+LOVED = "the old grey owl sat on the cold stone wall and sang to the moon all night"
+
+
+def test_copying_what_was_loved_is_refused():
+    fresh, copied = written("a b c"), written(f"Then {LOVED} long.")
+    assert not evaluate._memory(judge(loved=[LOVED]), fresh, copied).passed
+    assert evaluate._memory(judge(loved=[LOVED]), copied, copied).passed, "the root did so too"
+    assert evaluate._memory(judge(loved=[LOVED]), fresh, fresh).passed
+    eleven = " ".join(LOVED.split()[:11])
+    assert evaluate._memory(judge(loved=[LOVED]), fresh, written(eleven)).passed

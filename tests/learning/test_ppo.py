@@ -1,0 +1,200 @@
+"""PPO on the bundled model: exact at its start, guarded at its end."""
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from talecraft.learning import arithmetic
+from talecraft.learning.critic import fit_value
+from talecraft.learning.guards import KL_HARD_STOP, Guards
+from talecraft.learning.policy import Policy
+from talecraft.learning.ppo import Ppo, batch_of
+from talecraft.learning.rewards.total import Valued
+from talecraft.process.run_events import PpoSettings, Step
+from tests.support.models import bundled_base, codec
+
+SMALL = PpoSettings(
+    updates=3, batch=8, minibatch=4, micro_batch=2, epochs=2, outline_tokens=12, prose_tokens=20
+)
+TEXTS = ("A shy fox learns to share", "Two mice build a boat", "The owl is late", "A cold night")
+
+
+def likes_short(rollouts, _):
+    """A reward without a head: shorter prose is better."""
+    total = torch.tensor([-len(r.prose) / 50 for r in rollouts])
+    return Valued((total - total.mean()), {"taste": float(total.mean())})
+
+
+def made(settings=SMALL, reward=likes_short, seed=0):
+    torch.manual_seed(seed)
+    policy = Policy(bundled_base(), 4, 8, "all-linear")
+    prompts = [codec().encode(f"<prompt>\n{text}\n") for text in TEXTS]
+    return policy, Ppo(policy, codec(), reward, prompts, settings, 0, seed, lambda: None)
+
+
+def test_the_first_ratio_is_one():
+    """Old log-probs come from the training forward: before a step, new equals old."""
+    policy, ppo = made()
+    experience, step = ppo._experience(ppo._roll_out(1), 1)
+    assert sorted(torch.cat(list(experience.parts)).tolist()) == list(range(SMALL.batch))
+    for rows in experience.parts:
+        part = experience.batch[rows]
+        width = part.mask.shape[1]
+        with torch.no_grad():
+            now = policy.judge(part, SMALL.temperature).logprobs
+        ratio = (now - experience.old[rows, :width]).exp()
+        torch.testing.assert_close(ratio, torch.ones_like(ratio), rtol=0, atol=1e-6)
+        result = arithmetic.policy_loss(
+            now, experience.old[rows, :width], experience.advantages[rows, :width], part.mask, 0.2
+        )
+        assert float(result.clip_fraction) == 0
+    assert step.kl == pytest.approx(0, abs=1e-4), "a fresh adapter is the reference"
+
+
+def test_advantages_are_white_over_what_the_policy_chose():
+    _, ppo = made()
+    experience, _ = ppo._experience(ppo._roll_out(1), 1)
+    chosen = experience.advantages[experience.batch.mask.bool()]
+    assert float(chosen.mean()) == pytest.approx(0, abs=1e-5)
+    assert float(chosen.std()) == pytest.approx(1, rel=1e-3)
+    assert float(experience.advantages[~experience.batch.mask.bool()].abs().sum()) == 0
+
+
+def test_the_gradient_of_a_minibatch_does_not_depend_on_its_cut():
+    gradients = []
+    for micro in (4, 1):
+        policy, ppo = made(_with(SMALL, micro_batch=micro))
+        experience, _ = ppo._experience(ppo._roll_out(1), 1)
+        ppo._optimiser.step = lambda: None
+        ppo._minibatch(experience, list(torch.arange(4).split(micro)))
+        gradients.append(torch.cat([p.grad.flatten() for p in policy.lora.values()]))
+    scale = gradients[0].abs().max()
+    torch.testing.assert_close(gradients[0] / scale, gradients[1] / scale, rtol=0, atol=1e-4)
+
+
+def test_it_learns_what_the_reward_asks_for():
+    settings = _with(SMALL, updates=8, batch=16, minibatch=8, micro_batch=8, learning_rate=3e-3)
+    settings = _with(settings, prose_tokens=40, kl_target=10.0)
+    _, ppo = made(settings, reward=_plain_short)
+    steps = list(ppo.run())
+    first, last = steps[0].reward, np.mean([s.reward for s in steps[-3:]])
+    assert last > first + 0.2
+    assert steps[-1].kl > 0
+
+
+def test_the_same_seed_gives_the_same_adapter(tmp_path):
+    files = []
+    for name in ("a", "b"):
+        policy, ppo = made(_with(SMALL, updates=2))
+        list(ppo.run())
+        files.append(policy.save(tmp_path / name, "ember@1"))
+    assert files[0] == files[1]
+
+
+def test_a_policy_that_runs_away_is_stopped_and_put_back():
+    """A learning rate a hundred times too high: the last state within the bound is kept."""
+    settings = _with(SMALL, updates=8, learning_rate=0.3, approx_kl_stop=1e9, kl_target=0.5)
+    _, ppo = made(settings, reward=_plain_short)
+    steps = list(ppo.run())
+    assert ppo.stopped
+    assert steps[-1].note == ppo.stopped
+    assert len(steps) < settings.updates
+    assert ppo.updates == len(steps) - 2, "the last update was taken back"
+    _, again = ppo._experience(ppo._roll_out(99), 99)
+    assert again.kl <= KL_HARD_STOP * settings.kl_target, "what was kept is within its bound"
+
+
+def test_one_can_step_back_update_by_update():
+    policy, ppo = made(_with(SMALL, updates=3))
+    seen = []
+    for _ in ppo.run():
+        seen.append(policy.snapshot())
+    for earlier in (seen[1], seen[0]):
+        assert ppo.step_back()
+        assert all(torch.equal(p, earlier[n]) for n, p in policy.lora.items())
+    assert ppo.updates == 1
+    assert ppo.step_back()
+    assert not ppo.step_back(), "there is nothing before the beginning"
+
+
+def test_rewards_that_are_no_numbers_stop_the_run_at_once():
+    def broken(rollouts, _):
+        return Valued(torch.full((len(rollouts),), float("nan")), {"taste": float("nan")})
+
+    policy, ppo = made(reward=broken)
+    before = policy.snapshot()
+    steps = list(ppo.run())
+    assert len(steps) == 1
+    assert "finite" in ppo.stopped
+    assert all(torch.equal(p, before[n]) for n, p in policy.lora.items())
+
+
+def test_adapt_beta_by_hand():
+    assert arithmetic.adapt_beta(0.1, 6.0, 3.0, 0.5, 1.0) == pytest.approx(0.15)
+    assert arithmetic.adapt_beta(0.1, 0.0, 3.0, 0.5, 1.0) == pytest.approx(0.05)
+    assert arithmetic.adapt_beta(0.1, 3.3, 3.0, 0.5, 1.0) == pytest.approx(0.105)
+    assert arithmetic.adapt_beta(0.1, 0.0, 3.0, 0.5, 0.4, 1.0) == pytest.approx(0.08)
+    assert arithmetic.adapt_beta(0.1, 9.0, 3.0, 0.5, 0.4, 1.0) == pytest.approx(0.15)
+
+
+def _plain_short(rollouts, _):
+    total = torch.tensor([1 - len(r.prose) / 100 for r in rollouts])
+    return Valued(total, {"taste": float(total.mean())})
+
+
+def _with(settings, **changes):
+    return msgspec.structs.replace(settings, **changes)
+
+
+def step(**changes):
+    sound = Step(1, 9, 0.0, {}, 0.0, 5.0, 0.1, 2.0, 0.0, 0.0, 0.0, 60.0, 0.1, 1.0, 1.0, "", 0.9)
+    return msgspec.structs.replace(sound, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"kl": 10.1}, "nats"),
+        ({"kl": 9.9}, ""),
+        ({"entropy": 1.19}, "too sure"),
+        ({"entropy": 1.21}, ""),
+        ({"repetition": 0.33}, "repeat"),
+        ({"repetition": 0.32}, ""),
+        ({"reward": float("nan")}, "finite"),
+        ({"kl": float("inf")}, "finite"),
+    ],
+)
+def test_each_guard_trips_at_its_bound(changes, words):
+    guards = Guards(kl_target=5.0)
+    assert guards.trip(step()) == ""
+    found = guards.trip(step(**changes))
+    assert (words in found) if words else found == ""
+
+
+def test_one_batch_without_endings_is_no_trend_two_are():
+    guards = Guards(kl_target=5.0)
+    assert guards.trip(step()) == ""
+    assert guards.trip(step(finished=0.6)) == ""
+    assert "ending" in guards.trip(step(finished=0.6))
+
+
+def test_the_critic_begins_with_the_ridge_solution():
+    """Against numpy's least squares with the penalty as extra rows."""
+    policy, ppo = made()
+    sampled = ppo._roll_out(1)
+    totals = torch.linspace(-1, 1, len(sampled))
+    batch = batch_of(policy, sampled, 0)
+    fit_value(policy, [(batch, totals)])
+    chosen = batch.mask.bool()
+    states = policy.hidden(batch.ids).detach()
+    rows = torch.arange(len(sampled))[:, None]
+    x = states[rows, batch.positions][chosen].double().numpy()
+    x = np.concatenate([x, np.ones((len(x), 1))], 1)
+    y = totals[:, None].expand(chosen.shape)[chosen].double().numpy()
+    penalty = 10.0 * np.eye(x.shape[1])  # the root of the ridge, 100
+    expected, *_ = np.linalg.lstsq(
+        np.concatenate([x, penalty]), np.concatenate([y, np.zeros(len(penalty))]), rcond=None
+    )
+    found = torch.cat([policy.value_head.weight[0], policy.value_head.bias]).detach().numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)

@@ -1,0 +1,149 @@
+"""A whole run as its own process: from a folder of scores to a verdict."""
+
+import os
+import subprocess
+import sys
+
+import msgspec
+import numpy as np
+import pytest
+
+from talecraft.config.assets import reference, reference_file
+from talecraft.learning.rollouts import sample
+from talecraft.process import adapter_files, run_client, run_events
+from talecraft.process.run_client import EventTail
+from talecraft.process.run_events import (
+    Episode,
+    Outcome,
+    PpoSettings,
+    RunPhase,
+    RunSettings,
+    Step,
+    TasteLearned,
+)
+from talecraft.story.turns import Sampling
+from tests.support.models import bundled_ref, codec, shared_base
+
+SHORT = PpoSettings(
+    updates=2,
+    batch=8,
+    minibatch=4,
+    micro_batch=4,
+    epochs=1,
+    outline_tokens=16,
+    prose_tokens=40,
+    prompt_tokens=64,
+    reference_samples=12,
+    gate_prompts=8,
+)
+
+
+@pytest.fixture(scope="module")
+def passages():
+    """Forty real passages of the bundled model: eight stories, five each."""
+    prompts = [codec().encode(f"<prompt>\n{text}\n") for text in reference("prompt")[:8]] * 5
+    sampling = Sampling(outline_tokens=24, prose_tokens=60)
+    return sample(shared_base(), codec(), prompts, sampling, [(5, i) for i in range(40)], 0)
+
+
+def order(folder, passages, stars, **changes):
+    """Lay out a run's folder as the program would."""
+    folder.mkdir()
+    episodes = [
+        Episode(
+            i, i % 8, p.prompt_ids, p.response_ids, p.prose_start, p.prose_end, p.prose, int(s), 1.0
+        )
+        for i, (p, s) in enumerate(zip(passages, stars, strict=True))
+    ]
+    lines = b"".join(run_events.encode(one) + b"\n" for one in episodes)
+    (folder / run_client.EPISODES).write_bytes(lines)
+    settings = RunSettings(
+        "r", "ppo", bundled_ref(), None, 4, 8, "all-linear", 1, 40, str(reference_file()),
+        Sampling(outline_tokens=16, prose_tokens=40), SHORT,
+    )  # fmt: skip
+    settings = msgspec.structs.replace(settings, **changes)
+    (folder / run_client.SETTINGS).write_bytes(run_events.encode(settings))
+    return folder
+
+
+def run(folder):
+    """Run to the end; returns the events and the exit code."""
+    code = subprocess.run(
+        [sys.executable, "-m", "talecraft.learning.run", str(folder)],
+        stderr=(folder / run_client.LOG).open("wb"),
+        timeout=200,
+        check=False,
+    ).returncode
+    return EventTail(folder).read(), code
+
+
+def by_length(passages):
+    lengths = np.array([len(p.prose) for p in passages])
+    return np.digitize(lengths, np.quantile(lengths, [0.2, 0.4, 0.6, 0.8])) + 1
+
+
+def test_a_run_learns_judges_and_says_so(tmp_path, passages):
+    folder = order(tmp_path / "run", passages, by_length(passages))
+    events, code = run(folder)
+    outcome = events[-1]
+    assert isinstance(outcome, Outcome), (folder / run_client.LOG).read_text()[-2000:]
+    assert code == 0
+    taste = next(e for e in events if isinstance(e, TasteLearned))
+    assert taste.passed
+    assert (taste.scores, taste.stories) == (40, 8)
+    assert "longer passages" in taste.words
+    assert [e.step for e in events if isinstance(e, Step)] == [1, 2]
+    assert outcome.state in ("adopted", "rejected")
+    assert {c.name for c in outcome.checks} == {
+        "win",
+        "kl",
+        "perplexity",
+        "variety",
+        "length",
+        "form",
+        "memory",
+    }
+    assert (outcome.state == "adopted") == all(c.passed for c in outcome.checks)
+    assert len(outcome.samples) == 3
+    candidate = folder / run_client.CANDIDATE
+    assert adapter_files.checksums(candidate) == outcome.files
+    assert adapter_files.content_id(outcome.files) == outcome.adapter_id
+    assert all(f.stat().st_mode & 0o077 == 0 for f in candidate.iterdir())
+    log = (folder / run_client.LOG).read_text()
+    assert passages[0].prose.strip()[:30] not in log, "the log holds no story text"
+
+
+def test_scores_that_tell_nothing_are_refused_in_words(tmp_path, passages):
+    random = np.random.default_rng(8)
+    folder = order(tmp_path / "run", passages, random.permutation([1, 2, 3, 4, 5] * 8))
+    before = set(os.listdir(tmp_path))
+    events, code = run(folder)
+    assert set(os.listdir(tmp_path)) == before, "a run leaves only its folder"
+    assert events[-1].state == "refused"
+    assert "do not yet tell me" in events[-1].words
+    assert not events[-1].files
+    assert not (folder / run_client.CANDIDATE).exists()
+    assert code == 0
+
+
+def test_a_run_is_stopped_between_its_tokens(tmp_path, passages):
+    folder = order(tmp_path / "run", passages, by_length(passages))
+    (folder / run_client.CONTROL).write_text("cancel\n")
+    events, code = run(folder)
+    assert events[-1].state == "cancelled"
+    assert code == 0
+
+
+def test_what_cannot_be_loaded_is_one_clear_line(tmp_path, passages):
+    folder = order(
+        tmp_path / "run",
+        passages,
+        by_length(passages),
+        model=msgspec.structs.replace(bundled_ref(), folder=str(tmp_path / "nowhere")),
+    )
+    events, code = run(folder)
+    assert isinstance(events[0], RunPhase)
+    assert events[-1].state == "failed"
+    assert "llama-ember" in events[-1].words
+    assert "\n" not in events[-1].words
+    assert code == 1

@@ -1,0 +1,157 @@
+"""The taste head: its likelihood by hand, its cross-validation without leaks, its trust."""
+
+import numpy as np
+import pytest
+import torch
+
+from talecraft.learning import taste
+from talecraft.learning.features import HAND, distinct2, hand_features
+from talecraft.learning.taste import Scored
+
+
+def data(features, stars, groups=None, prompts=None):
+    n = len(stars)
+    return Scored(
+        torch.as_tensor(features, dtype=torch.float64),
+        torch.tensor([float(s) for s in stars], dtype=torch.float64),
+        torch.ones(n, dtype=torch.float64),
+        np.array(groups if groups is not None else range(n)),
+        np.array(prompts if prompts is not None else range(n)),
+    )
+
+
+def simulated(n=120, stories=12, signal=1.0, seed=0, width=40):
+    """Stars from one of the hand features, plus noise; the rest of the features are noise."""
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(n, width + len(HAND)))
+    u = signal * x[:, width + 2] + 0.5 * random.normal(size=n)
+    stars = np.digitize(u, np.quantile(u, [0.2, 0.4, 0.6, 0.8])) + 1
+    return data(x, stars, groups=np.arange(n) % stories)
+
+
+def test_ordinal_likelihood_by_hand():
+    """Two thresholds at 0 and 1, u = 0.5: sigma(-.5), sigma(.5) - sigma(-.5), 1 - sigma(.5)."""
+    u = torch.full((3,), 0.5, dtype=torch.float64)
+    cuts = torch.tensor([0.0, 0.0], dtype=torch.float64)  # first threshold, then log of the gap
+    losses = taste._ordinal(u, torch.tensor([0, 1, 2]), cuts)
+    low, mid = 0.37754066879814546, 0.6224593312018546 - 0.37754066879814546
+    expected = -torch.tensor([low, mid, low], dtype=torch.float64).log()
+    torch.testing.assert_close(losses, expected, rtol=1e-5, atol=0)
+
+
+def test_ordinal_probabilities_add_up_to_one_far_out_too():
+    for where in (-30.0, -2.0, 0.0, 5.0, 30.0):
+        u = torch.full((5,), where, dtype=torch.float64)
+        cuts = torch.tensor([-1.0, 0.1, -0.3, 0.5], dtype=torch.float64)
+        total = (-taste._ordinal(u, torch.arange(5), cuts)).exp().sum()
+        assert float(total) == pytest.approx(1, rel=1e-9)
+
+
+def test_the_fit_is_a_minimum_of_the_penalised_likelihood():
+    """The gradient of the whole objective, written out again here, vanishes at the solution."""
+    scored = simulated(40)
+    ridge = 100.0
+    head = taste.fit(scored, ridge)
+    z = (scored.features - head._mean) / head._scale
+    w = head.weight.clone().requires_grad_()
+    # The best thresholds for this w, found anew.
+    cuts = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS(
+        [cuts], max_iter=500, tolerance_grad=1e-9, line_search_fn="strong_wolfe"
+    )
+
+    def objective():
+        return taste._ordinal(z @ w, scored.stars.long() - 1, cuts).sum() + ridge * (w @ w)
+
+    def closure():
+        optimiser.zero_grad()
+        loss = objective()
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    w.grad = None
+    objective().backward()
+    assert float(w.grad.abs().max()) < 1e-3 * float((2 * ridge * w.detach()).abs().max() + 1)
+
+
+def test_pairs_are_of_one_prompt_and_weigh_one_together():
+    scored = data(torch.zeros(5, 3), [5, 3, 3, 1, 2], prompts=[0, 0, 0, 1, 1])
+    better, worse, weights = taste._pairs(scored)
+    assert list(zip(better.tolist(), worse.tolist(), strict=True)) == [(0, 1), (0, 2), (4, 3)]
+    assert weights.tolist() == [0.5, 0.5, 1.0]
+
+
+def test_pairs_alone_teach_a_direction():
+    """Equal grades cannot, but a choice within a prompt can."""
+    x = torch.zeros(8, 2 + len(HAND), dtype=torch.float64)
+    x[:, 0] = torch.tensor([1, -1] * 4)
+    scored = data(x, [5, 4] * 4, prompts=[0, 0, 1, 1, 2, 2, 3, 3])
+    head = taste.fit(scored, 1.0)
+    u = head(scored.features)
+    assert (u[::2] > u[1::2]).all()
+
+
+def test_concordance_by_hand():
+    stars = np.array([1, 2, 3, 3])
+    assert taste.concordance(np.array([0.0, 1, 2, 3]), stars) == (1.0, 5)
+    assert taste.concordance(np.array([3.0, 2, 1, 0]), stars) == (0.0, 5)
+    assert taste.concordance(np.zeros(4), stars) == (0.5, 5)
+    assert taste.concordance(np.zeros(2), np.array([4, 4])) == (0.5, 0)
+
+
+def test_a_clear_taste_is_trusted_and_noise_is_not():
+    clear = taste.cross_validate(simulated(signal=1.0), seed=0)
+    assert clear.passed
+    assert clear.concordance > 0.75
+    passed = sum(
+        taste.cross_validate(simulated(signal=0.0, seed=s), seed=s).passed for s in range(6)
+    )
+    assert passed <= 1
+
+
+def test_a_story_is_never_on_both_sides():
+    """Features that only tell stories apart, scores that differ by story: leaking would look
+    like knowledge."""
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.arange(12), 10)
+    mood = random.integers(1, 6, 12)
+    x = np.concatenate([np.eye(12)[groups], random.normal(size=(120, len(HAND)))], 1)
+    trust = taste.cross_validate(data(x, mood[groups], groups=groups), seed=0)
+    assert trust.concordance < 0.6
+
+
+def test_the_ensemble_is_wary_where_its_heads_disagree():
+    ensemble = taste.Ensemble(simulated(60), 100.0, 5, 0.5, seed=0)
+    x = simulated(60, seed=9).features
+    opinions = torch.stack([head(x) for head in ensemble.heads])
+    expected = opinions.mean(0) - 0.5 * opinions.std(0, correction=0)
+    torch.testing.assert_close(ensemble(x), expected)
+    assert float(opinions.std(0).max()) > 0
+
+
+def test_fitting_is_deterministic_and_survives_degenerate_data():
+    scored = simulated(30)
+    assert torch.equal(taste.fit(scored, 30.0).weight, taste.fit(scored, 30.0).weight)
+    constant = data(torch.ones(20, 5 + len(HAND)), [1, 5] * 10)
+    assert torch.isfinite(taste.fit(constant, 30.0)(constant.features)).all()
+    same = data(torch.randn(20, 5 + len(HAND)), [3] * 20)
+    assert not taste.cross_validate(same, 0).passed
+
+
+def test_what_is_liked_is_named():
+    scored = simulated(200, signal=2.0)
+    trust = taste.cross_validate(scored, 0)
+    assert taste.likes(scored, trust.predicted)[0] == "dialogue"
+
+
+def test_hand_features_by_hand():
+    named = dict(
+        zip(HAND, hand_features('"Go on!" said Tom. The old fox, tired, slept.'), strict=True)
+    )
+    assert named["dialogue"] == pytest.approx(8 / 45)
+    assert named["longer sentences"] == pytest.approx((2 + 2 + 5) / 3)
+    assert named["exclamation"] == pytest.approx(1 / 9)
+    assert named["commas"] == pytest.approx(2 / 9)
+    assert np.isfinite(hand_features("")).all(), "empty text has features too"
+    assert distinct2(["a", "b", "a", "b", "a"]) == pytest.approx(2 / 4)

@@ -1,0 +1,115 @@
+"""Runs from outside: one at a time, known by a lock, watched by whole lines."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from talecraft.errors import BusyError
+from talecraft.process import run_client, run_events
+from talecraft.process.run_client import EventTail
+from talecraft.process.run_events import Episode, Outcome, RunPhase, RunSettings
+from talecraft.story.turns import Sampling
+from tests.support import tiny
+
+EPISODE = Episode(1, 2, [1], [2], 0, 1, "p", 4, 0.7)
+
+
+@pytest.fixture(autouse=True)
+def tiny_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_client, "COMMAND", tiny.RUN)
+
+
+def order(name: str) -> RunSettings:
+    return RunSettings(
+        run_id=name,
+        method="ppo",
+        model=tiny.load().model,
+        parent=None,
+        lora_rank=8,
+        lora_alpha=16,
+        lora_targets="all-linear",
+        seed=7,
+        watermark=1,
+        reference_file="/r",
+        sampling=Sampling(),
+    )
+
+
+def test_a_run_gets_its_order_and_is_alive_until_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TINY_RUN", "wait")
+    runs = tmp_path / "runs"
+    assert run_client.alive(runs) is None
+    pid = run_client.start(runs, order("one"), [EPISODE])
+    assert run_client.alive(runs) == "one"
+    with pytest.raises(BusyError) as caught:
+        run_client.start(runs, order("two"), [EPISODE])
+    assert caught.value.exit_code == 3
+    assert run_client.alive(runs) == "one"
+    assert run_client.outcome(runs / "one") is None
+    run_client.request_stop(runs, "one")
+    tiny.until(lambda: run_client.alive(runs) is None)
+    ended = run_client.outcome(runs / "one")
+    assert ended is not None
+    assert ended.state == "cancelled"
+    tiny.until(lambda: tiny.gone(pid))
+    run_client.start(runs, order("three"), [EPISODE])
+    run_client.request_stop(runs, "three")
+    tiny.until(lambda: run_client.alive(runs) is None)
+
+
+def test_asking_whether_a_run_is_alive_hinders_no_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks holds the lock for a moment; a start at that moment must wait, not refuse."""
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    asking = run_client._open_lock(runs)
+    run_client.fcntl.flock(asking, run_client.fcntl.LOCK_SH)
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        run_client.fcntl.flock(asking, run_client.fcntl.LOCK_UN)
+
+    monkeypatch.setattr(run_client.time, "sleep", sleep)
+    run_client.start(runs, order("one"), [EPISODE])
+    assert len(slept) == 1
+    monkeypatch.undo()
+    tiny.until(lambda: run_client.alive(runs) is None)
+
+
+def test_the_runs_files_are_private(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    run_client.start(runs, order("one"), [EPISODE])
+    tiny.until(lambda: run_client.alive(runs) is None)
+    for name in (run_client.SETTINGS, run_client.EPISODES, run_client.LOG):
+        assert stat.S_IMODE((runs / "one" / name).stat().st_mode) == 0o600
+    assert stat.S_IMODE((runs / "one").stat().st_mode) == 0o700
+    assert (runs / "one" / run_client.LOG).read_text() == ""
+
+
+def test_a_tail_gives_whole_lines_once(tmp_path: Path) -> None:
+    tail = EventTail(tmp_path)
+    assert tail.read() == []
+    file = tmp_path / run_client.EVENTS
+    first, second, third = (run_events.encode(RunPhase(word)) + b"\n" for word in "abc")
+    file.write_bytes(first + second[:9])
+    assert tail.read() == [RunPhase("a")]
+    assert tail.read() == []
+    file.write_bytes(first + second + b"torn by a crash\n" + third)
+    assert tail.read() == [RunPhase("b"), RunPhase("c")]
+    assert tail.read() == []
+
+
+def test_the_outcome_is_the_last_one_said(tmp_path: Path) -> None:
+    lines = [run_events.encode(Outcome("rejected", "a")), run_events.encode(RunPhase("x"))]
+    (tmp_path / run_client.EVENTS).write_bytes(b"\n".join(lines) + b"\n" + b'{"type":"outc')
+    found = run_client.outcome(tmp_path)
+    assert found is not None
+    assert (found.state, found.words) == ("rejected", "a")
+    assert run_client.outcome(tmp_path / "none") is None

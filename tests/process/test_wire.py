@@ -1,0 +1,121 @@
+"""Every message survives the wire; what is no message is refused."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from talecraft.process import messages, run_events
+from talecraft.process.messages import (
+    AdapterRef,
+    Cancel,
+    Command,
+    Delta,
+    Event,
+    Failed,
+    Finished,
+    Generate,
+    Load,
+    Loaded,
+    ModelRef,
+    Phase,
+    Quit,
+)
+from talecraft.process.run_events import (
+    Check,
+    Episode,
+    Outcome,
+    PpoSettings,
+    RunPhase,
+    RunSettings,
+    Sample,
+    Step,
+    TasteLearned,
+)
+from talecraft.story.context import Block, PromptStyle
+from talecraft.story.turns import Generation, Sampling
+
+MODEL = ModelRef("m", "r1", "/m", "nf4", 512, PromptStyle(stops=("<a>",), chat=True))
+ADAPTER = AdapterRef("a1", "/a", {"f": "00"}, "m@r1")
+MADE = Generation(
+    "m", "r1", "nf4", None, "x", Sampling(seed=3), [1], [2, 3], [True, False], 1, 2,
+    [-0.5, -1.0], [-0.25, -2.0], "end", 0.5,
+)  # fmt: skip
+COMMANDS = [
+    Load(MODEL, ADAPTER),
+    Load(MODEL),
+    Generate(1, [Block("Es war einmal …\n", [1, 2]), Block("b")], Sampling(seed=1), "- plan"),
+    Generate(2, [], Sampling()),
+    Cancel(1),
+    Quit(),
+]
+EVENTS = [
+    Phase("reading", "x", 3, 9),
+    Loaded("m", "r1", "none", "cpu", "float32", 512, None),
+    Delta(1, "think", "- “a”\u2028"),
+    Finished(1, "- plan", "Prose\nmore.", MADE),
+    Failed(None, "m", "h", True),
+]
+RUN_EVENTS = [
+    RunPhase("words", 0.5),
+    TasteLearned(60, 5, 6, 300, 0.7, 0.6, 0.8, True, "w"),
+    Step(1, 2, 0.5, {"taste": 0.4}, 1.0, 3.0, 0.05, 2.0, 0.1, 0.2, 0.1, 60.0, 0.0, 0.5, 9.0, "n"),
+    Outcome(
+        "adopted", "w", [Check("c", 1.0, ">= 1", True, "w", 0.1, 0.2)], [Sample("p", "b", "a")]
+    ),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda one: type(one).__name__)
+def test_commands(command: Command) -> None:
+    line = messages.encode(command)
+    assert b"\n" not in line
+    assert messages.decode_command(line) == command
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda one: type(one).__name__)
+def test_events(event: Event) -> None:
+    line = messages.encode(event)
+    assert b"\n" not in line
+    assert messages.decode_event(line) == event
+
+
+@pytest.mark.parametrize("event", RUN_EVENTS, ids=lambda one: type(one).__name__)
+def test_run_events(event: run_events.RunEvent) -> None:
+    assert run_events.decode_event(run_events.encode(event)) == event
+
+
+def order() -> RunSettings:
+    return RunSettings(
+        run_id="r",
+        method="ppo",
+        model=MODEL,
+        parent=ADAPTER,
+        lora_rank=8,
+        lora_alpha=16,
+        lora_targets=["q"],
+        seed=7,
+        watermark=12,
+        reference_file="/r",
+        sampling=Sampling(seed=7),
+        ppo=PpoSettings(updates=2),
+    )
+
+
+def test_a_runs_order() -> None:
+    assert run_events.decode_settings(run_events.encode(order())) == order()
+    episode = Episode(1, 2, [1], [2], 0, 1, "p", 4, 0.7)
+    assert run_events.decode_episode(run_events.encode(episode)) == episode
+
+
+def test_a_misspelt_hyperparameter_is_refused() -> None:
+    misspelt = msgspec.to_builtins(order())
+    misspelt["ppo"]["noptepochs"] = 1
+    with pytest.raises(msgspec.ValidationError, match="noptepochs"):
+        run_events.decode_settings(msgspec.json.encode(misspelt))
+
+
+@pytest.mark.parametrize("line", [b"", b"hello", b"{}", b'{"type":"fly"}', b'{"type":"cancel"}'])
+def test_what_is_no_message_is_refused(line: bytes) -> None:
+    with pytest.raises(msgspec.MsgspecError):
+        messages.decode_command(line)

@@ -1,0 +1,96 @@
+"""What the log says now, and what it is worth."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from talecraft.errors import UsageError
+from talecraft.story.feedback import (
+    THUMB_WEIGHT,
+    Feedback,
+    Score,
+    check,
+    current,
+    histogram,
+    reward,
+    score,
+)
+
+
+def said(
+    number: int, kind: str, value: float | None, turn: int = 1, aspect: str = "both"
+) -> Feedback:
+    return Feedback(number, turn, kind, value, aspect)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        ("stars", 1, -1.0),
+        ("stars", 2, -0.5),
+        ("stars", 3, 0.0),
+        ("stars", 4, 0.5),
+        ("stars", 5, 1.0),
+        ("thumb", 1, 1.0),
+        ("thumb", -1, -1.0),
+        ("choice", 1, 1.0),
+        ("stars", None, 0.0),
+    ],
+)
+def test_reward_of_each_kind(kind: str, value: float | None, expected: float) -> None:
+    assert reward(said(1, kind, value)) == expected
+
+
+def test_the_latest_of_a_kind_counts_whatever_the_order_of_reading() -> None:
+    log = [
+        said(3, "stars", 5),
+        said(1, "stars", 2),
+        said(2, "thumb", 1),
+        said(4, "stars", 4, turn=2),
+    ]
+    assert [(one.id, one.value) for one in current(log)] == [(2, 1), (3, 5), (4, 4)]
+
+
+def test_a_withdrawal_hides_what_was_said_and_can_be_followed_by_more() -> None:
+    log = [said(1, "stars", 2), said(2, "stars", None)]
+    assert current(log) == []
+    assert [one.value for one in current([*log, said(3, "stars", 1)])] == [1]
+
+
+def test_aspects_stand_beside_each_other() -> None:
+    log = [said(1, "stars", 2, aspect="outline"), said(2, "stars", 5, aspect="prose")]
+    assert len(current(log)) == 2
+
+
+def test_stars_come_before_a_thumb() -> None:
+    assert score([said(1, "stars", 2), said(2, "thumb", 1)]) == Score(2, 1.0)
+    assert score([said(2, "thumb", 1)]) == Score(5, THUMB_WEIGHT)
+    assert score([said(2, "thumb", -1)]) == Score(1, THUMB_WEIGHT)
+    assert score([said(1, "edit", 1)]) is None
+    assert score([]) is None
+
+
+def test_histogram_has_a_place_for_each_grade() -> None:
+    assert histogram([Score(1, 1), Score(5, 1), Score(5, 0.7)]) == [1, 0, 0, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("stars", 0), ("stars", 6), ("stars", 3.5), ("thumb", 0), ("choice", 2), ("like", 1)],
+)
+def test_what_is_no_score_is_refused(kind: str, value: float) -> None:
+    with pytest.raises(UsageError):
+        check(kind, value)
+
+
+@given(st.sampled_from(["stars", "thumb", "choice", "edit"]), st.integers(-9, 9) | st.none())
+def test_whatever_passes_the_check_is_worth_between_minus_one_and_one(
+    kind: str, value: int | None
+) -> None:
+    try:
+        check(kind, value)
+    except UsageError:
+        return
+    assert -1.0 <= reward(said(1, kind, value)) <= 1.0

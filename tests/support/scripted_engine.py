@@ -1,0 +1,158 @@
+"""An engine without a model: speaks the real wire, writes what a script says.
+
+Words in the story choose the script: CRASH dies in the middle, SLOW writes until it is cancelled,
+PLANONLY is slow before its first prose, ESCAPES and MARKUP send hostile text, EMPTY nothing, LONG
+many paragraphs. LOADFAIL as model location is not needed: a model that is not installed is never
+loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+from talecraft.process.child import Wire
+from talecraft.process.messages import Delta, Finished, Generate, Load, Loaded, Phase, Quit
+from talecraft.story.turns import Generation, StopReason
+
+OUTLINE = "- The fox waits at the harbour\n- A boat comes in without a crew\n"
+PROSE = (
+    "The fox waited where the nets were drying, and nobody asked it why. At noon a boat came in"
+    " under full sail, and there was no one at the tiller.\n\n“Well,” said the fox, “that is one"
+    " way to arrive.”"
+)
+ESCAPES = "before \x1b]52;c;ZXZpbA==\x07\x1b[2J\x9b31mafter\x00 end"
+MARKUP = "He wrote [/oops] and [red]blood[/red] and [@click=app.quit]go[/] on the wall."
+
+
+class ScriptedEngine:
+    """Answers Load and Generate; a cancel is heard between two words."""
+
+    def __init__(self) -> None:
+        self._cancelled: set[int] = set()
+        self._changed = threading.Event()
+        self.wire = Wire(self._cancel)
+        self.load: Load | None = None
+        self.turns = 0
+
+    def _cancel(self, request: int) -> None:
+        self._cancelled.add(request)
+        self._changed.set()
+
+    def run(self) -> None:
+        while True:
+            command = self.wire.next()
+            match command:
+                case Quit():
+                    return
+                case Load():
+                    self._load(command)
+                case Generate():
+                    self._generate(command)
+            self.wire.send(Phase("ready"))
+
+    def _load(self, command: Load) -> None:
+        self.wire.send(Phase("loading", command.model.id))
+        self.load = command
+        adapter = command.adapter.id if command.adapter is not None else None
+        self.wire.send(
+            Loaded(
+                command.model.id, command.model.revision, command.model.quantisation, "cpu",
+                "float32", command.model.context_length, adapter,
+            )
+        )  # fmt: skip
+
+    def _generate(self, command: Generate) -> None:
+        self.turns += 1
+        text = " ".join(block.text for block in command.blocks)
+        slow = "SLOW" in text
+        outline = command.outline if command.outline is not None else OUTLINE
+        prose = PROSE
+        if "ESCAPES" in text:
+            outline, prose = f"- {ESCAPES}\n", ESCAPES
+        elif "MARKUP" in text:
+            outline, prose = f"- {MARKUP}\n", MARKUP
+        elif "LONG" in text:
+            prose = "\n\n".join(f"Paragraph {n}. {PROSE}" for n in range(30))
+        elif "EMPTY" in text:
+            outline = prose = ""
+        elif self.turns > 1:
+            prose = f"Take {self.turns}. {prose}"
+        self.wire.send(Phase("reading", done=64, total=128))
+        self.wire.send(Phase("thinking"))
+        shown_outline = self._stream(command.request, "think", outline, 0.05 if slow else 0.0)
+        if "PLANONLY" in text and command.outline is None:
+            self._wait_for_cancel(command.request)
+        self.wire.send(Phase("writing"))
+        crash = len(prose) // 2 if "CRASH" in text and self.turns == 1 else None
+        shown = ""
+        if not self._stopped(command.request):
+            shown = self._stream(command.request, "prose", prose, 0.05 if slow else 0.0, crash)
+            if slow:
+                shown += self._endless(command.request)
+        stopped: StopReason = "cancelled" if self._stopped(command.request) else "end"
+        self._finish(command, shown_outline, shown, stopped)
+
+    def _stopped(self, request: int) -> bool:
+        return request in self._cancelled
+
+    def _wait_for_cancel(self, request: int) -> None:
+        while not self._stopped(request):
+            self._changed.wait(0.05)
+
+    def _stream(
+        self, request: int, part: str, text: str, delay: float, crash: int | None = None
+    ) -> str:
+        sent = ""
+        step = 4 if delay else 16
+        while sent != text and not self._stopped(request):
+            piece = text[len(sent) : len(sent) + step]
+            self.wire.send(Delta(request, part, piece))  # type: ignore[arg-type]
+            sent += piece
+            if crash is not None and len(sent) >= crash:
+                os._exit(9)
+            time.sleep(delay)
+        return sent
+
+    def _endless(self, request: int) -> str:
+        sent = ""
+        while not self._stopped(request) and len(sent) < 4000:
+            self.wire.send(Delta(request, "prose", " and on"))
+            sent += " and on"
+            self._changed.wait(0.05)
+        return sent
+
+    def _finish(self, command: Generate, outline: str, prose: str, stop: StopReason) -> None:
+        assert self.load is not None
+        thought, written = len(outline.split()), len(prose.split())
+        ids = list(range(10, 10 + thought + written))
+        adapter = self.load.adapter.id if self.load.adapter is not None else None
+        self.wire.send(
+            Finished(
+                command.request,
+                outline.strip(),
+                prose.strip(),
+                Generation(
+                    model_id=self.load.model.id,
+                    revision=self.load.model.revision,
+                    quantisation=self.load.model.quantisation,
+                    adapter_id=adapter,
+                    engine_mode="scripted",
+                    sampling=command.sampling,
+                    prompt_ids=[1, 2, 3],
+                    response_ids=ids,
+                    forced=[False] * len(ids),
+                    prose_start=thought,
+                    prose_end=len(ids),
+                    raw_logprobs=[-1.0] * len(ids),
+                    sampled_logprobs=[-0.5] * len(ids),
+                    stop_reason=stop,
+                    seconds=0.1,
+                ),
+            )
+        )
+
+
+if __name__ == "__main__":
+    ScriptedEngine().run()

@@ -1,0 +1,113 @@
+"""An engine without torch: the real wire, and what the words of the story ask for.
+
+CRASH dies by SIGKILL, SLOW writes until it is stopped, PLANONLY is stopped before its prose, EMPTY
+writes nothing, REFUSED fails, MARKUP writes what looks like markup. A model called `broken` cannot
+be loaded, one called `deadly` kills the engine, an adapter that begins with `bad` is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from talecraft.process.child import Wire
+from talecraft.process.messages import (
+    Delta,
+    Failed,
+    Finished,
+    Generate,
+    Load,
+    Loaded,
+    Phase,
+    Quit,
+)
+from talecraft.story.turns import Generation, StopReason
+
+
+class TinyEngine:
+    def __init__(self) -> None:
+        self.cancelled: set[int] = set()
+        self.wire = Wire(self.cancelled.add)
+        self.load: Load | None = None
+        self.adapter: str | None = None
+
+    def run(self) -> None:
+        print("noise on stdout that must not reach the parent", flush=True)
+        while True:
+            command = self.wire.next()
+            if isinstance(command, Quit):
+                return
+            if isinstance(command, Load):
+                self.load_it(command)
+            elif isinstance(command, Generate):
+                self.write(command)
+            self.wire.send(Phase("ready"))
+
+    def load_it(self, command: Load) -> None:
+        model = command.model
+        self.wire.send(Phase("loading", model.id))
+        if model.id == "deadly":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if model.id == "broken":
+            self.wire.send(Failed(None, "The model is broken.", "Get another."))
+            return
+        self.load = command
+        wanted = command.adapter.id if command.adapter else None
+        refused = wanted is not None and wanted.startswith("bad")
+        self.adapter = None if refused else wanted
+        self.wire.send(
+            Loaded(model.id, model.revision, "none", "cpu", "float32", 512, self.adapter)
+        )
+        if refused:
+            self.wire.send(Failed(None, f"Adapter {wanted} is damaged.", "Roll back.", True))
+
+    def write(self, command: Generate) -> None:
+        told = "".join(block.text for block in command.blocks)
+        request, seed = command.request, command.sampling.seed
+        if "REFUSED" in told:
+            self.wire.send(Failed(request, "There is no room.", "Shorten it."))
+            return
+        if "EMPTY" in told:
+            self.finish(command, "", "", "end")
+            return
+        plan = command.outline or f"- plan {seed}"
+        self.wire.send(Phase("thinking"))
+        self.wire.send(Delta(request, "think", plan + "\n"))
+        if "CRASH" in told:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if "PLANONLY" in told and command.outline is None:
+            self.wait_for_cancel(request)
+            self.finish(command, plan, "", "cancelled")
+            return
+        self.wire.send(Phase("writing"))
+        if "SLOW" in told:
+            prose = "Slowly."
+            self.wire.send(Delta(request, "prose", prose))
+            self.wait_for_cancel(request)
+            self.finish(command, plan, prose, "cancelled")
+            return
+        prose = f'Passage {seed} of {len(command.blocks)} blocks. "{"Ha! " * (seed % 9)}"'
+        if "MARKUP" in told:
+            prose = "[/oops] [red]not red[/red] [@click=app.quit]"
+        for word in prose.split(" "):
+            self.wire.send(Delta(request, "prose", f"{word} "))
+        self.finish(command, plan, prose, "end")
+
+    def wait_for_cancel(self, request: int) -> None:
+        while request not in self.cancelled:
+            time.sleep(0.005)
+
+    def finish(self, command: Generate, plan: str, prose: str, stop: StopReason) -> None:
+        assert self.load is not None
+        model = self.load.model
+        made = Generation(
+            model.id, model.revision, "none", self.adapter, "tiny", command.sampling,
+            [1, 2, 3], [4, 5, 6, 7], [True, False, False, False], 2, 3,
+            [-0.5] * 4, [-0.25] * 4, stop, 0.01,
+        )  # fmt: skip
+        self.wire.send(Finished(command.request, plan, prose, made))
+
+
+if __name__ == "__main__":
+    TinyEngine().run()

@@ -1,0 +1,53 @@
+"""A training run without torch: the real folder, lock and events; TINY_RUN says how it ends.
+
+adopted, rejected: a candidate and an outcome; damaged: its weights change after they were summed;
+misnamed: its id is not its content's; died: no outcome; wait: goes on until it is asked to stop.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from talecraft.process import adapter_files, run_client, run_events
+from talecraft.process.run_events import Check, Outcome, RunEvent, RunPhase, Sample, Step
+
+
+def main() -> None:
+    folder, end = Path(sys.argv[1]), os.environ.get("TINY_RUN", "adopted")
+    settings = run_events.decode_settings((folder / run_client.SETTINGS).read_bytes())
+    episodes = (folder / run_client.EPISODES).read_bytes().splitlines()
+    scores = sum(run_events.decode_episode(line).stars for line in episodes)
+    tell(folder, RunPhase(f"Reading {len(episodes)} scores"))
+    tell(folder, Step(1, 1, 0.5, {}, 1.0, 3.0, 0.05, 2.0, 0.1, 0.2, 0.1, 60.0, 0.0, 0.5, 0.0))
+    if end == "wait":
+        while not (folder / run_client.CONTROL).exists():
+            time.sleep(0.01)
+        tell(folder, Outcome("cancelled", "It was stopped."))
+        return
+    if end == "died":
+        print("The last words of a run.", file=sys.stderr, flush=True)
+        os._exit(9)
+    candidate = folder / run_client.CANDIDATE
+    candidate.mkdir()
+    (candidate / "adapter_config.json").write_text(f'{{"seed": {settings.seed}}}')
+    (candidate / "adapter_model.safetensors").write_bytes(bytes([scores % 256]) * 100)
+    files = adapter_files.checksums(candidate)
+    name = "../../escaped" if end == "misnamed" else adapter_files.content_id(files)
+    if end == "damaged":
+        (candidate / "adapter_model.safetensors").write_bytes(b"\0" * 100)
+    state = "rejected" if end == "rejected" else "adopted"
+    check = Check("win rate", 0.8, ">= 0.55", state == "adopted", "It wins often.")
+    samples = [Sample("p", "before", "after")]
+    tell(folder, Outcome(state, "It writes as you like it.", [check], samples, name, files, 1, 0.5))  # type: ignore[arg-type]
+
+
+def tell(folder: Path, event: RunEvent) -> None:
+    with (folder / run_client.EVENTS).open("ab") as file:
+        file.write(run_events.encode(event) + b"\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""What each room really imports, seen from outside: the twin of import-linter's contracts.
+
+A static graph cannot see what is imported late; a fresh interpreter can.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {
+    "torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "safetensors",
+    "talecraft.engine", "talecraft.learning",
+}  # fmt: skip
+
+
+def modules_after(code: str) -> set[str]:
+    """The names in sys.modules of a new interpreter that ran `code`."""
+    program = f"import sys, json\n{code}\nprint(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def all_modules(package: str) -> str:
+    """Code that imports everything in a package."""
+    return (
+        f"import pkgutil, importlib, {package}\n"
+        f"for found in pkgutil.walk_packages({package}.__path__, '{package}.'):\n"
+        "    importlib.import_module(found.name)"
+    )
+
+
+@pytest.mark.parametrize(
+    "package",
+    [
+        "talecraft.story", "talecraft.config", "talecraft.library", "talecraft.process",
+        "talecraft.studio", "talecraft.cli", "talecraft.app",
+    ],
+)  # fmt: skip
+def test_no_room_of_the_writing_side_brings_torch_or_its_family(package: str) -> None:
+    assert modules_after(all_modules(package)) & HEAVY == set()
+
+
+def test_the_story_is_pure() -> None:
+    found = modules_after(all_modules("talecraft.story"))
+    assert found & {
+        "sqlite3", "asyncio", "subprocess", "socket", "textual", "typer", "rich", "platformdirs",
+        "talecraft.paths", "talecraft.config", "talecraft.library", "talecraft.process",
+    } == set()  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "package",
+    [
+        "talecraft.config",
+        "talecraft.library",
+        "talecraft.process",
+        "talecraft.studio",
+        "talecraft.cli",
+    ],
+)
+def test_only_the_app_draws(package: str) -> None:
+    assert modules_after(all_modules(package)) & {"textual", "textual_plot"} == set()
+
+
+def test_config_library_and_process_stand_beside_each_other() -> None:
+    above = {"talecraft.studio", "talecraft.cli", "talecraft.app", "typer"}
+    assert modules_after(all_modules("talecraft.library")) & {
+        *above, "talecraft.process", "talecraft.config",
+    } == set()  # fmt: skip
+    assert modules_after(all_modules("talecraft.process")) & {
+        *above, "talecraft.library", "talecraft.config",
+    } == set()  # fmt: skip
+    assert modules_after(all_modules("talecraft.config")) & {
+        *above, "talecraft.library", "talecraft.process",
+    } == set()  # fmt: skip
+
+
+def test_help_brings_neither_the_page_nor_the_library() -> None:
+    code = (
+        "import io, contextlib\nfrom talecraft.cli.main import run\n"
+        "with contextlib.redirect_stdout(io.StringIO()):\n"
+        "    assert run(['--help'], lambda model: 0) == 0"
+    )
+    assert modules_after(code) & {
+        *HEAVY, "textual", "rich", "sqlite3", "asyncio", "numpy", "talecraft.studio",
+        "talecraft.library", "talecraft.app",
+    } == set()  # fmt: skip
+
+
+def test_the_entry_point_imports_nothing_until_it_is_called() -> None:
+    found = modules_after("import talecraft.__main__")
+    assert {name for name in found if name.startswith("talecraft")} == {
+        "talecraft", "talecraft.__main__",
+    }  # fmt: skip
+
+
+def test_the_engine_command_becomes_the_engine_before_anything_else() -> None:
+    """`talecraft engine` execs: what it would run is caught in place of os.execve."""
+    code = (
+        "import os\nfrom talecraft.__main__ import main\n"
+        "sys.argv = ['talecraft', 'engine', '--x']\n"
+        "def caught(path, command, env):\n"
+        "    assert command == [sys.executable, '-m', 'talecraft.engine', '--x'], command\n"
+        "    assert env['HF_HUB_OFFLINE'] == '1'\n"
+        "    raise SystemExit\n"
+        "os.execve = caught\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass"
+    )
+    assert modules_after(code) & {*HEAVY, "typer", "msgspec", "talecraft.cli"} == set()
+
+
+def test_importing_everything_creates_nothing(own_home: Path, tmp_path: Path) -> None:
+    for package in ("talecraft.studio", "talecraft.cli", "talecraft.app"):
+        modules_after(all_modules(package))
+    assert not own_home.exists()
+    assert list(tmp_path.iterdir()) == []
