@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -13,12 +14,18 @@ def main() -> None:
 
         command = [sys.executable, "-m", "talecraft.engine", *sys.argv[2:]]
         os.execve(sys.executable, command, child_environment())
+    if not sys.argv[1:]:
+        from talecraft.cli.page import guarded, open_on
+
+        sys.exit(guarded(lambda: open_on(None, _open_page)))
     from talecraft.cli.main import run
 
     sys.exit(run(sys.argv[1:], _open_page))
 
 
 def _open_page(model: str | None) -> int:
+    # Nothing made while the page opens is garbage: collecting would only delay the first frame.
+    gc.disable()
     from talecraft.app.main import run
 
     return run(model)

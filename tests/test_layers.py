@@ -101,6 +101,18 @@ def test_the_entry_point_imports_nothing_until_it_is_called() -> None:
     }  # fmt: skip
 
 
+def test_opening_the_page_does_not_wait_for_the_command_line() -> None:
+    code = (
+        "import talecraft.__main__ as entry\nsys.argv = ['talecraft']\n"
+        "class Tty:\n    isatty = lambda self: True\n    flush = lambda self: None\n"
+        "real, sys.stdin, sys.stdout = sys.stdout, Tty(), Tty()\n"
+        "opened = []\nentry._open_page = lambda model: opened.append(model)\n"
+        "try:\n    entry.main()\nexcept SystemExit as end:\n    assert end.code == 0, end.code\n"
+        "sys.stdout = real\nassert opened == [None]"
+    )
+    assert modules_after(code) & {"typer", "pydantic", "talecraft.cli.main", *HEAVY} == set()
+
+
 def test_the_engine_command_becomes_the_engine_before_anything_else() -> None:
     """`talecraft engine` execs: what it would run is caught in place of os.execve."""
     code = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable
 from datetime import datetime
@@ -112,6 +113,9 @@ class TalecraftApp(App[int]):
         `call_after_refresh` would not do: its callback stays with the screen of that moment, and
         is not called while another one lies over it.
         """
+        if not gc.isenabled():  # see __main__
+            gc.freeze()
+            gc.enable()
         if self._closing_down:
             return
         try:

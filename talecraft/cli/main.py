@@ -1,4 +1,4 @@
-"""The typer application and the one place where errors become a line and an exit code.
+"""The typer application.
 
 Commands import what they need when they run: `talecraft --help` loads neither the library nor
 the page.
@@ -6,9 +6,7 @@ the page.
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -17,10 +15,9 @@ from typer.exceptions import TyperException
 from talecraft import __version__
 from talecraft.cli import adapters, console, feedback, models, stories, system, train
 from talecraft.cli.demo import demo
+from talecraft.cli.page import OpenPage, guarded, open_on
 from talecraft.cli.write import write
-from talecraft.errors import TalecraftError, UsageError
-
-OpenPage = Callable[[str | None], int]
+from talecraft.errors import UsageError
 
 EPILOG = """Exit codes: 0 done; 1 failed; 2 wrong use, wrong configuration or no terminal;
 3 busy, try again later; 4 does not fit in memory or on disk; 5 gated or not authorised;
@@ -70,36 +67,24 @@ def page(
                 f"Put it after: talecraft {context.invoked_subcommand} --model {model}.",
             )
         return
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError(
-            "The page needs a terminal on both ends.",
-            "In scripts and pipes use the commands: see `talecraft --help`.",
-        )
     open_page: OpenPage = context.obj
-    raise typer.Exit(open_page(model))
+    raise typer.Exit(open_on(model, open_page))
 
 
 def run(arguments: Sequence[str], open_page: OpenPage) -> int:
     """Do what `arguments` say; returns the exit code. No error leaves as a traceback."""
-    console.prepare()
-    try:
-        code = app(
-            args=list(arguments), prog_name="talecraft", standalone_mode=False, obj=open_page
-        )
-        sys.stdout.flush()
-    except TalecraftError as error:
-        return console.fail(error)
-    except TyperException as error:
-        return _misused(error)
-    except (KeyboardInterrupt, typer.Abort):
-        console.note("Interrupted.")
-        return 130
-    except BrokenPipeError:  # whoever read us has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except Exception as error:  # a defect: to be reported, not shown as a traceback
-        return console.crash(error)
-    return code if isinstance(code, int) else 0
+
+    def command() -> object:
+        try:
+            return app(
+                args=list(arguments), prog_name="talecraft", standalone_mode=False, obj=open_page
+            )
+        except TyperException as error:
+            return _misused(error)
+        except typer.Abort:
+            raise KeyboardInterrupt from None
+
+    return guarded(command)
 
 
 def _misused(error: TyperException) -> int:

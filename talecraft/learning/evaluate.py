@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from talecraft.engine.codec import Codec
-from talecraft.learning import rollouts
+from talecraft.learning import features, rollouts
+from talecraft.learning.critic import batch_of, passages
 from talecraft.learning.features import distinct2, words_of
 from talecraft.learning.guards import KL_HARD_STOP
 from talecraft.learning.policy import ADAPTER, Policy, token_logprobs
-from talecraft.learning.ppo import batch_of, practice_sampling, rollout_features
+from talecraft.learning.ppo import practice_sampling
 from talecraft.learning.rollouts import Rollout
 from talecraft.process.run_events import Check, PpoSettings, Sample
 from talecraft.story.clean import clean
@@ -48,6 +49,12 @@ class Judge:
     settings: PpoSettings
     pad: int
     seed: int
+
+    def interval(self, values: np.ndarray) -> tuple[float, float, float]:
+        """Mean of `values` (one per passage of `_write`) and its 90 % bootstrap interval, drawn
+        over prompts: passages of one prompt are not independent."""
+        by_prompt = values.reshape(self.settings.gate_samples, -1).mean(0)
+        return bootstrap(by_prompt, self.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +102,11 @@ def evaluate(
 def _write(
     policy: Policy, codec: Codec, judge: Judge, adapter: str | None, alive: Callable[[], None]
 ) -> list[Rollout]:
-    seeds = [(judge.seed, 9, i) for i in range(len(judge.prompts))]
+    """Every prompt once, then every prompt again with other seeds, and so on."""
+    prompts = list(judge.prompts) * judge.settings.gate_samples
+    seeds = [(judge.seed, 9, i) for i in range(len(prompts))]
     with policy.merged(adapter) as model:
-        return rollouts.sample(
-            model, codec, judge.prompts, judge.sampling, seeds, judge.pad, alive=alive
-        )
+        return rollouts.sample(model, codec, prompts, judge.sampling, seeds, judge.pad, alive=alive)
 
 
 # ---------------------------------------------------------------------- the checks
@@ -107,10 +114,12 @@ def _win(
     policy: Policy, judge: Judge, before: Sequence[Rollout], after: Sequence[Rollout]
 ) -> Check:
     with policy.reference():
-        theirs = judge.taste(rollout_features(policy, before, judge.pad)).numpy()
-        ours = judge.taste(rollout_features(policy, after, judge.pad)).numpy()
+        theirs, ours = (
+            judge.taste(features.extract(policy.model, passages(side), judge.pad)).numpy()
+            for side in (before, after)
+        )
     wins = np.where(ours == theirs, 0.5, ours > theirs)
-    value, low, high = bootstrap(wins, judge.seed)
+    value, low, high = judge.interval(wins)
     return Check(
         "win",
         value,
@@ -236,7 +245,7 @@ def _length(judge: Judge, before: Sequence[Rollout], after: Sequence[Rollout]) -
 
 def _validity(judge: Judge, before: Sequence[Rollout], after: Sequence[Rollout]) -> Check:
     shares = [np.array([float(one.finished) for one in side]) for side in (before, after)]
-    change, low, high = bootstrap(shares[1] - shares[0], judge.seed)
+    change, low, high = judge.interval(shares[1] - shares[0])
     return Check(
         "form",
         change,
@@ -256,7 +265,7 @@ def _memory(judge: Judge, before: Sequence[Rollout], after: Sequence[Rollout]) -
         np.array([float(any(run in known for run in _runs(one.prose))) for one in side])
         for side in (before, after)
     ]
-    change, low, high = bootstrap(shares[1] - shares[0], judge.seed)
+    change, low, high = judge.interval(shares[1] - shares[0])
     return Check(
         "memory",
         change,

@@ -7,7 +7,8 @@ head of every run.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -58,40 +59,67 @@ def words_of(prose: str) -> list[str]:
     return _WORDS.findall(prose)
 
 
-@torch.no_grad()
-def extract(
-    base: Any,
-    sequences: Sequence[tuple[Sequence[int], Sequence[int], int, int]],
-    proses: Sequence[str],
-    pad: int,
-    batch: int = 16,
-) -> Tensor:
-    """Features (N, F) in float64 for (prompt, response, prose_start, prose_end) and their text.
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A turn to be read: its ids, where its prose stands in the response, and the prose."""
 
-    Mean over the prose's tokens of the hidden states at `DEPTHS` depths and of the embedding, then
-    the hand features. The model must be given with its adapters off.
+    prompt: Sequence[int]
+    response: Sequence[int]
+    start: int
+    end: int
+    prose: str
+
+
+States = tuple[Tensor, ...]  # (B, L, D) at each depth, the last one last
+
+
+@torch.no_grad()
+def read(
+    base: Any, passages: Sequence[Passage], pad: int, batch: int = 16
+) -> Iterator[tuple[list[int], States]]:
+    """What the model makes of the passages, some at a time: their indices, and the states.
+
+    The model must be given with its adapters off.
     """
     layers = base.config.get_text_config().num_hidden_layers
     depths = sorted({round(layers * (i + 1) / DEPTHS) for i in range(DEPTHS)} | {0})
-    rows: list[Tensor | None] = [None] * len(sequences)
-    order = sorted(range(len(sequences)), key=lambda i: len(sequences[i][0]) + len(sequences[i][1]))
+    lengths = [len(one.prompt) + len(one.response) for one in passages]
+    order = sorted(range(len(passages)), key=lengths.__getitem__)
     for at in range(0, len(order), batch):
         chosen = order[at : at + batch]
-        length = max(len(sequences[i][0]) + len(sequences[i][1]) for i in chosen)
-        ids = torch.full((len(chosen), length), pad)
-        weight = torch.zeros((len(chosen), length))
+        ids = torch.full((len(chosen), lengths[chosen[-1]]), pad)
         for row, i in enumerate(chosen):
-            prompt, response, start, end = sequences[i]
-            ids[row, : len(prompt) + len(response)] = torch.tensor([*prompt, *response])
-            weight[row, len(prompt) + start : len(prompt) + end] = 1
-        weight = weight / weight.sum(1, keepdim=True).clamp(min=1)
+            ids[row, : lengths[i]] = torch.tensor([*passages[i].prompt, *passages[i].response])
         states = base(
             input_ids=ids.to(base.device),
             output_hidden_states=True,
             use_cache=False,
             logits_to_keep=1,
         ).hidden_states
+        yield chosen, tuple(states[depth] for depth in depths)
+
+
+def pool(states: States, row: int, passage: Passage, texts: Sequence[str]) -> Tensor:
+    """Features (N, F) in float64 of beginnings of a passage's prose, `texts` being their words.
+
+    With one text: of the whole prose. With one a token: of the prose up to and with each token.
+    Mean over the tokens of the states at every depth, then the hand features.
+    """
+    first = len(passage.prompt) + passage.start
+    count = passage.end - passage.start
+    tokens = torch.cat([one[row, first : first + count].float().cpu() for one in states], 1)
+    if len(texts) == 1:
+        means = tokens.double().sum(0, keepdim=True) / max(1, count)
+    else:
+        means = tokens.double().cumsum(0) / torch.arange(1, count + 1)[:, None]
+    hand = torch.tensor([hand_features(text.strip()) for text in texts], dtype=torch.float64)
+    return torch.cat([means, hand], 1)
+
+
+def extract(base: Any, passages: Sequence[Passage], pad: int) -> Tensor:
+    """Features (N, F) of whole passages. The model must be given with its adapters off."""
+    rows: list[Tensor | None] = [None] * len(passages)
+    for chosen, states in read(base, passages, pad):
         for row, i in enumerate(chosen):
-            means = [(states[d][row].float().cpu() * weight[row, :, None]).sum(0) for d in depths]
-            rows[i] = torch.cat([*means, torch.tensor(hand_features(proses[i]))])
-    return torch.stack([row for row in rows if row is not None]).double()
+            rows[i] = pool(states, row, passages[i], [passages[i].prose])
+    return torch.cat([row for row in rows if row is not None])

@@ -1,7 +1,7 @@
 """Policy, reference and value head over one copy of the base.
 
 The policy is a LoRA adapter, the reference the same trunk with the adapter off, the value head a
-linear layer on the detached hidden state, so that the critic cannot disturb the policy.
+linear layer on the detached hidden state and a few clues: the critic cannot disturb the policy.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from talecraft.process import adapter_files
 from talecraft.process.run_events import RunSettings
 
 ADAPTER = "default"
+CLUES = 6  # numbers a token that the critic is told
 # Logits of this many positions at a time: a 128k vocabulary in fp32 is half a megabyte a position.
 LOGIT_CHUNK = 1024
 
@@ -33,13 +34,15 @@ class Sequences:
     """A batch of prompt + response, padded on the right.
 
     `ids` (B, L); `targets`, `positions`, `mask` (B, T): the response's ids, the index of the
-    hidden state that predicts each, and 1 where the policy chose it.
+    hidden state that predicts each, and 1 where the policy chose it. `clues` (B, T, C): what the
+    critic is told beside that state (see critic.py).
     """
 
     ids: Tensor
     targets: Tensor
     positions: Tensor
     mask: Tensor
+    clues: Tensor
 
     def __getitem__(self, rows: Tensor) -> Sequences:
         """Some rows, cut to their own longest lengths: short ones need not pay for long ones."""
@@ -52,6 +55,7 @@ class Sequences:
             self.targets[rows, :width],
             positions[:, :width],
             mask[:, :width],
+            self.clues[rows, :width],
         )
 
 
@@ -62,7 +66,10 @@ def collate(
     pad: int,
     device: str = "cpu",
 ) -> Sequences:
-    """Padding is -1 in `targets`; a padded position points at the sequence's first hidden state."""
+    """Padding is -1 in `targets`; a padded position points at the sequence's first hidden state.
+
+    The critic is told nothing as yet.
+    """
     length = max(len(p) + len(r) for p, r in zip(prompts, responses, strict=True))
     width = max(map(len, responses))
     ids = torch.full((len(prompts), length), pad)
@@ -75,7 +82,8 @@ def collate(
         targets[row, : len(response)] = torch.tensor(response)
         positions[row, : len(response)] = torch.arange(len(prompt) - 1, end - 1)
         mask[row, : len(response)] = torch.tensor([float(not one) for one in given])
-    return Sequences(ids.to(device), targets.to(device), positions.to(device), mask.to(device))
+    clues = torch.zeros((*mask.shape, CLUES))
+    return Sequences(*(tensor.to(device) for tensor in (ids, targets, positions, mask, clues)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +109,7 @@ class Policy(nn.Module):
             task_type="CAUSAL_LM",
         )
         self.model: Any = get_peft_model(base, config, adapter_name=ADAPTER).eval()
-        self.value_head = nn.Linear(hidden, 1, dtype=torch.float32, device=base.device)
+        self.value_head = nn.Linear(hidden + CLUES, 1, dtype=torch.float32, device=base.device)
         nn.init.zeros_(self.value_head.weight)
         nn.init.zeros_(self.value_head.bias)
         for name, parameter in self.model.named_parameters():
@@ -178,8 +186,13 @@ class Policy(nn.Module):
 
         Right padding needs no attention mask: nothing attends forward.
         """
-        states = self.hidden(batch.ids)
-        rows = torch.arange(len(batch.ids), device=batch.ids.device)[:, None]
+        return self.judge_states(self.hidden(batch.ids), batch, temperature, entropy)
+
+    def judge_states(
+        self, states: Tensor, batch: Sequences, temperature: float = 1.0, entropy: bool = False
+    ) -> Judged:
+        """The same from last hidden states (B, L, D) that are there already."""
+        rows = torch.arange(len(states), device=states.device)[:, None]
         present = batch.targets >= 0
         picked = states[rows, batch.positions][present]
         head = self.model.get_base_model().get_output_embeddings()
@@ -188,9 +201,14 @@ class Policy(nn.Module):
         )
         return Judged(
             _spread(logprobs, present),
-            _spread(self.value_head(picked.detach().float())[:, 0], present),
+            _spread(self.value(picked, batch.clues[present]), present),
             _spread(entropies, present) if entropies is not None else None,
         )
+
+    def value(self, states: Tensor, clues: Tensor) -> Tensor:
+        """The critic's estimate (N,) for states (N, D), whose gradient ends here, and clues."""
+        seen: Tensor = self.value_head(torch.cat([states.detach().float(), clues], 1))[:, 0]
+        return seen
 
     # ------------------------------------------------------------------ files
     def save(self, folder: Path, model_key: str) -> dict[str, str]:

@@ -16,19 +16,18 @@ import torch
 from torch import Tensor
 
 from talecraft.engine.codec import Codec
-from talecraft.learning import arithmetic, features, rollouts
-from talecraft.learning.critic import fit_value
+from talecraft.learning import arithmetic, rollouts
+from talecraft.learning.critic import Appraiser, fit_value
 from talecraft.learning.features import distinct2, words_of
 from talecraft.learning.guards import NOT_FINITE, Guards
-from talecraft.learning.policy import Judged, Policy, Sequences, collate
-from talecraft.learning.rewards.total import Reward
+from talecraft.learning.policy import Judged, Policy, Sequences
 from talecraft.learning.rollouts import Rollout
 from talecraft.process.run_events import PpoSettings, Step
 from talecraft.story.turns import Sampling
 
-# A run has tens of updates, not thousands: the coefficient may fall by a fifth at each, and rise
-# by half.
-BETA_STEP, BETA_FALL, BETA_RISE = 0.5, 0.4, 1.0
+# A run has tens of updates, not thousands: the coefficient may fall by a twentieth at each and
+# rise by a quarter. A quicker one swings: the distance answers it some updates later.
+BETA_STEP, BETA_FALL, BETA_RISE = 0.25, 0.2, 1.0
 LAST_RATE = 0.1  # of the learning rate, at the end of its linear decay
 SOUND_STATES = 3
 BAD_STEPS = 3  # non-finite minibatches in a row
@@ -57,7 +56,7 @@ class Ppo:
         self,
         policy: Policy,
         codec: Codec,
-        reward: Reward,
+        appraise: Appraiser,
         prompts: Sequence[Sequence[int]],
         settings: PpoSettings,
         pad: int,
@@ -66,7 +65,7 @@ class Ppo:
     ) -> None:
         self._policy = policy
         self._codec = codec
-        self._reward = reward
+        self._appraise = appraise
         self._prompts = prompts
         self._settings = settings
         self._pad = pad
@@ -124,14 +123,14 @@ class Ppo:
         self.updates -= 1
         return True
 
-    def fit_value(self, sampled: Sequence[Rollout], totals: Tensor) -> None:
-        """Let the critic begin from what the reference's own turns (N) were worth."""
-        size = self._settings.micro_batch
-        pieces = [
-            (batch_of(self._policy, sampled[i : i + size], self._pad), totals[i : i + size])
-            for i in range(0, len(sampled), size)
+    def fit_value(self, sampled: Sequence[Rollout]) -> None:
+        """Let the critic begin from what the reference's own turns were worth."""
+        size = self._settings.batch
+        seen = [
+            self._appraise(sampled[at : at + size], self._pad)
+            for at in range(0, len(sampled), size)
         ]
-        fit_value(self._policy, pieces)
+        fit_value(self._policy, [(one.batch, one.valued.total) for one in seen])
 
     # ------------------------------------------------------------------ one update
     def _roll_out(self, number: int) -> list[Rollout]:
@@ -155,14 +154,12 @@ class Ppo:
     def _experience(self, sampled: list[Rollout], number: int) -> tuple[Experience, Step]:
         """Score the rollouts and lay out advantages; also the figures this update is known by."""
         settings = self._settings
-        batch = batch_of(self._policy, sampled, self._pad)
+        seen = self._appraise(sampled, self._pad)
+        batch, valued = seen.batch, seen.valued
         order = torch.argsort(batch.positions.amax(1), stable=True)
         parts = order.split(settings.micro_batch)
         old = self._judge_all(batch, parts, entropy=True)
-        with self._policy.reference():
-            reference = self._judge_all(batch, parts)
-            valued = self._reward(sampled, rollout_features(self._policy, sampled, self._pad))
-        penalties = arithmetic.kl_penalty(old.logprobs, reference.logprobs)
+        penalties = arithmetic.kl_penalty(old.logprobs, seen.logprobs)
         rewards = arithmetic.token_rewards(
             valued.total.to(batch.mask.device), penalties, self._beta, batch.mask
         )
@@ -287,27 +284,6 @@ def practice_sampling(settings: PpoSettings) -> Sampling:
         top_p=1.0,
         outline_tokens=settings.outline_tokens,
         prose_tokens=settings.prose_tokens,
-    )
-
-
-def batch_of(policy: Policy, sampled: Sequence[Rollout], pad: int) -> Sequences:
-    """Rollouts as one padded batch on the policy's device."""
-    return collate(
-        [one.prompt_ids for one in sampled],
-        [one.response_ids for one in sampled],
-        [one.forced for one in sampled],
-        pad,
-        str(policy.model.device),
-    )
-
-
-def rollout_features(policy: Policy, sampled: Sequence[Rollout], pad: int) -> Tensor:
-    """Features (N, F) of rollouts; call with the adapter off."""
-    return features.extract(
-        policy.model,
-        [(r.prompt_ids, r.response_ids, r.prose_start, r.prose_end) for r in sampled],
-        [r.prose.strip() for r in sampled],
-        pad,
     )
 
 

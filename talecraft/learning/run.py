@@ -22,6 +22,7 @@ from talecraft.engine import loading
 from talecraft.engine.codec import Codec
 from talecraft.errors import TalecraftError
 from talecraft.learning import episodes, features, rollouts, taste
+from talecraft.learning.critic import Appraiser, passages, usual_length
 from talecraft.learning.evaluate import (
     Judge,
     Verdict,
@@ -32,7 +33,7 @@ from talecraft.learning.evaluate import (
 )
 from talecraft.learning.events import Cancelled, Events
 from talecraft.learning.policy import ADAPTER, Policy
-from talecraft.learning.ppo import Ppo, practice_sampling, rollout_features
+from talecraft.learning.ppo import Ppo, practice_sampling
 from talecraft.learning.rewards import shaped
 from talecraft.learning.rewards.total import Reward
 from talecraft.learning.taste import Ensemble, Scored
@@ -112,15 +113,15 @@ class Run:
             found = features.extract(
                 self._policy.model,
                 [
-                    (
+                    features.Passage(
                         self._shorten(one.prompt_ids),
                         one.response_ids,
                         one.prose_start,
                         one.prose_end,
+                        one.prose,
                     )
                     for one in log
                 ],
-                [one.prose for one in log],
                 self._pad,
             )
         self._log: list[Episode] = log
@@ -192,20 +193,29 @@ class Run:
                 alive=self._events.alive,
             )
         with self._policy.reference():
-            found = rollout_features(self._policy, sampled, self._pad)
+            found = features.extract(self._policy.model, passages(sampled), self._pad)
         human = shaped.human_repetition(self._texts["passage"])
-        reward = Reward(learned.ensemble, shaped.parts(human), self._ppo.shaping, sampled, found)
-        ppo = Ppo(
+        parts = shaped.parts(human, shaped.usual_words(sampled), learned.wants_length)
+        reward = Reward(learned.ensemble, parts, self._ppo.shaping, sampled, found)
+        appraise = Appraiser(
             self._policy,
             self._codec,
             reward,
+            usual_length(sampled),
+            self._ppo.prose_tokens,
+            self._ppo.temperature,
+        )
+        ppo = Ppo(
+            self._policy,
+            self._codec,
+            appraise,
             prompts,
             self._ppo,
             self._pad,
             self._settings.seed,
             self._events.alive,
         )
-        ppo.fit_value(sampled, reward(sampled, found).total)
+        ppo.fit_value(sampled)
         return ppo
 
     # ------------------------------------------------------------------ after

@@ -47,7 +47,7 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     minibatch: int = 16
     micro_batch: int = 8
     epochs: int = 2
-    learning_rate: float = 5e-4
+    learning_rate: float = 4e-4
     value_learning_rate: float = 1e-2
     clip: float = 0.2
     value_clip: float = 0.2
@@ -55,7 +55,7 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gamma: float = 1.0
     lam: float = 0.95
     beta: float = 0.1
-    kl_target: float = 5.0
+    kl_target: float = 6.0
     approx_kl_stop: float = 0.03
     max_grad_norm: float = 1.0
     adam_eps: float = 1e-5
@@ -67,8 +67,9 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pessimism: float = 0.5
     reference_samples: int = 96
     gate_prompts: int = 60
+    gate_samples: int = 2
     shaping: dict[str, float] = msgspec.field(
-        default_factory=lambda: {"finished": 0.15, "repetition": 0.15}
+        default_factory=lambda: {"finished": 0.3, "repetition": 0.15, "length": 0.3}
     )
 
 

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -70,7 +70,9 @@ class Training:
     # ------------------------------------------------------------------ before
     def episodes(self, model: ModelSpec) -> list[Episode]:
         """Every passage of this model that has a score now, as it was written."""
-        scores = self._scores()
+        return self._episodes(model, self._scores())
+
+    def _episodes(self, model: ModelSpec, scores: Mapping[int, Score]) -> list[Episode]:
         key = self._model_ref(model).key
         episodes = []
         for turn in self._library.stories.turns(list(scores)):
@@ -94,7 +96,8 @@ class Training:
         return episodes
 
     def plan(self, model: ModelSpec) -> TrainingPlan:
-        episodes = self.episodes(model)
+        scores = self._scores()
+        episodes = self._episodes(model, scores)
         histogram = feedback.histogram(Score(one.stars, one.weight) for one in episodes)
         distinct = sum(count > 0 for count in histogram)
         refusal = warning = ""
@@ -110,7 +113,7 @@ class Training:
             scores=len(episodes),
             stories=len({one.group for one in episodes}),
             histogram=histogram,
-            unusable=len(self._scores()) - len(episodes),
+            unusable=len(scores) - len(episodes),
             minutes=minutes,
             measured=measured,
             refusal=refusal,

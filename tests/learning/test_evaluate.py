@@ -30,6 +30,15 @@ def test_the_interval_holds_the_mean_and_narrows_with_more():
     assert narrow[1] == pytest.approx(0.459, abs=0.01)
 
 
+def test_passages_of_one_prompt_are_one_draw():
+    """Two that always agree make the mean no surer than one of each would."""
+    coins = np.array([1.0, 0.0] * 20)
+    assert judge().settings.gate_samples == 2
+    assert judge().interval(np.concatenate([coins, coins])) == bootstrap(coins, 1)
+    value, low, high = judge().interval(np.concatenate([coins, 1 - coins]))
+    assert value == low == high == 0.5, "prompt by prompt they are even"
+
+
 @pytest.mark.parametrize(("kl", "passes"), [(0.1, True), (10.0, True), (10.1, False)])
 def test_distance_is_at_most_twice_the_target(kl, passes):
     assert evaluate._closeness(kl, PpoSettings(kl_target=5.0)).passed is passes

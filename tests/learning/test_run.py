@@ -11,6 +11,7 @@ import pytest
 from talecraft.config.assets import reference, reference_file
 from talecraft.learning.rollouts import sample
 from talecraft.process import adapter_files, run_client, run_events
+from talecraft.process.messages import AdapterRef
 from talecraft.process.run_client import EventTail
 from talecraft.process.run_events import (
     Episode,
@@ -34,7 +35,8 @@ SHORT = PpoSettings(
     prose_tokens=40,
     prompt_tokens=64,
     reference_samples=12,
-    gate_prompts=8,
+    gate_prompts=4,
+    learning_rate=3e-3,
 )
 
 
@@ -82,9 +84,15 @@ def by_length(passages):
     return np.digitize(lengths, np.quantile(lengths, [0.2, 0.4, 0.6, 0.8])) + 1
 
 
-def test_a_run_learns_judges_and_says_so(tmp_path, passages):
-    folder = order(tmp_path / "run", passages, by_length(passages))
-    events, code = run(folder)
+@pytest.fixture(scope="module")
+def first(tmp_path_factory, passages):
+    """A run over clear scores: its folder, events and exit code."""
+    folder = order(tmp_path_factory.mktemp("first") / "run", passages, by_length(passages))
+    return folder, *run(folder)
+
+
+def test_a_run_learns_judges_and_says_so(first, passages):
+    folder, events, code = first
     outcome = events[-1]
     assert isinstance(outcome, Outcome), (folder / run_client.LOG).read_text()[-2000:]
     assert code == 0
@@ -111,6 +119,26 @@ def test_a_run_learns_judges_and_says_so(tmp_path, passages):
     assert all(f.stat().st_mode & 0o077 == 0 for f in candidate.iterdir())
     log = (folder / run_client.LOG).read_text()
     assert passages[0].prose.strip()[:30] not in log, "the log holds no story text"
+
+
+def test_the_next_run_is_judged_against_the_adapter_that_writes_now(tmp_path, first, passages):
+    """The same prompts and seeds: its passages before are those of the first run's after."""
+    earlier = first[1][-1]
+    candidate = first[0] / run_client.CANDIDATE
+    parent = AdapterRef(earlier.adapter_id, str(candidate), earlier.files, bundled_ref().key)
+    folder = order(tmp_path / "run", passages, by_length(passages), parent=parent)
+    events, code = run(folder)
+    outcome = events[-1]
+    assert isinstance(outcome, Outcome), (folder / run_client.LOG).read_text()[-2000:]
+    assert code == 0
+    assert [one.before for one in outcome.samples] == [one.after for one in earlier.samples]
+    assert [one.before for one in outcome.samples] != [one.before for one in earlier.samples]
+    again = {c.name: c.value for c in outcome.checks}
+    assert again["win"] == 0.5, "it learned the same from the root: every passage is a tie"
+    alike = ("kl", "perplexity", "variety", "length")
+    for name in alike:
+        before = next(c.value for c in earlier.checks if c.name == name)
+        assert again[name] == pytest.approx(before, rel=1e-4), f"{name} is measured from the root"
 
 
 def test_scores_that_tell_nothing_are_refused_in_words(tmp_path, passages):

@@ -52,7 +52,7 @@ def test_the_fit_is_a_minimum_of_the_penalised_likelihood():
     scored = simulated(40)
     ridge = 100.0
     head = taste.fit(scored, ridge)
-    z = (scored.features - head._mean) / head._scale
+    z = head._scale(scored.features)
     w = head.weight.clone().requires_grad_()
     # The best thresholds for this w, found anew.
     cuts = torch.zeros(4, dtype=torch.float64, requires_grad=True)
@@ -73,6 +73,20 @@ def test_the_fit_is_a_minimum_of_the_penalised_likelihood():
     w.grad = None
     objective().backward()
     assert float(w.grad.abs().max()) < 1e-3 * float((2 * ridge * w.detach()).abs().max() + 1)
+
+
+def test_features_are_scaled_by_hand():
+    """z-scores within three deviations; the hand features weigh as much as the states together."""
+    width = 3 * len(HAND)
+    x = torch.zeros((101, width + len(HAND)), dtype=torch.float64)
+    x[:, 0] = torch.tensor([-1.0, 1.0] * 50 + [0.0], dtype=torch.float64)
+    x[0, -1] = 5.0  # one passage full of something rare
+    scale = taste.Scale.of(x)
+    z = scale(x)
+    assert float(z[0, 0]) == pytest.approx(-((101 / 100) ** 0.5))
+    assert float(z[0, -1]) == pytest.approx(taste.WINSOR * 3**0.5), "not the ten it would be"
+    assert not z[:, 1:-1].any(), "a constant says nothing"
+    assert float(scale(x + 100)[0, 0]) == taste.WINSOR
 
 
 def test_pairs_are_of_one_prompt_and_weigh_one_together():

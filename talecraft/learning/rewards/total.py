@@ -13,6 +13,7 @@ from talecraft.learning.rollouts import Rollout
 LIMIT = 3.0
 # A part that hardly varies under the reference must not be blown up by its own z-score.
 LEAST_SPREAD = 0.1
+NORMAL_QUARTILES = 1.349  # standard deviations between the quartiles of a normal distribution
 
 Taste = Callable[[Tensor], Tensor]
 
@@ -40,22 +41,36 @@ class Reward:
         self._taste = taste
         self._shaped = {name: (shaped[name], weight) for name, weight in weights.items()}
         learned = taste(features)
-        self._taste_scale = (learned.mean(), learned.std().clamp(min=1e-6))
+        self._taste_scale = _robust(learned)
         self._scales = {}
         for name, (part, _) in self._shaped.items():
             values = _evaluate(part, reference)
             self._scales[name] = (values.mean(), values.std().clamp(min=LEAST_SPREAD))
 
+    def taste(self, features: Tensor) -> Tensor:
+        """The learned part alone (N,), within the limits of the whole."""
+        centre, spread = self._taste_scale
+        return ((self._taste(features) - centre) / spread).clamp(-LIMIT, LIMIT)
+
     def __call__(self, rollouts: Sequence[Rollout], features: Tensor) -> Valued:
-        mean, scale = self._taste_scale
-        contributions = {"taste": (self._taste(features) - mean) / scale}
+        """A passage without a word is worth the least there is: no head has an opinion of it."""
+        contributions = {"taste": self.taste(features)}
         for name, (part, weight) in self._shaped.items():
             centre, spread = self._scales[name]
             contributions[name] = weight * (_evaluate(part, rollouts) - centre) / spread
         total = torch.stack(list(contributions.values())).sum(0).clamp(-LIMIT, LIMIT)
+        silent = torch.tensor([not one.prose.strip() for one in rollouts])
+        total = torch.where(silent, -LIMIT, total)
         return Valued(
             total.float(), {name: float(values.mean()) for name, values in contributions.items()}
         )
+
+
+def _robust(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Median, and the standard deviation that the quartiles tell: a few odd passages among the
+    samples must not make every other difference small."""
+    low, middle, high = torch.quantile(values, torch.tensor([0.25, 0.5, 0.75], dtype=values.dtype))
+    return middle, ((high - low) / NORMAL_QUARTILES).clamp(min=1e-6)
 
 
 def _evaluate(part: Callable[[Rollout], float], rollouts: Sequence[Rollout]) -> Tensor:

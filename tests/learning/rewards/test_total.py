@@ -1,0 +1,57 @@
+"""The total reward, on numbers made by hand."""
+
+import pytest
+import torch
+
+from talecraft.learning.rewards.total import LIMIT, Reward
+from talecraft.learning.rollouts import Rollout
+
+
+def written(*proses):
+    return [Rollout([1], prose=prose) for prose in proses]
+
+
+def column(*values):
+    return torch.tensor(values, dtype=torch.float64)[:, None]
+
+
+def first(features):
+    return features[:, 0]
+
+
+def long(rollout):
+    return float(len(rollout.prose))
+
+
+REFERENCE = written("a", "aa", "aaa", "aaaa", "aaaaa")
+FEATURES = column(-2.0, -1.0, 0.0, 1.0, 2.0)  # quartiles -1 and 1: a deviation of 2 / 1.349
+
+
+def test_parts_are_in_deviations_of_the_reference():
+    reward = Reward(first, {"long": long}, {"long": 0.5}, REFERENCE, FEATURES)
+    found = reward(written("aaa", "aaaaa"), column(1.0, -1.0))
+    deviation = 2.5**0.5  # of 1, 2, 3, 4, 5, unbiased
+    expected = [1.349 / 2, -1.349 / 2 + 0.5 * 2 / deviation]
+    assert found.total.tolist() == pytest.approx(expected, rel=1e-5)
+    assert found.parts["taste"] == pytest.approx(0)
+    assert found.parts["long"] == pytest.approx(0.5 / deviation, rel=1e-5)
+
+
+def test_one_odd_sample_does_not_make_all_others_alike():
+    plain = Reward(first, {}, {}, REFERENCE, FEATURES)
+    odd = Reward(first, {}, {}, REFERENCE, column(-2.0, -1.0, 0.0, 1.0, 500.0))
+    x = column(1.0)
+    assert float(odd.taste(x)) == pytest.approx(float(plain.taste(x)), rel=1e-5)
+
+
+def test_the_total_is_limited_and_silence_is_worth_least():
+    reward = Reward(first, {}, {}, REFERENCE, FEATURES)
+    found = reward(written("a", "a", " \n"), column(99.0, -99.0, 99.0))
+    assert found.total.tolist() == [LIMIT, -LIMIT, -LIMIT]
+
+
+def test_a_part_that_never_varied_is_not_blown_up():
+    same = written("aaa", "aaa", "aaa")
+    reward = Reward(first, {"long": long}, {"long": 1.0}, same, column(-1.0, 0.0, 1.0))
+    found = reward(written("aaa", "aaaa"), column(0.0, 0.0))
+    assert found.total.tolist() == pytest.approx([0.0, LIMIT]), "10 deviations, limited to 3"

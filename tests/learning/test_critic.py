@@ -1,0 +1,139 @@
+"""The critic: told what a passage is worth so far, and fitted before the first update."""
+
+import numpy as np
+import pytest
+import torch
+
+from talecraft.learning import features
+from talecraft.learning.critic import Appraiser, batch_of, fit_value, passages, usual_length
+from talecraft.learning.features import HAND
+from talecraft.learning.policy import CLUES, Policy
+from talecraft.learning.rewards.total import Valued
+from talecraft.learning.rollouts import sample
+from talecraft.story.turns import Sampling
+from tests.support.models import bundled_base, codec
+
+TEXTS = ("A shy fox learns to share", "Two mice build a boat", "The owl is late", "A cold night")
+NAMES = HAND.index("names") - len(HAND)
+ROOM = 40
+SAMPLING = Sampling(outline_tokens=12, prose_tokens=ROOM, top_p=1.0)
+
+
+class Names:
+    """A reward whose taste is one of the hand features."""
+
+    def taste(self, found):
+        return 10 * found[:, NAMES] - 1
+
+    def __call__(self, rollouts, found):
+        return Valued(self.taste(found).float(), {})
+
+
+@pytest.fixture(scope="module")
+def policy():
+    torch.manual_seed(0)
+    return Policy(bundled_base(), 4, 8, "all-linear")
+
+
+@pytest.fixture(scope="module")
+def sampled(policy):
+    prompts = [codec().encode(f"<prompt>\n{text}\n") for text in TEXTS] * 24
+    with policy.reference():
+        return sample(policy.model, codec(), prompts, SAMPLING, [(1, i) for i in range(96)], 0)
+
+
+@pytest.fixture(scope="module")
+def seen(policy, sampled):
+    return Appraiser(policy, codec(), Names(), usual_length(sampled), ROOM, 1.0)(sampled, 0)
+
+
+def test_the_last_beginning_is_the_whole(policy, sampled):
+    """Features along the prose end with those of the whole, and begin with the first token's."""
+    read = passages(sampled[:4])
+    with policy.reference():
+        whole = features.extract(policy.model, read, 0)
+        for chosen, states in features.read(policy.model, read, 0):
+            for row, i in enumerate(chosen):
+                ids = list(read[i].response[read[i].start : read[i].end])
+                texts = [codec().decode(ids[: n + 1]) for n in range(len(ids))]
+                along = features.pool(states, row, read[i], texts)
+                torch.testing.assert_close(along[-1], whole[i], rtol=1e-5, atol=1e-5)
+                at = len(read[i].prompt) + read[i].start
+                first = torch.cat([depth[row, at] for depth in states]).double()
+                torch.testing.assert_close(along[0, : len(first)], first, rtol=1e-5, atol=1e-5)
+
+
+def test_clues_by_hand(policy, sampled, seen):
+    """At a token: of the prose before it. In the plan, and at the prose's first: none."""
+    usual = usual_length(sampled)
+    for row, one in enumerate(sampled[:6]):
+        clues = seen.batch.clues[row]
+        assert clues.shape[1] == CLUES
+        assert not clues[: one.prose_start + 1].any()
+        n = 7
+        if one.prose_end - one.prose_start <= n:
+            continue
+        ids = one.response_ids[one.prose_start : one.prose_start + n]
+        share = features.hand_features(codec().decode(ids).strip())[NAMES]
+        worth, come = 10 * share - 1, n / usual
+        expected = torch.tensor([1.0, come, 0.0, worth, come * worth, come**2 * worth])
+        torch.testing.assert_close(clues[one.prose_start + n], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_critic_is_told_when_the_room_runs_out(sampled, seen):
+    """The sixth clue: from 0 at seven tenths of the room to 1 at its end."""
+    row = next(i for i, one in enumerate(sampled) if one.prose_end - one.prose_start == ROOM)
+    late = seen.batch.clues[row, sampled[row].prose_start :, 2]
+    assert not late[:29].any()
+    assert float(late[34]) == pytest.approx((34 - 28) / 12)
+    assert float(late[39]) == pytest.approx((39 - 28) / 12)
+
+
+def test_the_root_is_judged_as_by_a_forward_of_its_own(policy, sampled, seen):
+    with torch.no_grad(), policy.reference():
+        alone = policy.judge(batch_of(policy, sampled, 0)).logprobs
+    torch.testing.assert_close(seen.logprobs, alone, rtol=1e-4, atol=1e-4)
+
+
+def test_whole_passages_are_valued_as_they_are_without_the_clues(policy, sampled, seen):
+    with policy.reference():
+        whole = features.extract(policy.model, passages(sampled), 0)
+    torch.testing.assert_close(
+        seen.valued.total, Names()(sampled, whole).total, rtol=1e-4, atol=1e-4
+    )
+
+
+def unexplained(policy, batch, totals):
+    """The share of the reward's variance that a critic fitted to half of the passages leaves in
+    the other half, over all tokens."""
+    fitted, held = torch.arange(0, len(totals), 2), torch.arange(1, len(totals), 2)
+    fit_value(policy, [(batch[fitted], totals[fitted])])
+    with torch.no_grad():
+        values = policy.judge(batch[held]).values
+    chosen = batch[held].mask.bool()
+    errors = (values - totals[held, None])[chosen] ** 2
+    return float(errors.mean() / totals[held].var(correction=0))
+
+
+def test_the_clues_tell_the_critic_more_than_the_states_alone(policy, sampled, seen):
+    told = unexplained(policy, seen.batch, seen.valued.total)
+    alone = unexplained(policy, batch_of(policy, sampled, 0), seen.valued.total)
+    assert told < 0.8 * alone
+
+
+def test_the_critic_begins_with_the_ridge_solution(policy, seen):
+    """Against numpy's least squares with the penalty as extra rows."""
+    batch, totals = seen.batch, torch.linspace(-1, 1, len(seen.batch.ids))
+    fit_value(policy, [(batch, totals)])
+    chosen = batch.mask.bool()
+    states = policy.hidden(batch.ids).detach()
+    rows = torch.arange(len(totals))[:, None]
+    x = torch.cat([states[rows, batch.positions], batch.clues], 2)[chosen].double().numpy()
+    x = np.concatenate([x, np.ones((len(x), 1))], 1)
+    y = totals[:, None].expand(chosen.shape)[chosen].double().numpy()
+    penalty = 10.0 * np.eye(x.shape[1])  # the root of the ridge, 100
+    expected, *_ = np.linalg.lstsq(
+        np.concatenate([x, penalty]), np.concatenate([y, np.zeros(len(penalty))]), rcond=None
+    )
+    found = torch.cat([policy.value_head.weight[0], policy.value_head.bias]).detach().numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
