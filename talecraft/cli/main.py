@@ -6,6 +6,7 @@ the page.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -89,6 +90,9 @@ def run(arguments: Sequence[str], open_page: OpenPage) -> int:
 
 def _misused(error: TyperException) -> int:
     """Typer's own errors in the form of ours."""
+    if error.__class__.__name__ == "NoArgsIsHelpError":  # typer does not export it
+        print(error.format_message(), file=sys.stderr)
+        return error.exit_code
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "talecraft"
     message = error.format_message()

@@ -47,7 +47,7 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     minibatch: int = 16
     micro_batch: int = 8
     epochs: int = 2
-    learning_rate: float = 4e-4
+    learning_rate: float = 3.5e-4
     value_learning_rate: float = 1e-2
     clip: float = 0.2
     value_clip: float = 0.2
@@ -69,7 +69,7 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gate_prompts: int = 60
     gate_samples: int = 2
     shaping: dict[str, float] = msgspec.field(
-        default_factory=lambda: {"finished": 0.3, "repetition": 0.15, "length": 0.3}
+        default_factory=lambda: {"finished": 0.4, "repetition": 0.15, "length": 0.3}
     )
 
 

@@ -39,7 +39,10 @@ async def test_rename_keeps_an_odd_title_literal(running, studio):
         assert "[/oops] the fox" in seen(pilot)
         await pilot.press("r")
         await pilot.pause()
-        await pilot.press("backspace", "escape")
+        await pilot.press("backspace", "enter")
+        await pilot.pause()
+        assert not isinstance(app.screen, LibraryScreen), "an empty name asks again"
+        await pilot.press("escape")
         await pilot.pause()
         assert studio.library.stories.get(story.id).title == "[/oops] the fox"
 

@@ -46,6 +46,7 @@ async def test_too_few_scores_are_refused_in_plain_words(running, studio):
         await pilot.press("s")
         assert app.run_watch is None
         assert "s Start" not in seen(pilot)
+        assert "Not yet. 17 more scores are needed." in notices(pilot)
 
 
 async def test_the_plan_counts_what_another_model_wrote(running, studio):

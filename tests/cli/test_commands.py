@@ -258,6 +258,13 @@ def test_a_demo_that_adopts_nothing_fails(
     assert result.out.startswith("Rejected: ")
 
 
+def test_a_group_alone_shows_its_help(talecraft_: Talecraft) -> None:
+    shown = talecraft_("models")
+    assert (shown.code, shown.out) == (2, "")
+    assert shown.err.startswith("Usage: talecraft models")
+    assert "\n  list " in shown.err
+
+
 def test_version_and_help(talecraft_: Talecraft) -> None:
     assert talecraft_("--version").out == f"talecraft {talecraft.__version__}\n"
     shown = talecraft_("--help")

@@ -32,7 +32,10 @@ class AskName(ModalScreen[str | None]):
             yield Label(said(("Enter keeps it, Esc leaves it as it was.", MUTED)))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value)
+        if clean_line(event.value).strip():
+            self.dismiss(event.value)
+        else:
+            self.notify("It needs at least one letter.", severity="warning", markup=False)
 
 
 class Confirm(ModalScreen[bool]):

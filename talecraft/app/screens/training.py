@@ -51,7 +51,7 @@ class TrainingScreen(TalecraftScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._can_start = False
+        self._refusal = ""
         self._adapters: list[Adapter] = []
 
     def body(self) -> ComposeResult:
@@ -104,7 +104,7 @@ class TrainingScreen(TalecraftScreen):
     def _show_rest(self) -> None:
         studio = self.talecraft.studio
         plan = studio.training.plan(studio.model)
-        self._can_start = not plan.refusal
+        self._refusal = plan.refusal
         self.query_one("#training-plan", Static).update(plan_words(plan, studio.model.title))
         runs = [run for run in studio.library.runs.list() if run.state != "running"]
         mine = next((run for run in runs if run.model_id == studio.model.id), None)
@@ -131,7 +131,7 @@ class TrainingScreen(TalecraftScreen):
         watch = self.talecraft.run_watch
         match action:
             case "start":
-                return watch is None and self._can_start
+                return watch is None and not self._refusal
             case "stop":
                 return watch is not None and not watch.stopping
             case "roll_back":
@@ -139,6 +139,11 @@ class TrainingScreen(TalecraftScreen):
                 return studio.library.adapters.active(studio.model.id) is not None
             case _:
                 return super().check_action(action, parameters)
+
+    def key_s(self) -> None:
+        """Pressed where `start` is not to be had: say why."""
+        running = self.talecraft.run_watch is not None
+        self.talecraft.say("A run is going." if running else f"Not yet. {self._refusal}", "Start")
 
     def action_start(self) -> None:
         studio = self.talecraft.studio
