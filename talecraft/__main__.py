@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def _open_page(model: str | None) -> int:
-    # Nothing made while the page opens is garbage: collecting would only delay the first frame.
+    # Little of what is made while the page opens is garbage; it can wait until the first frame.
     gc.disable()
     from talecraft.app.main import run
 

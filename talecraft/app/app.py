@@ -113,9 +113,7 @@ class TalecraftApp(App[int]):
         `call_after_refresh` would not do: its callback stays with the screen of that moment, and
         is not called while another one lies over it.
         """
-        if not gc.isenabled():  # see __main__
-            gc.freeze()
-            gc.enable()
+        gc.enable()  # see __main__
         if self._closing_down:
             return
         try:

@@ -5,8 +5,9 @@ head at zero learns little in the tens of updates of a run. Two things mend that
 
 - the taste head can be asked about the beginning of a passage as well as about the whole. What it
   says after each token goes to the critic as *clues*, so that V rises and falls with the words
-  that please, and the advantage of a token is what it changed. Values shape no optimum: this is
-  reward shaping by a potential (Ng et al. 1999), given as a value (Wiewiora 2003);
+  that please, and the advantage of a token is what it changed: reward shaping by a potential (Ng
+  et al. 1999), given as a value (Wiewiora 2003). With a lambda below 1 the head's opinion of
+  beginnings does weigh on the gradient; what that costs and gains is measured in ARCHITECTURE;
 - ridge regression on the reference's own samples fits the head before the first update.
 """
 
@@ -22,20 +23,14 @@ from torch import Tensor
 from talecraft.engine.codec import Codec
 from talecraft.learning import features
 from talecraft.learning.features import Passage
-from talecraft.learning.policy import CLUES, Policy, Sequences, collate
+from talecraft.learning.policy import CLUES, Policy, Sequences
 from talecraft.learning.rewards.total import Reward, Valued
 from talecraft.learning.rollouts import Rollout
+from talecraft.process.run_events import PpoSettings
 
 RIDGE = 100.0  # tokens' worth of shrinkage towards no opinion
 MOST_PROGRESS = 1.5  # times the usual length
 LATE = 0.7  # of the room for prose: from here on it runs out
-
-
-def passages(sampled: Sequence[Rollout]) -> list[Passage]:
-    return [
-        Passage(one.prompt_ids, one.response_ids, one.prose_start, one.prose_end, one.prose.strip())
-        for one in sampled
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,43 +48,38 @@ class Appraisal:
 class Appraiser:
     """Reads rollouts once with the adapter off: reward, the root's log-probs, the critic's clues.
 
-    In tokens, `usual` is the usual length of a passage's prose and `room` the most there may be.
+    `usual` is the usual length of a passage's prose in tokens.
     """
 
     def __init__(
-        self,
-        policy: Policy,
-        codec: Codec,
-        reward: Reward,
-        usual: float,
-        room: int,
-        temperature: float,
+        self, policy: Policy, codec: Codec, reward: Reward, usual: float, settings: PpoSettings
     ) -> None:
         self._policy = policy
         self._codec = codec
         self._reward = reward
         self._usual = max(1.0, usual)
-        self._room = room
-        self._temperature = temperature
+        self._room = settings.prose_tokens
+        self._settings = settings
 
     @torch.no_grad()
     def __call__(self, sampled: Sequence[Rollout], pad: int) -> Appraisal:
-        batch = batch_of(self._policy, sampled, pad)
-        read = passages(sampled)
+        batch = self._policy.batch(sampled, pad)
+        read = features.passages(sampled)
         logprobs = torch.zeros_like(batch.mask)
         clues = torch.zeros_like(batch.clues)
         whole: list[Tensor | None] = [None] * len(read)
         with self._policy.reference():
-            for chosen, states in features.read(self._policy.model, read, pad):
+            size = self._settings.micro_batch
+            for chosen, states in features.read(self._policy.model, read, pad, size):
                 rows = torch.tensor(chosen, device=batch.ids.device)
                 part = batch[rows]
                 width = part.mask.shape[1]
-                judged = self._policy.judge_states(states[-1], part, self._temperature)
+                judged = self._policy.judge_states(states[-1], part, self._settings.temperature)
                 logprobs[rows, :width] = judged.logprobs
                 for row, i in enumerate(chosen):
                     along = self._along(states, row, read[i])
-                    whole[i] = along[-1:]
-                    self._tell(clues[i], self._reward.taste(along[:-1]), read[i].start)
+                    whole[i] = along[-1:].clone()  # not a view: it would keep all of `along`
+                    self._tell(clues[i, : len(read[i].response)], along, read[i])
         found = torch.cat([one for one in whole if one is not None])
         return Appraisal(replace(batch, clues=clues), logprobs, self._reward(sampled, found))
 
@@ -99,21 +89,26 @@ class Appraiser:
         texts = [self._codec.decode(ids[: i + 1]) for i in range(len(ids) - 1)]
         return features.pool(states, row, passage, [*texts, passage.prose])
 
-    def _tell(self, clues: Tensor, tastes: Tensor, start: int) -> None:
+    def _tell(self, clues: Tensor, along: Tensor, passage: Passage) -> None:
         """Fill in one sequence's clues (T, C): at each token, of the prose before it.
 
         Whether there is any, how far the passage has come, how much the room for it runs out, and
-        the taste for it, which counts the more the further it has come.
+        the taste for it, which counts the more the further it has come. The tokens that end the
+        turn are told of the whole.
         """
-        worth = tastes.to(clues)
-        count = torch.arange(1, len(worth) + 1).to(clues)
+        after = clues[passage.start + 1 :]
+        if passage.end <= passage.start or not len(after):
+            return
+        upto = torch.arange(len(after)).clamp(max=passage.end - passage.start - 1)
+        worth = self._reward.taste(along)[upto].to(clues)
+        count = (upto + 1).to(clues)
         come = (count / self._usual).clamp(max=MOST_PROGRESS)
         late = ((count / self._room - LATE) / (1 - LATE)).clamp(min=0)
         told = torch.stack(
             [torch.ones_like(come), come, late, worth, come * worth, come**2 * worth], 1
         )
         assert told.shape[1] == CLUES
-        clues[start + 1 : start + 1 + len(told)] = told
+        after.copy_(told)
 
 
 @torch.no_grad()
@@ -138,17 +133,6 @@ def fit_value(policy: Policy, pieces: Iterable[tuple[Sequences, Tensor]]) -> Non
     solution = torch.linalg.solve(gram, moment).float()
     head.weight.copy_(solution[None, :-1])
     head.bias.copy_(solution[-1:])
-
-
-def batch_of(policy: Policy, sampled: Sequence[Rollout], pad: int) -> Sequences:
-    """Rollouts as one padded batch on the policy's device."""
-    return collate(
-        [one.prompt_ids for one in sampled],
-        [one.response_ids for one in sampled],
-        [one.forced for one in sampled],
-        pad,
-        str(policy.model.device),
-    )
 
 
 def usual_length(sampled: Sequence[Rollout]) -> float:

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from talecraft.engine.codec import Codec
 from talecraft.learning import features, rollouts
-from talecraft.learning.critic import batch_of, passages
 from talecraft.learning.features import distinct2, words_of
 from talecraft.learning.guards import KL_HARD_STOP
 from talecraft.learning.policy import ADAPTER, Policy, token_logprobs
@@ -44,7 +43,7 @@ class Judge:
     wants_length: int  # +1 or -1 where the writer's scores surely ask for longer or shorter, else 0
     loved: Sequence[str]  # the writer's five-star passages: to be learned from, not copied
     prompts: Sequence[Sequence[int]]
-    passages: Sequence[Sequence[int]]
+    neutral: Sequence[Sequence[int]]  # prose that nobody here wrote
     sampling: Sampling
     settings: PpoSettings
     pad: int
@@ -115,7 +114,7 @@ def _win(
 ) -> Check:
     with policy.reference():
         theirs, ours = (
-            judge.taste(features.extract(policy.model, passages(side), judge.pad)).numpy()
+            judge.taste(features.extract(policy.model, features.passages(side), judge.pad)).numpy()
             for side in (before, after)
         )
     wins = np.where(ours == theirs, 0.5, ours > theirs)
@@ -157,7 +156,7 @@ def root_kl(policy: Policy, codec: Codec, judge: Judge, alive: Callable[[], None
     for at in range(0, len(sampled), settings.micro_batch):
         alive()
         part = sampled[at : at + settings.micro_batch]
-        batch = batch_of(policy, part, judge.pad)
+        batch = policy.batch(part, judge.pad)
         with torch.no_grad():
             ours = policy.judge(batch, settings.temperature).logprobs
             with policy.reference():
@@ -197,8 +196,8 @@ def perplexity(policy: Policy, passages: Sequence[Sequence[int]]) -> float:
 
 def _perplexity(policy: Policy, judge: Judge) -> Check:
     with policy.reference():
-        base = perplexity(policy, judge.passages)
-    ratio = perplexity(policy, judge.passages) / base
+        base = perplexity(policy, judge.neutral)
+    ratio = perplexity(policy, judge.neutral) / base
     return Check(
         "perplexity",
         ratio,

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from talecraft.learning.rollouts import Rollout
+
 DEPTHS = 4  # hidden layers sampled, evenly, the last one included
 HAND = (
     "longer sentences", "more even sentences", "dialogue", "varied wording", "longer words",
@@ -68,6 +70,14 @@ class Passage:
     start: int
     end: int
     prose: str
+
+
+def passages(sampled: Sequence[Rollout]) -> list[Passage]:
+    """Rollouts as passages to be read."""
+    return [
+        Passage(one.prompt_ids, one.response_ids, one.prose_start, one.prose_end, one.prose.strip())
+        for one in sampled
+    ]
 
 
 States = tuple[Tensor, ...]  # (B, L, D) at each depth, the last one last

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers.pytorch_utils import Conv1D
 
+from talecraft.learning.rollouts import Rollout
 from talecraft.paths import flush_file
 from talecraft.process import adapter_files
 from talecraft.process.run_events import RunSettings
@@ -172,6 +173,16 @@ class Policy(nn.Module):
             for module, weight in zip(plain, kept, strict=True):
                 module.get_base_layer().weight.data = weight
             self.model.set_adapter(ADAPTER)
+
+    def batch(self, sampled: Sequence[Rollout], pad: int) -> Sequences:
+        """Rollouts as one padded batch on the policy's device."""
+        return collate(
+            [one.prompt_ids for one in sampled],
+            [one.response_ids for one in sampled],
+            [one.forced for one in sampled],
+            pad,
+            str(self.model.device),
+        )
 
     # ------------------------------------------------------------------ forward
     def hidden(self, ids: Tensor) -> Tensor:

@@ -125,12 +125,12 @@ class Ppo:
 
     def fit_value(self, sampled: Sequence[Rollout]) -> None:
         """Let the critic begin from what the reference's own turns were worth."""
-        size = self._settings.batch
-        seen = [
+        size = self._settings.micro_batch
+        seen = (
             self._appraise(sampled[at : at + size], self._pad)
             for at in range(0, len(sampled), size)
-        ]
-        fit_value(self._policy, [(one.batch, one.valued.total) for one in seen])
+        )
+        fit_value(self._policy, ((one.batch, one.valued.total) for one in seen))
 
     # ------------------------------------------------------------------ one update
     def _roll_out(self, number: int) -> list[Rollout]:

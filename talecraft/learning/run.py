@@ -22,7 +22,7 @@ from talecraft.engine import loading
 from talecraft.engine.codec import Codec
 from talecraft.errors import TalecraftError
 from talecraft.learning import episodes, features, rollouts, taste
-from talecraft.learning.critic import Appraiser, passages, usual_length
+from talecraft.learning.critic import Appraiser, usual_length
 from talecraft.learning.evaluate import (
     Judge,
     Verdict,
@@ -53,7 +53,7 @@ class Learned:
 
     ensemble: Ensemble
     held_out: taste.Head
-    wants_length: int
+    wants_length: int  # by the scores that the reward is learned from
 
 
 class Run:
@@ -72,11 +72,11 @@ class Run:
     def execute(self) -> Outcome:
         """Raises TalecraftError where model or adapter cannot be used, Cancelled when asked to."""
         self._load()
-        scored, lengths = self._read_feedback()
+        scored = self._read_feedback()
         trust = self._learn_taste(scored)
         if not trust.passed:
             return Outcome("refused", self._refusal(trust))
-        learned = self._split(scored, lengths, trust.ridge)
+        learned = self._split(scored, trust.ridge)
         self._events.phase("Seeing how the model writes now")
         ppo = self._prepare(learned)
         self._events.phase("Practising what you like")
@@ -106,7 +106,7 @@ class Run:
             self._policy.model.load_adapter(str(folder), adapter_name=OPPONENT)
             self._policy.model.set_adapter(ADAPTER)
 
-    def _read_feedback(self) -> tuple[Scored, np.ndarray]:
+    def _read_feedback(self) -> Scored:
         log = episodes.read(self._folder)
         self._events.phase(f"Reading {len(log)} scored passages")
         with self._policy.reference():
@@ -125,7 +125,7 @@ class Run:
                 self._pad,
             )
         self._log: list[Episode] = log
-        return episodes.scored(log, found), np.array([len(one.prose.split()) for one in log])
+        return episodes.scored(log, found)
 
     def _learn_taste(self, scored: Scored) -> taste.Trust:
         self._events.phase("Learning your taste")
@@ -159,7 +159,7 @@ class Run:
             " Score more passages, the good and the bad ones. Nothing was changed."
         )
 
-    def _split(self, scored: Scored, lengths: np.ndarray, ridge: float) -> Learned:
+    def _split(self, scored: Scored, ridge: float) -> Learned:
         """Some stories for the gate, the rest for the reward: the judge has not seen what it
         judges."""
         names = np.random.default_rng([self._settings.seed, 4]).permutation(
@@ -171,7 +171,14 @@ class Run:
             rest, ridge, self._ppo.ensemble, self._ppo.pessimism, self._settings.seed
         )
         judge = taste.fit(scored.rows(np.flatnonzero(held)), ridge)
-        return Learned(ensemble, judge, asks_for_length(lengths, scored.stars.numpy()))
+        return Learned(ensemble, judge, self._wanted_length(~held))
+
+    def _wanted_length(self, among: np.ndarray) -> int:
+        """Whether the scores of these passages ask for longer or shorter ones."""
+        log = [one for one, chosen in zip(self._log, among, strict=True) if chosen]
+        return asks_for_length(
+            np.array([len(one.prose.split()) for one in log]), np.array([one.stars for one in log])
+        )
 
     # ------------------------------------------------------------------ training
     def _prepare(self, learned: Learned) -> Ppo:
@@ -193,7 +200,7 @@ class Run:
                 alive=self._events.alive,
             )
         with self._policy.reference():
-            found = features.extract(self._policy.model, passages(sampled), self._pad)
+            found = features.extract(self._policy.model, features.passages(sampled), self._pad)
         human = shaped.human_repetition(self._texts["passage"])
         parts = shaped.parts(human, shaped.usual_words(sampled), learned.wants_length)
         reward = Reward(learned.ensemble, parts, self._ppo.shaping, sampled, found)
@@ -202,8 +209,7 @@ class Run:
             self._codec,
             reward,
             usual_length(sampled),
-            self._ppo.prose_tokens,
-            self._ppo.temperature,
+            self._ppo,
         )
         ppo = Ppo(
             self._policy,
@@ -222,10 +228,10 @@ class Run:
     def _judge(self, learned: Learned) -> Judge:
         return Judge(
             taste=learned.held_out,
-            wants_length=learned.wants_length,
+            wants_length=self._wanted_length(np.full(len(self._log), True)),
             loved=[one.prose for one in self._log if one.stars == 5],
             prompts=self._unpractised()[: self._ppo.gate_prompts],
-            passages=[self._codec.encode(t) for t in self._texts["passage"]],
+            neutral=[self._codec.encode(t) for t in self._texts["passage"]],
             sampling=self._settings.sampling,
             settings=self._ppo,
             pad=self._pad,

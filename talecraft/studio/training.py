@@ -131,13 +131,14 @@ class Training:
         # Forward + backward is about 6 floating-point operations a weight and token, generation
         # and judging about as much again; a CPU thread sustains some 8e10 a second on such sizes.
         ppo = self.ppo(model)
-        tokens = (
-            ppo.updates * ppo.batch * (ppo.prompt_tokens + ppo.outline_tokens + ppo.prose_tokens)
-        )
+        turn = ppo.prompt_tokens + ppo.outline_tokens + ppo.prose_tokens
+        learned = ppo.updates * ppo.batch * (ppo.epochs + 3)
+        # Only written and read: the reference's samples, and the gate's before, after and root.
+        read = ppo.reference_samples + ppo.gate_prompts * (1 + 3 * ppo.gate_samples)
         folder = Path(self._model_ref(model).folder)
         weights = sum(file.stat().st_size for file in folder.glob("*.safetensors")) / 2
         threads = max(1, (os.cpu_count() or 2) - 1)
-        return 6 * weights * tokens * (ppo.epochs + 3) / (8e10 * threads) / 60, False
+        return 6 * weights * turn * (learned + read) / (8e10 * threads) / 60, False
 
     def ppo(self, model: ModelSpec, updates: int | None = None) -> PpoSettings:
         """The hyperparameters of a run: the program's, the model's, and over these the writer's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import subprocess
 import sys
@@ -201,3 +202,12 @@ def test_wrapping_fits_and_loses_nothing(text, width):
     assert all(cell_len(line) <= width for line, _ in lines)
     joined = "".join(line + join for line, join in lines)
     assert "".join(joined.split()) == "".join(text.split())
+
+
+async def test_garbage_is_collected_again_once_the_page_is_there(running):
+    gc.disable()
+    try:
+        async with running(loaded=False) as (_app, pilot):
+            await until(pilot, gc.isenabled)
+    finally:
+        gc.enable()

@@ -76,6 +76,10 @@ async def test_s_starts_a_run_and_x_stops_it(running, studio, monkeypatch):
         await shown(app, pilot)
         await pilot.press("s")
         await until(pilot, lambda: "Reading your scores" in seen(pilot))
+        assert "Not yet" not in notices(pilot)
+        await pilot.press("s")
+        await until(pilot, lambda: "A run is going." in notices(pilot))
+        assert len(runs) == 1
         await pilot.press("x")
         await pilot.pause()
         assert "Stop the training run?" in seen(pilot)

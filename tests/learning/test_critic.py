@@ -5,17 +5,19 @@ import pytest
 import torch
 
 from talecraft.learning import features
-from talecraft.learning.critic import Appraiser, batch_of, fit_value, passages, usual_length
+from talecraft.learning.critic import Appraiser, fit_value, usual_length
 from talecraft.learning.features import HAND
 from talecraft.learning.policy import CLUES, Policy
 from talecraft.learning.rewards.total import Valued
 from talecraft.learning.rollouts import sample
+from talecraft.process.run_events import PpoSettings
 from talecraft.story.turns import Sampling
 from tests.support.models import bundled_base, codec
 
 TEXTS = ("A shy fox learns to share", "Two mice build a boat", "The owl is late", "A cold night")
 NAMES = HAND.index("names") - len(HAND)
 ROOM = 40
+SETTINGS = PpoSettings(prose_tokens=ROOM, temperature=1.0)
 SAMPLING = Sampling(outline_tokens=12, prose_tokens=ROOM, top_p=1.0)
 
 
@@ -44,12 +46,12 @@ def sampled(policy):
 
 @pytest.fixture(scope="module")
 def seen(policy, sampled):
-    return Appraiser(policy, codec(), Names(), usual_length(sampled), ROOM, 1.0)(sampled, 0)
+    return Appraiser(policy, codec(), Names(), usual_length(sampled), SETTINGS)(sampled, 0)
 
 
 def test_the_last_beginning_is_the_whole(policy, sampled):
     """Features along the prose end with those of the whole, and begin with the first token's."""
-    read = passages(sampled[:4])
+    read = features.passages(sampled[:4])
     with policy.reference():
         whole = features.extract(policy.model, read, 0)
         for chosen, states in features.read(policy.model, read, 0):
@@ -63,25 +65,31 @@ def test_the_last_beginning_is_the_whole(policy, sampled):
                 torch.testing.assert_close(along[0, : len(first)], first, rtol=1e-5, atol=1e-5)
 
 
-def test_clues_by_hand(policy, sampled, seen):
-    """At a token: of the prose before it. In the plan, and at the prose's first: none."""
+def test_clues_by_hand(sampled, seen):
+    """At each token: of the prose before it. In the plan, and at the prose's first: none. At the
+    token that ends the turn: of the whole."""
     usual = usual_length(sampled)
-    for row, one in enumerate(sampled[:6]):
-        clues = seen.batch.clues[row]
+    ended = [i for i, one in enumerate(sampled) if one.stop_reason == "end"]
+    cut = [i for i, one in enumerate(sampled) if one.stop_reason == "length"]
+    assert len(ended) > 2
+    assert len(cut) > 2
+    for row in ended[:2] + cut[:2]:
+        one, clues = sampled[row], seen.batch.clues[row]
         assert clues.shape[1] == CLUES
         assert not clues[: one.prose_start + 1].any()
-        n = 7
-        if one.prose_end - one.prose_start <= n:
-            continue
-        ids = one.response_ids[one.prose_start : one.prose_start + n]
-        share = features.hand_features(codec().decode(ids).strip())[NAMES]
-        worth, come = 10 * share - 1, n / usual
-        expected = torch.tensor([1.0, come, 0.0, worth, come * worth, come**2 * worth])
-        torch.testing.assert_close(clues[one.prose_start + n], expected, rtol=1e-5, atol=1e-6)
+        assert not clues[len(one.response_ids) :].any()
+        for at in range(one.prose_start + 1, len(one.response_ids)):
+            text = codec().decode(one.response_ids[one.prose_start : at]).strip()
+            n = at - one.prose_start
+            come, late = min(1.5, n / usual), max(0, (n / ROOM - 0.7) / 0.3)
+            worth = 10 * features.hand_features(text)[NAMES] - 1
+            expected = [1.0, come, late, worth, come * worth, come**2 * worth]
+            assert clues[at].tolist() == pytest.approx(expected, rel=1e-4, abs=1e-5), at
+    assert len(sampled[ended[0]].response_ids) == sampled[ended[0]].prose_end + 1, "one stop token"
 
 
 def test_the_critic_is_told_when_the_room_runs_out(sampled, seen):
-    """The sixth clue: from 0 at seven tenths of the room to 1 at its end."""
+    """The third clue: 0 until seven tenths of the room, and 1 where it is full."""
     row = next(i for i, one in enumerate(sampled) if one.prose_end - one.prose_start == ROOM)
     late = seen.batch.clues[row, sampled[row].prose_start :, 2]
     assert not late[:29].any()
@@ -91,13 +99,13 @@ def test_the_critic_is_told_when_the_room_runs_out(sampled, seen):
 
 def test_the_root_is_judged_as_by_a_forward_of_its_own(policy, sampled, seen):
     with torch.no_grad(), policy.reference():
-        alone = policy.judge(batch_of(policy, sampled, 0)).logprobs
+        alone = policy.judge(policy.batch(sampled, 0)).logprobs
     torch.testing.assert_close(seen.logprobs, alone, rtol=1e-4, atol=1e-4)
 
 
 def test_whole_passages_are_valued_as_they_are_without_the_clues(policy, sampled, seen):
     with policy.reference():
-        whole = features.extract(policy.model, passages(sampled), 0)
+        whole = features.extract(policy.model, features.passages(sampled), 0)
     torch.testing.assert_close(
         seen.valued.total, Names()(sampled, whole).total, rtol=1e-4, atol=1e-4
     )
@@ -117,7 +125,7 @@ def unexplained(policy, batch, totals):
 
 def test_the_clues_tell_the_critic_more_than_the_states_alone(policy, sampled, seen):
     told = unexplained(policy, seen.batch, seen.valued.total)
-    alone = unexplained(policy, batch_of(policy, sampled, 0), seen.valued.total)
+    alone = unexplained(policy, policy.batch(sampled, 0), seen.valued.total)
     assert told < 0.8 * alone
 
 

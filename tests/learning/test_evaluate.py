@@ -1,5 +1,7 @@
 """The gate's checks, each on numbers made by hand."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from talecraft.learning.policy import Policy
 from talecraft.learning.rollouts import Rollout
 from talecraft.process.run_events import PpoSettings
 from talecraft.story.turns import Sampling
-from tests.support.models import tiny_llama
+from tests.support.models import bundled_base, codec, tiny_llama
 
 
 def judge(wants_length=0, loved=()):
@@ -28,6 +30,19 @@ def test_the_interval_holds_the_mean_and_narrows_with_more():
     assert wide[1] < narrow[1] < 0.5 < narrow[2] < wide[2]
     # 5th percentile of a mean of 400 coins: 0.5 - 1.645 * 0.5 / 20
     assert narrow[1] == pytest.approx(0.459, abs=0.01)
+
+
+def test_the_gate_writes_after_every_prompt_and_then_again():
+    """The order that `Judge.interval` counts on, with other draws the second time."""
+    policy = Policy(bundled_base(), 2, 4, "all-linear")
+    prompts = [codec().encode(f"<prompt>\n{text}\n") for text in ("A fox", "Two owls", "A key")]
+    sampling = Sampling(outline_tokens=8, prose_tokens=12)
+    asked = dataclasses.replace(judge(), prompts=prompts, sampling=sampling)
+    found = evaluate._write(policy, codec(), asked, None, lambda: None)
+    by_prompt = np.array([one.prompt_ids[-3:] for one in found]).reshape(2, 3, -1)
+    assert (by_prompt[0] == by_prompt[1]).all()
+    assert [one.prompt_ids for one in found[:3]] == prompts
+    assert [one.prose for one in found[:3]] != [one.prose for one in found[3:]]
 
 
 def test_passages_of_one_prompt_are_one_draw():

@@ -35,9 +35,7 @@ def made(settings=SMALL, reward=None, seed=0):
     torch.manual_seed(seed)
     policy = Policy(bundled_base(), 4, 8, "all-linear")
     prompts = [codec().encode(f"<prompt>\n{text}\n") for text in TEXTS]
-    appraise = Appraiser(
-        policy, codec(), reward or Short(), 15.0, settings.prose_tokens, settings.temperature
-    )
+    appraise = Appraiser(policy, codec(), reward or Short(), 15.0, settings)
     return policy, Ppo(policy, codec(), appraise, prompts, settings, 0, seed, lambda: None)
 
 

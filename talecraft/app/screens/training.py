@@ -141,7 +141,9 @@ class TrainingScreen(TalecraftScreen):
                 return super().check_action(action, parameters)
 
     def key_s(self) -> None:
-        """Pressed where `start` is not to be had: say why."""
+        """Where `start` is not to be had, say why. Textual calls this before the binding."""
+        if self.check_action("start", ()):
+            return
         running = self.talecraft.run_watch is not None
         self.talecraft.say("A run is going." if running else f"Not yet. {self._refusal}", "Start")
 

@@ -1,4 +1,7 @@
-"""R = clip(z(taste) + sum_k w_k z_k(S_k), -3, 3), every z frozen on samples of the reference."""
+"""R = clip(clip(z(taste), -3, 3) + sum_k w_k z_k(S_k), -3, 3), frozen on samples of the reference.
+
+The z of the taste is by median and quartiles, those of the shaped parts by mean and deviation.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from talecraft.learning.features import words_of
 from talecraft.learning.rollouts import Rollout
 
 LIMIT = 3.0
@@ -53,13 +57,14 @@ class Reward:
         return ((self._taste(features) - centre) / spread).clamp(-LIMIT, LIMIT)
 
     def __call__(self, rollouts: Sequence[Rollout], features: Tensor) -> Valued:
-        """A passage without a word is worth the least there is: no head has an opinion of it."""
+        """A passage without a word is worth the least there is, whatever its parts say: no head
+        has an opinion of it."""
         contributions = {"taste": self.taste(features)}
         for name, (part, weight) in self._shaped.items():
             centre, spread = self._scales[name]
             contributions[name] = weight * (_evaluate(part, rollouts) - centre) / spread
         total = torch.stack(list(contributions.values())).sum(0).clamp(-LIMIT, LIMIT)
-        silent = torch.tensor([not one.prose.strip() for one in rollouts])
+        silent = torch.tensor([not words_of(one.prose) for one in rollouts])
         total = torch.where(silent, -LIMIT, total)
         return Valued(
             total.float(), {name: float(values.mean()) for name, values in contributions.items()}

@@ -46,7 +46,7 @@ def test_one_odd_sample_does_not_make_all_others_alike():
 
 def test_the_total_is_limited_and_silence_is_worth_least():
     reward = Reward(first, {}, {}, REFERENCE, FEATURES)
-    found = reward(written("a", "a", " \n"), column(99.0, -99.0, 99.0))
+    found = reward(written("a", "a", "… ?!\n"), column(99.0, -99.0, 99.0))
     assert found.total.tolist() == [LIMIT, -LIMIT, -LIMIT]
 
 
