@@ -32,10 +32,12 @@ class RunWatch:
         for event in events:
             match event:
                 case RunPhase():
-                    self.phase = event
+                    self.phase, self.outcome = event, None  # it has been resumed, if it had ended
                 case TasteLearned():
                     self.taste = event
                 case Step():
+                    # A resumed run takes the step again that it was killed in.
+                    self.steps = [one for one in self.steps if one.step < event.step]
                     self.steps.append(event)
                 case Outcome():
                     self.outcome = event

@@ -54,14 +54,33 @@ def run(
         started = studio.training.start(studio.model, seed, updates)
         console.note(f"Training run {started.id} is going.")
         ended = started if detach else _follow(studio, started.id)
+    _report(ended, detach, as_json)
+
+
+def _report(ended: TrainingRun, detached: bool, as_json: bool) -> None:
+    """What was started or has ended, on stdout; exits with 1 where it did not end well."""
     if as_json:
         console.out_json(shapes.run(ended))
-    elif detach:
+    elif detached:
         console.out(ended.id)
     else:
         _print_end(ended)
-    if not detach and ended.state not in _GOOD_ENDS:
+    if not detached and ended.state not in _GOOD_ENDS:
         raise typer.Exit(1)
+
+
+@app.command()
+def resume(
+    model: Model = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Start it and return at once.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Go on with the newest run where it was stopped or killed; it ends where it would have."""
+    with opening.studio(model, settle=True) as studio:
+        again = studio.training.resume(studio.model)
+        console.note(f"Training run {again.id} goes on.")
+        ended = again if detach else _follow(studio, again.id)
+    _report(ended, detach, as_json)
 
 
 @app.command()

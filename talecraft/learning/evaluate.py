@@ -125,7 +125,7 @@ def _win(
         f"at least {LEAST_WIN:.2f}, and surely above 0.50",
         value >= LEAST_WIN and low > 0.5,
         f"Better than before in {value:.0%} of {len(wins)} passages"
-        f" (90 % sure: {low:.0%} to {high:.0%}), by scores held back from training.",
+        f" (90 % sure: {low:.0%} to {high:.0%}), by held-back scores.",
         low,
         high,
     )

@@ -29,7 +29,16 @@ class Events:
             folder / run_client.EVENTS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE
         )
         self._looked = 0.0
-        self.started = time.monotonic()
+        self._started = time.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the run has worked, those before it was resumed among them."""
+        return time.monotonic() - self._started
+
+    @elapsed.setter
+    def elapsed(self, seconds: float) -> None:
+        self._started = time.monotonic() - seconds
 
     def send(self, event: RunEvent) -> None:
         os.write(self._file, msgspec.json.encode(_finite(msgspec.to_builtins(event))) + b"\n")
@@ -38,8 +47,7 @@ class Events:
 
     def finish(self, outcome: Outcome) -> None:
         """The last line: how it ended, after how long."""
-        seconds = time.monotonic() - self.started
-        self.send(msgspec.structs.replace(outcome, seconds=seconds))
+        self.send(msgspec.structs.replace(outcome, seconds=self.elapsed))
 
     def phase(self, words: str) -> None:
         self.alive()

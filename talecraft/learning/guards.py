@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+
+import msgspec
 
 from talecraft.process.run_events import Step
 
@@ -20,6 +23,14 @@ class Guards:
         self._most_kl = KL_HARD_STOP * kl_target
         self._first: Step | None = None
         self._finished = 1.0  # at the update before: one unlucky batch is no trend
+
+    def state(self) -> dict[str, Any]:
+        """What it remembers, as JSON."""
+        return {"first": msgspec.to_builtins(self._first), "finished": self._finished}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._first = msgspec.convert(state["first"], Step | None)
+        self._finished = state["finished"]
 
     def trip(self, step: Step) -> str:
         """Why the run must stop now, in words, or nothing."""

@@ -225,10 +225,12 @@ class Policy(nn.Module):
     def save(self, folder: Path, model_key: str) -> dict[str, str]:
         """Write the adapter, safetensors and configuration alone; returns the files' sha256.
 
-        The configuration names the model by its key, not by a path of this machine, so that the
-        same weights always have the same checksum.
+        The configuration names the model by its key, not by a path of this machine, and its
+        layers in order, so that the same weights always have the same checksum.
         """
         config = self.model.peft_config[ADAPTER]
+        if isinstance(config.target_modules, set):  # a set's order changes from process to process
+            config.target_modules = sorted(config.target_modules)
         named, config.base_model_name_or_path = config.base_model_name_or_path, model_key
         config.inference_mode = True
         try:

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from talecraft.engine.codec import Codec
 from talecraft.learning import arithmetic, rollouts
+from talecraft.learning.checkpoint import pack, pack_optimiser, unpack, unpack_optimiser
 from talecraft.learning.critic import Appraiser, fit_value
 from talecraft.learning.features import distinct2, words_of
 from talecraft.learning.guards import NOT_FINITE, Guards
@@ -90,8 +92,10 @@ class Ppo:
         self.stopped = ""
 
     def run(self) -> Iterator[Step]:
-        """All updates; ends early, with `stopped` saying why, when a guard trips."""
-        for number in range(1, self._settings.updates + 1):
+        """All updates still to do; ends early, with `stopped` saying why, when a guard trips."""
+        for number in range(self.updates + 1, self._settings.updates + 1):
+            if self.stopped:
+                return
             started = time.monotonic()
             sampled = self._roll_out(number)
             experience, step = self._experience(sampled, number)
@@ -108,8 +112,41 @@ class Ppo:
             if self._bad >= BAD_STEPS:
                 self._stop(NOT_FINITE)
             yield _finish(step, started, self.stopped)
-            if self.stopped:
-                return
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All that the next update depends on, as tensors and as JSON."""
+        moments, groups = pack_optimiser(self._optimiser)
+        tensors = {
+            **pack("lora", dict(self._policy.lora)),
+            **pack("value", self._policy.value_head.state_dict()),
+            **pack("adam", moments),
+        }
+        for number, sound in enumerate(self._sound):
+            tensors |= pack(f"sound{number}", sound)
+        facts = {
+            "updates": self.updates,
+            "beta": self._beta,
+            "bad": self._bad,
+            "stopped": self.stopped,
+            "sound": len(self._sound),
+            "groups": groups,
+            "schedule": self._schedule.state_dict(),
+            "guards": self._guards.state(),
+        }
+        return tensors, facts
+
+    def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        """Go on from `state`."""
+        device = self._policy.model.device
+        tensors = {name: one.to(device) for name, one in tensors.items()}
+        self._policy.restore(unpack("lora", tensors))
+        self._policy.value_head.load_state_dict(unpack("value", tensors))
+        unpack_optimiser(self._optimiser, unpack("adam", tensors), facts["groups"])
+        self._schedule.load_state_dict(facts["schedule"])
+        self._guards.restore(facts["guards"])
+        self._sound.extend(unpack(f"sound{number}", tensors) for number in range(facts["sound"]))
+        self.updates, self._beta = facts["updates"], facts["beta"]
+        self._bad, self.stopped = facts["bad"], facts["stopped"]
 
     def _stop(self, reason: str) -> None:
         self.stopped = reason

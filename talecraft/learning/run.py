@@ -21,7 +21,7 @@ from talecraft.config.assets import Kind, reference
 from talecraft.engine import loading
 from talecraft.engine.codec import Codec
 from talecraft.errors import TalecraftError
-from talecraft.learning import episodes, features, rollouts, taste
+from talecraft.learning import checkpoint, episodes, features, rollouts, taste
 from talecraft.learning.critic import Appraiser, usual_length
 from talecraft.learning.evaluate import (
     Judge,
@@ -82,6 +82,9 @@ class Run:
         self._events.phase("Practising what you like")
         for step in ppo.run():
             self._events.send(step)
+            tensors, facts = ppo.state()
+            facts["seconds"] = self._events.elapsed
+            checkpoint.save(self._folder, tensors, facts)
         self._events.phase("Comparing before and after on prompts it has not practised")
         judge = self._judge(learned)
         kl = root_kl(self._policy, self._codec, judge, self._events.alive)
@@ -221,7 +224,11 @@ class Run:
             self._settings.seed,
             self._events.alive,
         )
-        ppo.fit_value(sampled)
+        if (saved := checkpoint.load(self._folder)) is not None:
+            ppo.restore(*saved)
+            self._events.elapsed = saved[1]["seconds"]
+        else:
+            ppo.fit_value(sampled)
         return ppo
 
     # ------------------------------------------------------------------ after

@@ -49,6 +49,14 @@ class Runs:
         with self._db.transaction():
             self._db.execute("UPDATE runs SET pid=? WHERE id=?", (pid, run_id))
 
+    def reopen(self, run_id: str) -> None:
+        """It goes on: as if it had not ended."""
+        with self._db.transaction():
+            self._db.execute(
+                "UPDATE runs SET state='running', outcome='', error='', ended_at=NULL WHERE id=?",
+                (run_id,),
+            )
+
     def end(
         self,
         run_id: str,

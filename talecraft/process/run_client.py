@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from talecraft.process.environment import child_environment
 from talecraft.process.run_events import Episode, Outcome, RunEvent, RunSettings
 
 SETTINGS, EPISODES, EVENTS, CONTROL = "settings.json", "episodes.jsonl", "events.jsonl", "control"
-CANDIDATE, LOG = "candidate", "run.log"
+CANDIDATE, CHECKPOINT, LOG = "candidate", "checkpoint.safetensors", "run.log"
 _LOCK = "trainer.lock"
 COMMAND = (sys.executable, "-m", "talecraft.learning.run")
 
@@ -36,15 +37,44 @@ def start(runs: Path, settings: RunSettings, episodes: Iterable[Episode]) -> int
     """
     private_folder(runs)
     folder = private_folder(runs / settings.run_id)
-    lock = _open_lock(runs)
-    try:
-        _take(lock)
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, settings.run_id.encode(), 0)
+
+    def prepare() -> None:
         private_write(
             folder / EPISODES, b"".join(run_events.encode(one) + b"\n" for one in episodes)
         )
         private_write(folder / SETTINGS, run_events.encode(settings))
+
+    return _launch(folder, prepare)
+
+
+def resume(runs: Path, run_id: str) -> int:
+    """Launch a run again that was killed or stopped; returns its pid.
+
+    It goes on after its last finished update, from the order and the scores it began with.
+    Raises as `start` does.
+    """
+    folder = runs / run_id
+
+    def prepare() -> None:
+        (folder / CONTROL).unlink(missing_ok=True)
+        shutil.rmtree(folder / CANDIDATE, ignore_errors=True)
+
+    return _launch(folder, prepare)
+
+
+def can_resume(runs: Path, run_id: str) -> bool:
+    """Is everything there that the run needs to go on?"""
+    return all((runs / run_id / name).is_file() for name in (SETTINGS, EPISODES, CHECKPOINT))
+
+
+def _launch(folder: Path, prepare: Callable[[], None]) -> int:
+    """Take the trainers' lock, `prepare` the folder and start its run."""
+    lock = _open_lock(folder.parent)
+    try:
+        _take(lock)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, folder.name.encode(), 0)
+        prepare()
         with private_append(folder / LOG) as log:
             process = subprocess.Popen(
                 [*COMMAND, str(folder)],
@@ -143,11 +173,9 @@ class EventTail:
 
 
 def outcome(folder: Path) -> Outcome | None:
-    """How the run in `folder` ended, if it came to say so."""
-    for event in reversed(EventTail(folder).read()):
-        if isinstance(event, Outcome):
-            return event
-    return None
+    """How the run in `folder` ended, if it came to say so: with its last word."""
+    events = EventTail(folder).read()
+    return events[-1] if events and isinstance(events[-1], Outcome) else None
 
 
 def _open_lock(runs: Path, name: str = _LOCK) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -34,6 +35,7 @@ from talecraft.story import feedback
 from talecraft.story.feedback import Score
 from talecraft.studio import reading
 
+RESUMABLE = ("interrupted", "cancelled")
 FEWEST_DISTINCT = 2  # grades; with one there is nothing to compare
 
 
@@ -197,16 +199,57 @@ class Training:
         # Recorded before it is launched: a crash between the two leaves a run to settle, never
         # one that nobody knows of. The lock keeps another parent from settling it between them.
         with run_client.settling(self._home.runs):
-            if going := run_client.alive(self._home.runs):
-                raise BusyError(
-                    f"Training run {going} is already going.",
-                    "Watch it, or stop it with `talecraft train stop`.",
-                )
+            self._none_going()
             self._library.runs.add(run)
             try:
                 pid = run_client.start(self._home.runs, settings, self.episodes(model))
             except BaseException as error:
                 self._library.runs.end(run.id, "failed", error=str(error))
+                raise
+            self._library.runs.launched(run.id, pid)
+        return self._library.runs.get(run.id)
+
+    def _none_going(self) -> None:
+        if going := run_client.alive(self._home.runs):
+            raise BusyError(
+                f"Training run {going} is already going.",
+                "Watch it, or stop it with `talecraft train stop`.",
+            )
+
+    def resumable(self, model: ModelSpec) -> TrainingRun | None:
+        """The model's newest run, where it was killed or stopped and can go on."""
+        mine = (run for run in self._library.runs.list() if run.model_id == model.id)
+        newest = next(mine, None)
+        if newest is None or newest.state not in RESUMABLE:
+            return None
+        try:
+            ordered = run_events.decode_settings(newest.settings.encode())
+        except msgspec.MsgspecError:
+            return None  # ordered by another version of Talecraft
+        if ordered.model != self._model_ref(model):
+            return None  # the model's files are others now
+        return newest if run_client.can_resume(self._home.runs, newest.id) else None
+
+    def resume(self, model: ModelSpec) -> TrainingRun:
+        """Let the newest run go on after its last finished update, and end where it would have.
+
+        Raises UsageError where there is none to go on, BusyError where a run is going.
+        """
+        self.settle()
+        run = self.resumable(model)
+        if run is None:
+            raise UsageError(
+                "There is no run to go on with: the newest one was not cut off, or its first"
+                " update was not done.",
+                "Start one with `talecraft train run`.",
+            )
+        with run_client.settling(self._home.runs):
+            self._none_going()
+            self._library.runs.reopen(run.id)
+            try:
+                pid = run_client.resume(self._home.runs, run.id)
+            except BaseException as error:
+                self._library.runs.end(run.id, "interrupted", error=str(error))
                 raise
             self._library.runs.launched(run.id, pid)
         return self._library.runs.get(run.id)
@@ -241,7 +284,14 @@ class Training:
                 if run_client.alive(self._home.runs) != run.id:
                     self._settle(run)
                     settled.append(self._library.runs.get(run.id))
+                    if settled[-1].state not in RESUMABLE:
+                        self._forget_checkpoint(run.id)
         return settled
+
+    def _forget_checkpoint(self, run_id: str) -> None:
+        """It is large and of no more use. One that cannot be deleted does no harm."""
+        with contextlib.suppress(OSError):
+            (self._home.runs / run_id / run_client.CHECKPOINT).unlink(missing_ok=True)
 
     def _settle(self, run: TrainingRun) -> None:
         folder = self._home.runs / run.id

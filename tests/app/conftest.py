@@ -210,16 +210,21 @@ class HandRun:
         self.run_id = run_id
         self._folder = place.runs / run_id
         self._folder.mkdir(parents=True, mode=0o700)
-        self._lock = os.open(place.runs / "trainer.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, run_id.encode(), 0)
+        self._lock_file = place.runs / "trainer.lock"
+        self.take()
         studio.library.runs.add(
             TrainingRun(
                 run_id, "ppo", studio.model.id, None, 1, "{}", 7, "running",
                 started_at="2026-11-20T21:00:00.000+00:00",
             )
         )  # fmt: skip
+
+    def take(self) -> None:
+        """Be alive: hold the trainers' lock."""
+        self._lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, self.run_id.encode(), 0)
 
     def say(self, *events: RunEvent) -> None:
         with (self._folder / "events.jsonl").open("ab") as file:

@@ -93,6 +93,34 @@ async def test_s_starts_a_run_and_x_stops_it(running, studio, monkeypatch):
         assert "□ Stopped. You stopped it." in seen(pilot)
 
 
+async def test_a_run_that_was_cut_off_goes_on_with_c(running, studio, place, monkeypatch):
+    scored(studio, ENOUGH)
+    run = HandRun(place, studio)
+    run.say(*phase_events(), step(1), step(2))
+    run.end()
+
+    def resumable(self, model):
+        found = self._library.runs.get(run.run_id)
+        return found if found.state == "interrupted" else None
+
+    def resume(runs, run_id):
+        run.take()
+        run.say(RunPhase("Practising", 0.2), step(2), step(3))
+        return 1
+
+    monkeypatch.setattr(Training, "resumable", resumable)
+    monkeypatch.setattr("talecraft.studio.training.run_client.resume", resume)
+    async with running((100, 50), loaded=False) as (app, pilot):
+        await until(pilot, lambda: studio.library.runs.get(run.run_id).state == "interrupted")
+        await shown(app, pilot)
+        await until(pilot, lambda: "Press c to go on." in seen(pilot))
+        await pilot.press("c")
+        await until(pilot, lambda: "Step 3 of 14" in seen(pilot))
+        assert [one.step for one in app.run_watch.steps] == [1, 2, 3], "the second was taken again"
+        assert studio.library.runs.get(run.run_id).state == "running"
+    run.end()
+
+
 async def test_a_run_is_found_again_and_shown_live(running, studio, place):
     run = HandRun(place, studio)
     run.say(*phase_events(), *[step(n) for n in range(1, 6)])

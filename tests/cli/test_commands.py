@@ -219,6 +219,22 @@ def test_a_detached_run_is_stopped_and_settled_by_later_commands(
     assert data(talecraft_, "train", "status")[0]["state"] == "cancelled"
 
 
+def test_a_run_that_was_cut_off_goes_on(
+    talecraft_: Talecraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores(talecraft_)
+    monkeypatch.setenv("TINY_RUN", "died")
+    assert talecraft_("train", "run").code == 1
+    monkeypatch.setenv("TINY_RUN", "adopted")
+    resumed = talecraft_("train", "resume")
+    assert resumed.code == 0
+    assert resumed.out.startswith("Adopted: ")
+    assert len(data(talecraft_, "train", "status")) == 1
+    nothing = talecraft_("train", "resume")
+    assert (nothing.code, nothing.out) == (2, "")
+    assert "no run to go on with" in nothing.err
+
+
 # ---------------------------------------------------------------------------- the rest
 def test_paths(talecraft_: Talecraft, own_home: Path) -> None:
     found = data(talecraft_, "paths")

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import msgspec
 import numpy as np
@@ -119,6 +120,26 @@ def test_a_run_learns_judges_and_says_so(first, passages):
     assert all(f.stat().st_mode & 0o077 == 0 for f in candidate.iterdir())
     log = (folder / run_client.LOG).read_text()
     assert passages[0].prose.strip()[:30] not in log, "the log holds no story text"
+
+
+def test_a_killed_run_ends_at_the_adapter_it_would_have_ended_at(tmp_path, first, passages):
+    """kill -9 after the first update; what goes on has the same order and the checkpoint alone."""
+    folder = order(tmp_path / "run", passages, by_length(passages))
+    command = [sys.executable, "-m", "talecraft.learning.run", str(folder)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    while not (folder / run_client.CHECKPOINT).exists():
+        assert process.poll() is None, "it ended before it was killed"
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    killed = EventTail(folder).read()
+    assert not isinstance(killed[-1], Outcome)
+    events, code = run(folder)
+    assert code == 0
+    assert events[-1].adapter_id == first[1][-1].adapter_id
+    assert [one.after for one in events[-1].samples] == [one.after for one in first[1][-1].samples]
+    again = [e.step for e in events[len(killed) :] if isinstance(e, Step)]
+    assert again == [2], "the first update was not taken again"
 
 
 def test_the_next_run_is_judged_against_the_adapter_that_writes_now(tmp_path, first, passages):

@@ -106,10 +106,12 @@ def test_a_tail_gives_whole_lines_once(tmp_path: Path) -> None:
     assert tail.read() == []
 
 
-def test_the_outcome_is_the_last_one_said(tmp_path: Path) -> None:
-    lines = [run_events.encode(Outcome("rejected", "a")), run_events.encode(RunPhase("x"))]
+def test_the_outcome_is_the_last_word(tmp_path: Path) -> None:
+    lines = [run_events.encode(RunPhase("x")), run_events.encode(Outcome("rejected", "a"))]
     (tmp_path / run_client.EVENTS).write_bytes(b"\n".join(lines) + b"\n" + b'{"type":"outc')
     found = run_client.outcome(tmp_path)
     assert found is not None
     assert (found.state, found.words) == ("rejected", "a")
     assert run_client.outcome(tmp_path / "none") is None
+    (tmp_path / run_client.EVENTS).write_bytes(b"\n".join(lines[::-1]) + b"\n")
+    assert run_client.outcome(tmp_path) is None, "it was resumed, and has not ended again"

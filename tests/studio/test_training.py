@@ -242,6 +242,62 @@ def test_one_run_at_a_time_and_it_can_be_stopped(
     assert studio.training.running() is None
 
 
+@pytest.mark.parametrize(("end", "state"), [("died", "interrupted"), ("wait", "cancelled")])
+def test_a_run_that_was_cut_off_goes_on_with_its_own_order(
+    studio: Studio, scored: list[Turn], monkeypatch: pytest.MonkeyPatch, end: str, state: str
+) -> None:
+    with pytest.raises(UsageError, match="no run to go on with"):
+        studio.training.resume(studio.model)
+    monkeypatch.setenv("TINY_RUN", end)
+    started = studio.training.start(studio.model, 7, updates=2)
+    if end == "wait":
+        studio.training.stop()
+    list(follow(studio.training, started.id))
+    assert [one.state for one in studio.training.settle()] == [state]
+    folder = studio.home.runs / started.id
+    order = [(folder / name).read_bytes() for name in (run_client.SETTINGS, run_client.EPISODES)]
+    studio.writing.rate(scored[0].id, "stars", 3)  # what is said since belongs to the next run
+
+    monkeypatch.setenv("TINY_RUN", "adopted")
+    again = studio.training.resume(studio.model)
+    assert (again.id, again.state, again.outcome) == (started.id, "running", "")
+    with pytest.raises(BusyError):
+        studio.training.start(studio.model)
+    list(follow(studio.training, again.id))
+    assert [one.state for one in studio.training.settle()] == ["adopted"]
+    assert len(studio.library.runs.list()) == 1
+    names = (run_client.SETTINGS, run_client.EPISODES)
+    assert [(folder / name).read_bytes() for name in names] == order
+    assert not (folder / run_client.CHECKPOINT).exists(), "it is of no more use"
+    with pytest.raises(UsageError, match="no run to go on with"):
+        studio.training.resume(studio.model)
+
+
+def test_a_resumed_run_that_is_killed_is_not_taken_for_stopped(
+    studio: Studio, scored: list[Turn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TINY_RUN", "wait")
+    started = studio.training.start(studio.model)
+    studio.training.stop()
+    list(follow(studio.training, started.id))
+    studio.training.settle()
+    monkeypatch.setenv("TINY_RUN", "died")
+    studio.training.resume(studio.model)
+    list(follow(studio.training, started.id))
+    assert [one.state for one in studio.training.settle()] == ["interrupted"]
+
+
+def test_a_run_whose_model_is_another_now_does_not_go_on(
+    studio: Studio, scored: list[Turn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = run(studio, "died", monkeypatch)
+    assert studio.training.resumable(studio.model) is not None
+    newer = msgspec.structs.replace(studio.model, revision="newer")
+    assert studio.training.resumable(newer) is None
+    (studio.home.runs / ended.id / run_client.CHECKPOINT).unlink()
+    assert studio.training.resumable(studio.model) is None, "no update was done"
+
+
 def test_a_run_that_could_not_be_launched_is_recorded_as_failed(
     studio: Studio, scored: list[Turn], monkeypatch: pytest.MonkeyPatch
 ) -> None:

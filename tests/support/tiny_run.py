@@ -22,6 +22,7 @@ def main() -> None:
     scores = sum(run_events.decode_episode(line).stars for line in episodes)
     tell(folder, RunPhase(f"Reading {len(episodes)} scores"))
     tell(folder, Step(1, 1, 0.5, {}, 1.0, 3.0, 0.05, 2.0, 0.1, 0.2, 0.1, 60.0, 0.0, 0.5, 0.0))
+    (folder / run_client.CHECKPOINT).write_bytes(b"state")
     if end == "wait":
         while not (folder / run_client.CONTROL).exists():
             time.sleep(0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -21,8 +22,10 @@ from talecraft.app.widgets.verdicts import (
     plan_words,
     running_words,
 )
+from talecraft.config.models import ModelSpec
 from talecraft.errors import TalecraftError
 from talecraft.library.adapters import Adapter
+from talecraft.library.runs import TrainingRun
 from talecraft.story.clean import clean_line
 
 
@@ -44,6 +47,7 @@ class TrainingScreen(TalecraftScreen):
     AUTO_FOCUS = "#training"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "start", "Start", tooltip="Start a training run on all current scores"),
+        Binding("c", "resume", "Go on", tooltip="Go on with the run that was cut off"),
         Binding("x", "stop", "Stop the run", tooltip="End the run at its next step"),
         Binding("b", "roll_back", "Roll back", tooltip="Write with what wrote before the adapter"),
         Binding("escape", "leave", "Back", tooltip="Back to where you were; a run goes on"),
@@ -52,6 +56,7 @@ class TrainingScreen(TalecraftScreen):
     def __init__(self) -> None:
         super().__init__()
         self._refusal = ""
+        self._resumable = False
         self._adapters: list[Adapter] = []
 
     def body(self) -> ComposeResult:
@@ -105,7 +110,10 @@ class TrainingScreen(TalecraftScreen):
         studio = self.talecraft.studio
         plan = studio.training.plan(studio.model)
         self._refusal = plan.refusal
-        self.query_one("#training-plan", Static).update(plan_words(plan, studio.model.title))
+        self._resumable = studio.training.resumable(studio.model) is not None
+        self.query_one("#training-plan", Static).update(
+            plan_words(plan, studio.model.title, self._resumable)
+        )
         runs = [run for run in studio.library.runs.list() if run.state != "running"]
         mine = next((run for run in runs if run.model_id == studio.model.id), None)
         self.query_one(OutcomeView).show(mine, self.talecraft.now())
@@ -132,6 +140,8 @@ class TrainingScreen(TalecraftScreen):
         match action:
             case "start":
                 return watch is None and not self._refusal
+            case "resume":
+                return watch is None and self._resumable
             case "stop":
                 return watch is not None and not watch.stopping
             case "roll_back":
@@ -148,9 +158,16 @@ class TrainingScreen(TalecraftScreen):
         self.talecraft.say("A run is going." if running else f"Not yet. {self._refusal}", "Start")
 
     def action_start(self) -> None:
-        studio = self.talecraft.studio
+        training = self.talecraft.studio.training
+        self._launch(training.start)
+
+    def action_resume(self) -> None:
+        training = self.talecraft.studio.training
+        self._launch(training.resume)
+
+    def _launch(self, launch: Callable[[ModelSpec], TrainingRun]) -> None:
         try:
-            run = studio.training.start(studio.model)
+            run = launch(self.talecraft.studio.model)
         except TalecraftError as error:
             self.talecraft.tell(error)
             return

@@ -8,7 +8,14 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.color import Color
 from textual.reactive import reactive
-from textual_plot import HiResMode, PlotWidget
+from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
+
+
+class _Exact(NumericAxisFormatter):  # type: ignore[misc]
+    """Ticks labelled with their very value: a quarter is 0.25, not 0.2."""
+
+    def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
+        return [f"{round(tick, 6) + 0.0:g}" for tick in ticks]
 
 
 class Plot(PlotWidget, can_focus=False):  # type: ignore[misc, call-arg]
@@ -31,6 +38,7 @@ class Plot(PlotWidget, can_focus=False):  # type: ignore[misc, call-arg]
         self._line(steps, values, "primary")
         self.set_xlimits(first, end)
         self.set_ylimits(*_limits(values, bound))
+        self.set_y_formatter(_Exact())
 
     def _line(self, x: Sequence[float], y: Sequence[float], colour: str) -> None:
         style = Color.parse(self.app.theme_variables[colour]).hex6

@@ -31,8 +31,8 @@ _STATES = {
 SAMPLES = 3
 
 
-def plan_words(plan: TrainingPlan, title: str) -> Content:
-    """What a run would learn from, how long it takes, and whether it would start."""
+def plan_words(plan: TrainingPlan, title: str, resumable: bool) -> Content:
+    """What a run would learn from, how long it takes, and whether it would start, or go on."""
     about = "measured on the last run" if plan.measured else "estimated"
     lines = [
         said(("What a run would learn from", "bold $text-primary")),
@@ -53,6 +53,14 @@ def plan_words(plan: TrainingPlan, title: str) -> Content:
             )
         )
     lines += [Content(""), histogram(plan.histogram), Content("")]
+    if resumable:
+        lines.append(
+            said(
+                ("Press c to go on. ", "bold"),
+                "The last run was cut off; it goes on after its last finished step, with the"
+                " scores of then.",
+            )
+        )
     if plan.warning:
         lines.append(said(("! ", "bold $text-warning"), clean_line(plan.warning)))
     if plan.refusal:
