@@ -146,6 +146,11 @@ class TalecraftApp(App[int]):
     def _theme_chosen(self, theme: Any) -> None:
         self.say(f'To keep it, put  theme = "{theme.name}"  under [page] in config.toml.', "Theme")
 
+    @property
+    def can_write(self) -> bool:
+        """Is there a model that writes, or will soon?"""
+        return self.phase.phase != "stopped"
+
     # ------------------------------------------------------------------ saying things
     def say(self, text: str, title: str = "", severity: Any = "information") -> None:
         """A notice of literal text."""

@@ -30,8 +30,11 @@ def plan(model: Model = None, as_json: Json = False) -> None:
         console.out_json(msgspec.to_builtins(found))
         return
     console.out(f"Model: {title}")
-    console.out(f"Scores: {found.scores} in {found.stories} stories")
-    counts = ", ".join(f"{stars} stars: {n}" for stars, n in enumerate(found.histogram, 1))
+    stories = "1 story" if found.stories == 1 else f"{found.stories} stories"
+    console.out(f"Scores: {found.scores} in {stories}")
+    counts = ", ".join(
+        f"{grade} star{'s' * (grade > 1)}: {n}" for grade, n in enumerate(found.histogram, 1)
+    )
     console.out(f"By grade: {counts}")
     if found.unusable:
         console.out(f"Left out: {found.unusable} of another model")

@@ -12,7 +12,18 @@ from talecraft.app.screens.opening import OpeningScreen
 from talecraft.app.screens.writing import WritingScreen
 from talecraft.app.widgets.composer import PASTE_LIMIT
 from talecraft.studio import reading
-from tests.app.conftest import begun, finished, notices, options, page_of, seen, typed, until
+from tests.app.conftest import (
+    begun,
+    finished,
+    generation,
+    notices,
+    options,
+    page_of,
+    scored,
+    seen,
+    typed,
+    until,
+)
 
 
 async def test_the_second_opening_line_begins_a_story(running):
@@ -135,6 +146,39 @@ async def test_enter_while_the_model_writes_sends_nothing(running):
         await pilot.press("escape")
         await finished(app, pilot)
         assert page.composer.text == "wait"
+
+
+async def test_the_score_line_names_the_key_that_works_now(running):
+    async with running() as (app, pilot):
+        await begun(app, pilot, "A harbour")
+        await typed(pilot, "hello")
+        await pilot.press(*["backspace"] * 5, "4")
+        await until(pilot, lambda: "Ctrl+Z takes it back" in seen(pilot))
+        await pilot.press("ctrl+u")  # there is nothing to delete: nothing was typed since
+        await pilot.pause()
+        assert "Ctrl+Z takes it back" in seen(pilot)
+        await typed(pilot, "Tom")
+        await until(pilot, lambda: "Tab, then u takes it back" in seen(pilot))
+        await pilot.press("ctrl+u")
+        await pilot.pause()
+        assert "Tab, then u takes it back" in seen(pilot), "Ctrl+Z would bring the text back"
+        await pilot.press("ctrl+z")
+        assert app.screen.composer.text == "Tom"
+
+
+async def test_a_passage_of_which_only_the_plan_came_is_not_scored_for_another(running, studio):
+    story = scored(studio, [3])
+    before = studio.library.stories.get(story).leaf_id
+    add = studio.library.stories.add_turn
+    cut = add(story, before, "model", "", "- a plan", generation(studio))
+    async with running() as (app, pilot):
+        page = await page_of(app, pilot, story)
+        assert page.page.path[-1].id == cut.id
+        assert "Enter: the model writes on from the plan" in seen(pilot)
+        await pilot.press("5")
+        await pilot.pause()
+        assert page.composer.text == "5", "there is nothing to score: it is text"
+        assert studio.writing.opinions(before)[-1].value == 3
 
 
 async def test_escape_stops_and_keeps_what_came(running):

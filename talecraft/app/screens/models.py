@@ -66,7 +66,9 @@ class ModelsScreen(TalecraftScreen):
     def _prompt(self, spec: ModelSpec) -> Content:
         quantised = "not quantised" if spec.quantisation == "none" else spec.quantisation
         title = [(clean_line(spec.title), "bold")]
-        if self._in_use(spec):
+        if self._in_use(spec) and not self._installed(spec):
+            title.append(("   ● chosen, not installed", "bold $text-warning"))
+        elif self._in_use(spec):
             title.append(("   ● in use", "bold $text-success"))
         elif self._installed(spec):
             title.append(("   ○ installed", "$text-success"))

@@ -42,8 +42,10 @@ class PassageActions(DraftScreen):
         if chosen is not None:
             turn = self.page.path[chosen]
             return turn if turn.author == "model" and turn.prose else None
-        written = (t for t in reversed(self.page.path) if t.author == "model" and t.prose)
-        return next(written, None)
+        path = self.page.path
+        if path and path[-1].author == "model" and not path[-1].prose:
+            return None  # only its plan came: what is scored must be what is seen last
+        return next((t for t in reversed(path) if t.author == "model" and t.prose), None)
 
     def action_rate(self, value: int) -> None:
         self._rate("stars", value)

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.widgets import TextArea
 
 from talecraft.app.live import Live
 from talecraft.app.screens.passages import PassageActions
@@ -142,6 +143,8 @@ class WritingScreen(PassageActions):
         if self.live is not None:
             what = "stopping" if self.live.stopping else "Esc stops and keeps what came"
             return said((what, MUTED))
+        if not self.talecraft.can_write:
+            return said(("There is no model to write with. F2 chooses one.", "$text-warning"))
         turn = self._scored_turn
         if turn is None:
             hint = "Enter: the model writes on from the plan" if self._outline else (
@@ -150,13 +153,19 @@ class WritingScreen(PassageActions):
             return said((hint, MUTED))
         score = self.page.scores.get(turn.id)
         if score is not None:
-            undo = "Ctrl+Z takes it back" if self.query_one(ScoringComposer).scored_last else (
-                "Tab, then u takes it back"
-            )  # fmt: skip
+            composer = self.query_one(ScoringComposer)
+            here = composer.takes_score_back and self.focused is composer
+            undo = "Ctrl+Z takes it back" if here else "Tab, then u takes it back"
             return said((stars(score), "$text-accent"), (f"   {undo}", MUTED))
         chosen = self.manuscript.chosen is not None
         hint = "1–5 or + − score it" if chosen else "1–5 or + − score it · Ctrl+R another version"
         return said((hint, MUTED))
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """What takes a score back depends on whether there is text."""
+        super().on_text_area_changed(event)
+        event.prevent_default()
+        self._show_score()
 
     # ------------------------------------------------------------------ what can be done now
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -16,6 +16,7 @@ from talecraft.app.text import count
 from talecraft.story.clean import clean
 
 PASTE_LIMIT = 200_000
+STILL_WRITING_SECONDS = 1.5
 TEXT_SECONDS = 1.5  # after this a score is a score, whatever is typed next
 
 
@@ -75,7 +76,8 @@ class Composer(TextArea):
 
     def action_wait(self) -> None:
         """Enter while the model writes must neither send nor break the line."""
-        self.app.notify("The model is still writing. Esc stops it.", markup=False)
+        # Gone soon, and no advice: a small model may have finished before this is read.
+        self.app.notify("The model is still writing.", timeout=STILL_WRITING_SECONDS, markup=False)
 
     def action_submit(self) -> None:
         self.post_message(self.Submitted(self.text))
@@ -112,7 +114,7 @@ class Composer(TextArea):
 class ScoringComposer(Composer):
     """A composer that, while it is empty, scores the last passage with digits and signs.
 
-    `scored_last` says that a score was the last thing done here: Ctrl+Z then takes it back.
+    `scored_last` says that a score was the last thing done here: see `takes_score_back`.
 
     "3 wolves" and "- Who goes?" begin like scores. When the next key shows that a text was meant
     (CONTINUES), the score is put back as it was and its keys become text.
@@ -158,8 +160,14 @@ class ScoringComposer(Composer):
             event.prevent_default()
 
     def edit(self, edit: Edit) -> EditResult:
-        self._edited, self.scored_last = True, False
+        if edit.text or edit.top != edit.bottom:  # to delete nothing is no edit
+            self._edited, self.scored_last = True, False
         return super().edit(edit)
+
+    @property
+    def takes_score_back(self) -> bool:
+        """Whether Ctrl+Z would take a score back now, and not undo typing."""
+        return not self.text and (self.scored_last or not self._edited)
 
     def set_text(self, text: str) -> None:
         super().set_text(text)
@@ -189,7 +197,7 @@ class ScoringComposer(Composer):
 
     async def action_take_back(self) -> None:
         """Undo what was done last: the score, or typing."""
-        if self.text or (self._edited and not self.scored_last):
-            self.undo()
-        else:
+        if self.takes_score_back:
             await self.run_action("screen.unrate")
+        else:
+            self.undo()
