@@ -131,7 +131,7 @@ class Training:
             if run.model_id == model.id and run.state in ("adopted", "rejected"):
                 return msgspec.json.decode(run.outcome, type=Outcome).seconds / 60, True
         # Forward + backward is about 6 floating-point operations a weight and token, generation
-        # and judging about as much again; a CPU thread sustains some 8e10 a second on such sizes.
+        # and judging about as much again; a CPU thread sustains some 1.2e11 a second on such sizes.
         ppo = self.ppo(model)
         turn = ppo.prompt_tokens + ppo.outline_tokens + ppo.prose_tokens
         learned = ppo.updates * ppo.batch * (ppo.epochs + 3)
@@ -140,7 +140,7 @@ class Training:
         folder = Path(self._model_ref(model).folder)
         weights = sum(file.stat().st_size for file in folder.glob("*.safetensors")) / 2
         threads = max(1, (os.cpu_count() or 2) - 1)
-        return 6 * weights * turn * (learned + read) / (8e10 * threads) / 60, False
+        return 6 * weights * turn * (learned + read) / (1.2e11 * threads) / 60, False
 
     def ppo(self, model: ModelSpec, updates: int | None = None) -> PpoSettings:
         """The hyperparameters of a run: the program's, the model's, and over these the writer's."""

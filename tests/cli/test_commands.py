@@ -156,7 +156,7 @@ def test_a_run_from_scores_to_rollback(talecraft_: Talecraft) -> None:
     scores(talecraft_)
     plan = data(talecraft_, "train", "plan")
     assert (plan["scores"], plan["stories"], plan["refusal"]) == (24, 1, "")
-    assert "Scores: 24 in 1 stories" in talecraft_("train", "plan").out
+    assert "Scores: 24 in 1 story" in talecraft_("train", "plan").out
     result = talecraft_("train", "run", "--seed", "3", "--updates", "2")
     assert result.code == 0
     assert result.out.startswith("Adopted: It writes as you like it.\n")
