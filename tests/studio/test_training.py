@@ -261,6 +261,7 @@ def test_a_run_that_was_cut_off_goes_on_with_its_own_order(
     monkeypatch.setenv("TINY_RUN", "adopted")
     again = studio.training.resume(studio.model)
     assert (again.id, again.state, again.outcome) == (started.id, "running", "")
+    assert not (folder / run_client.CONTROL).exists(), "it would be stopped at once"
     with pytest.raises(BusyError):
         studio.training.start(studio.model)
     list(follow(studio.training, again.id))
