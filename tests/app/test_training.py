@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -242,3 +243,14 @@ async def test_a_run_settled_by_another_program_is_told_too(running, studio, pla
         run.end()
         await until(pilot, lambda: "Training: stopped" in notices(pilot))
         assert app.run_watch is None
+
+
+@pytest.mark.parametrize("ends", [(-0.6, 1.0), (0.0, 6.6), (-1.0, 2.5), (0.0, 13.0)])
+def test_a_plot_has_few_ticks_of_even_steps_and_nought_among_them(ends):
+    from talecraft.app.widgets.plots import MOST_TICKS, _Exact
+
+    ticks, labels = _Exact().get_ticks_and_labels(*ends)
+    assert 2 < len(ticks) <= MOST_TICKS
+    assert labels.count("0") == 1
+    steps = [b - a for a, b in itertools.pairwise(map(float, labels))]
+    assert steps == pytest.approx([steps[0]] * len(steps)), "the labels are what they stand for"

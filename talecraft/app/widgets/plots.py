@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -10,9 +11,20 @@ from textual.color import Color
 from textual.reactive import reactive
 from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
 
+MOST_TICKS = 4
+
 
 class _Exact(NumericAxisFormatter):  # type: ignore[misc]
-    """Ticks labelled with their very value: a quarter is 0.25, not 0.2."""
+    """Few ticks, nought among them, labelled with their very value: a quarter is 0.25, not 0.2.
+
+    The plot is a few rows high; two labels on one row would be written over each other.
+    """
+
+    def get_ticks(self, min_: float, max_: float, max_ticks: int = MOST_TICKS) -> list[float]:
+        ticks = super().get_ticks(min_, max_, max_ticks)
+        nought = min(range(len(ticks)), key=lambda i: abs(ticks[i]), default=0)
+        step = math.ceil(len(ticks) / MOST_TICKS)
+        return [tick for i, tick in enumerate(ticks) if (i - nought) % step == 0]
 
     def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
         return [f"{round(tick, 6) + 0.0:g}" for tick in ticks]
