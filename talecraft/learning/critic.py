@@ -58,7 +58,6 @@ class Appraiser:
         self._codec = codec
         self._reward = reward
         self._usual = max(1.0, usual)
-        self._room = settings.prose_tokens
         self._settings = settings
 
     @torch.no_grad()
@@ -103,7 +102,7 @@ class Appraiser:
         worth = self._reward.taste(along)[upto].to(clues)
         count = (upto + 1).to(clues)
         come = (count / self._usual).clamp(max=MOST_PROGRESS)
-        late = ((count / self._room - LATE) / (1 - LATE)).clamp(min=0)
+        late = ((count / self._settings.prose_tokens - LATE) / (1 - LATE)).clamp(min=0)
         told = torch.stack(
             [torch.ones_like(come), come, late, worth, come * worth, come**2 * worth], 1
         )

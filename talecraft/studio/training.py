@@ -196,25 +196,35 @@ class Training:
             seed=settings.seed,
             state="running",
         )
-        # Recorded before it is launched: a crash between the two leaves a run to settle, never
-        # one that nobody knows of. The lock keeps another parent from settling it between them.
-        with run_client.settling(self._home.runs):
-            self._none_going()
-            self._library.runs.add(run)
-            try:
-                pid = run_client.start(self._home.runs, settings, self.episodes(model))
-            except BaseException as error:
-                self._library.runs.end(run.id, "failed", error=str(error))
-                raise
-            self._library.runs.launched(run.id, pid)
-        return self._library.runs.get(run.id)
+        return self._launch(
+            run.id,
+            lambda: self._library.runs.add(run),
+            lambda: run_client.start(self._home.runs, settings, self.episodes(model)),
+            "failed",
+        )
 
-    def _none_going(self) -> None:
-        if going := run_client.alive(self._home.runs):
-            raise BusyError(
-                f"Training run {going} is already going.",
-                "Watch it, or stop it with `talecraft train stop`.",
-            )
+    def _launch(
+        self, run_id: str, record: Callable[[], None], launch: Callable[[], int], otherwise: str
+    ) -> TrainingRun:
+        """Record a run and launch it; where that fails it is ended as `otherwise`.
+
+        Recorded before it is launched: a crash between the two leaves a run to settle, never one
+        that nobody knows of. The lock keeps another parent from settling it between them.
+        """
+        with run_client.settling(self._home.runs):
+            if going := run_client.alive(self._home.runs):
+                raise BusyError(
+                    f"Training run {going} is already going.",
+                    "Watch it, or stop it with `talecraft train stop`.",
+                )
+            record()
+            try:
+                pid = launch()
+            except BaseException as error:
+                self._library.runs.end(run_id, otherwise, error=str(error))
+                raise
+            self._library.runs.launched(run_id, pid)
+        return self._library.runs.get(run_id)
 
     def resumable(self, model: ModelSpec) -> TrainingRun | None:
         """The model's newest run, where it was killed or stopped and can go on."""
@@ -243,16 +253,12 @@ class Training:
                 " update was not done.",
                 "Start one with `talecraft train run`.",
             )
-        with run_client.settling(self._home.runs):
-            self._none_going()
-            self._library.runs.reopen(run.id)
-            try:
-                pid = run_client.resume(self._home.runs, run.id)
-            except BaseException as error:
-                self._library.runs.end(run.id, "interrupted", error=str(error))
-                raise
-            self._library.runs.launched(run.id, pid)
-        return self._library.runs.get(run.id)
+        return self._launch(
+            run.id,
+            lambda: self._library.runs.reopen(run.id),
+            lambda: run_client.resume(self._home.runs, run.id),
+            "interrupted",
+        )
 
     def running(self) -> TrainingRun | None:
         """The run that is going, whoever started it."""

@@ -163,9 +163,7 @@ class WritingScreen(PassageActions):
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """What takes a score back depends on whether there is text."""
-        super().on_text_area_changed(event)
-        event.prevent_default()
-        self._show_score()
+        self._show_score()  # Textual calls the base class's handler, which keeps the draft, too
 
     # ------------------------------------------------------------------ what can be done now
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
