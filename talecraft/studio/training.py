@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -30,26 +30,10 @@ from talecraft.paths import (
 from talecraft.process import adapter_files, run_client, run_events
 from talecraft.process.messages import AdapterRef, ModelRef
 from talecraft.process.run_client import EventTail
-from talecraft.process.run_events import Episode, Outcome, PpoSettings, RunSettings
-from talecraft.story import feedback
-from talecraft.story.feedback import Score
-from talecraft.studio import reading
+from talecraft.process.run_events import Outcome, PpoSettings, RunSettings
+from talecraft.studio.plan import Planning, TrainingPlan
 
 RESUMABLE = ("interrupted", "cancelled")
-FEWEST_DISTINCT = 2  # grades; with one there is nothing to compare
-
-
-class TrainingPlan(msgspec.Struct, frozen=True):
-    """What a run would learn from. `refusal` says, in words, why it would not start."""
-
-    scores: int
-    stories: int
-    histogram: list[int]
-    unusable: int
-    minutes: float
-    measured: bool
-    refusal: str = ""
-    warning: str = ""
 
 
 class Training:
@@ -64,83 +48,15 @@ class Training:
         adapter_ref: Callable[[Adapter | None], AdapterRef | None],
     ) -> None:
         self._library = library
+        self.planning = Planning(library, model_ref)
         self._home = home
         self._settings = settings
         self._model_ref = model_ref
         self._adapter_ref = adapter_ref
 
     # ------------------------------------------------------------------ before
-    def episodes(self, model: ModelSpec) -> list[Episode]:
-        """Every passage of this model that has a score now, as it was written."""
-        return self._episodes(model, self._scores())
-
-    def _episodes(self, model: ModelSpec, scores: Mapping[int, Score]) -> list[Episode]:
-        key = self._model_ref(model).key
-        episodes = []
-        for turn in self._library.stories.turns(list(scores)):
-            made = turn.generation
-            if made is None or f"{made.model_id}@{made.revision}" != key or not turn.prose:
-                continue
-            score = scores[turn.id]
-            episodes.append(
-                Episode(
-                    turn.id,
-                    turn.story_id,
-                    made.prompt_ids,
-                    made.response_ids,
-                    made.prose_start,
-                    made.prose_end,
-                    turn.prose,
-                    score.stars,
-                    score.weight,
-                )
-            )
-        return episodes
-
     def plan(self, model: ModelSpec) -> TrainingPlan:
-        scores = self._scores()
-        episodes = self._episodes(model, scores)
-        histogram = feedback.histogram(Score(one.stars, one.weight) for one in episodes)
-        distinct = sum(count > 0 for count in histogram)
-        refusal = warning = ""
-        missing = run_events.FEWEST_SCORES - len(episodes)
-        if missing > 0:
-            refusal = f"{missing} more {'score is' if missing == 1 else 'scores are'} needed."
-        elif distinct < FEWEST_DISTINCT:
-            refusal = "All scores are the same: there is nothing to tell good from bad by."
-        elif max(histogram) > 0.8 * len(episodes):
-            warning = "Nearly all scores are the same; more varied ones teach more."
-        minutes, measured = self._minutes(model)
-        return TrainingPlan(
-            scores=len(episodes),
-            stories=len({one.group for one in episodes}),
-            histogram=histogram,
-            unusable=len(scores) - len(episodes),
-            minutes=minutes,
-            measured=measured,
-            refusal=refusal,
-            warning=warning,
-        )
-
-    def _scores(self) -> dict[int, Score]:
-        return reading.standing_scores(self._library.feedback.all())
-
-    def _minutes(self, model: ModelSpec) -> tuple[float, bool]:
-        """How long a run takes: the last one's time here, else from the work there is to do."""
-        for run in self._library.runs.list():
-            if run.model_id == model.id and run.state in ("adopted", "rejected"):
-                return msgspec.json.decode(run.outcome, type=Outcome).seconds / 60, True
-        # Forward + backward is about 6 floating-point operations a weight and token, generation
-        # and judging about as much again; a CPU thread sustains some 1.2e11 a second on such sizes.
-        ppo = self.ppo(model)
-        turn = ppo.prompt_tokens + ppo.outline_tokens + ppo.prose_tokens
-        learned = ppo.updates * ppo.batch * (ppo.epochs + 3)
-        # Only written and read: the reference's samples, and the gate's before, after and root.
-        read = ppo.reference_samples + ppo.gate_prompts * (1 + 3 * ppo.gate_samples)
-        folder = Path(self._model_ref(model).folder)
-        weights = sum(file.stat().st_size for file in folder.glob("*.safetensors")) / 2
-        threads = max(1, (os.cpu_count() or 2) - 1)
-        return 6 * weights * turn * (learned + read) / (1.2e11 * threads) / 60, False
+        return self.planning.plan(model, self.ppo(model))
 
     def ppo(self, model: ModelSpec, updates: int | None = None) -> PpoSettings:
         """The hyperparameters of a run: the program's, the model's, and over these the writer's."""
@@ -199,7 +115,7 @@ class Training:
         return self._launch(
             run.id,
             lambda: self._library.runs.add(run),
-            lambda: run_client.start(self._home.runs, settings, self.episodes(model)),
+            lambda: run_client.start(self._home.runs, settings, self.planning.episodes(model)),
             "failed",
         )
 

@@ -50,13 +50,15 @@ def test_scores_of_other_models_and_of_empty_passages_are_left_out(
         studio.writing.rate(one.id, "stars", 4)
     plan = studio.training.plan(studio.model)
     assert (plan.scores, plan.unusable) == (1, 2)
-    assert [episode.turn_id for episode in studio.training.episodes(studio.model)] == [turn.id]
+    assert [episode.turn_id for episode in studio.training.planning.episodes(studio.model)] == [
+        turn.id
+    ]
 
 
 def test_an_episode_is_what_the_policy_did(studio: Studio, write: Write) -> None:
     turn = write("A fox.")
     studio.writing.rate(turn.id, "thumb", -1)
-    (episode,) = studio.training.episodes(studio.model)
+    (episode,) = studio.training.planning.episodes(studio.model)
     made = turn.generation
     assert made is not None
     assert (episode.prompt_ids, episode.response_ids) == (made.prompt_ids, made.response_ids)

@@ -18,7 +18,7 @@ from talecraft.library.adapters import Adapter
 from talecraft.library.runs import TrainingRun
 from talecraft.process.run_events import Check, Outcome, Sample
 from talecraft.story.clean import clean, clean_line
-from talecraft.studio.training import TrainingPlan
+from talecraft.studio.plan import TrainingPlan
 
 _STATES = {
     "adopted": ("✓ Adopted", "bold $text-success"),
