@@ -32,15 +32,19 @@ def plan(model: Model = None, as_json: Json = False) -> None:
     console.out(f"Model: {title}")
     stories = "1 story" if found.stories == 1 else f"{found.stories} stories"
     console.out(f"Scores: {found.scores} in {stories}")
+    others = {"Choices": found.choices, "Edits": found.edits, "Thrown away": found.discards}
+    for name, number in others.items():
+        if number:
+            console.out(f"{name}: {number}")
     counts = ", ".join(
         f"{grade} star{'s' * (grade > 1)}: {n}" for grade, n in enumerate(found.histogram, 1)
     )
     console.out(f"By grade: {counts}")
     if found.unusable:
-        console.out(f"Left out: {found.unusable} of another model")
+        console.out(f"Left out: {found.unusable} that another model wrote")
     how = "as the last run took" if found.measured else "estimated"
     console.out(f"Time: about {found.minutes:.1f} minutes ({how})")
-    for text in filter(None, (found.refusal, found.warning)):
+    for text in filter(None, (found.refusal, *found.warnings)):
         console.out(text)
 
 

@@ -5,30 +5,93 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 
 from talecraft.engine.codec import Codec
-from talecraft.learning.taste import Scored
-from talecraft.process import run_client, run_events
-from talecraft.process.run_events import Episode
+from talecraft.learning.features import Passage
+from talecraft.learning.labels import Pairs, Scored
+from talecraft.process import evidence, run_client
+from talecraft.process.evidence import Episode, Evidence, Preference
 
 
-def read(folder: Path) -> list[Episode]:
-    """The run's scored passages, in the order of the log."""
-    lines = (folder / run_client.EPISODES).read_bytes().splitlines()
-    return [run_events.decode_episode(line) for line in lines]
+def read(folder: Path, codec: Codec) -> Evidence:
+    """What the run learns from, in the order of the log; edited passages with ids of their own."""
+    found = evidence.read((folder / run_client.EPISODES).read_bytes().splitlines())
+    passages = [_with_ids(one, codec) if one.edited else one for one in found.passages]
+    return msgspec.structs.replace(found, passages=passages)
 
 
-def scored(episodes: Sequence[Episode], features: torch.Tensor) -> Scored:
-    """Episodes with their features (N, F) as data for the taste head."""
-    prompts = {tuple(one.prompt_ids): i for i, one in enumerate(episodes)}
+def _with_ids(edited: Episode, codec: Codec) -> Episode:
+    """An edited passage's text as the model would read it."""
+    ids = [*edited.response_ids, *codec.encode(f"{edited.prose}\n")]
+    return msgspec.structs.replace(edited, response_ids=ids, prose_end=len(ids))
+
+
+def prose(episodes: Sequence[Episode], limit: int, codec: Codec) -> list[Passage]:
+    """Their prose, to be read after prompts of at most `limit` ids."""
+    return [
+        Passage(
+            shorten(one.prompt_ids, limit, codec),
+            one.response_ids,
+            one.prose_start,
+            one.prose_end,
+            one.prose,
+        )
+        for one in episodes
+    ]
+
+
+def outlines(episodes: Sequence[Episode], limit: int, codec: Codec) -> list[Passage]:
+    """Their outlines, with the tags around them."""
+    return [
+        Passage(
+            shorten(one.prompt_ids, limit, codec),
+            one.response_ids[: one.prose_start],
+            0,
+            one.prose_start,
+            one.outline,
+        )
+        for one in episodes
+    ]
+
+
+def scored(found: Evidence, features: torch.Tensor) -> Scored:
+    """What was said of the prose, with the passages' features (N, F)."""
+    grades = [(one.stars, one.weight) for one in found.passages]
+    return _scored(found, features, grades, outline=False)
+
+
+def scored_outlines(found: Evidence, features: torch.Tensor) -> Scored:
+    """What was said of the outlines, with their features (N, F)."""
+    grades = [(one.outline_stars, one.outline_weight) for one in found.passages]
+    return _scored(found, features, grades, outline=True)
+
+
+def _scored(
+    found: Evidence, features: torch.Tensor, grades: Sequence[tuple[int, float]], outline: bool
+) -> Scored:
+    first: dict[tuple[int, ...], int] = {}
+    prompts = [
+        first.setdefault(tuple(one.prompt_ids), row) for row, one in enumerate(found.passages)
+    ]
     return Scored(
         features,
-        torch.tensor([float(one.stars) for one in episodes], dtype=torch.float64),
-        torch.tensor([one.weight for one in episodes], dtype=torch.float64),
-        np.array([one.group for one in episodes]),
-        np.array([prompts[tuple(one.prompt_ids)] for one in episodes]),
+        torch.tensor([float(stars) for stars, _ in grades], dtype=torch.float64),
+        torch.tensor([weight for _, weight in grades], dtype=torch.float64),
+        np.array([one.group for one in found.passages]),
+        np.array(prompts),
+        _pairs([one for one in found.preferences if one.outline == outline]),
+    )
+
+
+def _pairs(preferences: Sequence[Preference]) -> Pairs:
+    return Pairs(
+        np.array([one.better for one in preferences], dtype=np.int64),
+        np.array([one.worse for one in preferences], dtype=np.int64),
+        np.array([one.weight for one in preferences], dtype=np.float64),
+        np.array([one.tie for one in preferences], dtype=bool),
     )
 
 

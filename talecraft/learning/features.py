@@ -6,59 +6,17 @@ head of every run.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from talecraft.learning.rollouts import Rollout
+from talecraft.story.traits import traits
 
 DEPTHS = 4  # hidden layers sampled, evenly, the last one included
-HAND = (
-    "longer sentences", "more even sentences", "dialogue", "varied wording", "longer words",
-    "commas", "exclamation", "questions", "longer passages", "names", "long words", "paragraphs",
-)  # fmt: skip
-_SENTENCES = re.compile(r"[^.!?…]+[.!?…]*")
-_WORDS = re.compile(r"[A-Za-z']+")
-_QUOTED = re.compile(r"[\"“][^\"“”]*(?:[\"”]|$)")
-
-
-def hand_features(prose: str) -> list[float]:
-    """The countable things of HAND, as rates so that length does not speak through all of them."""
-    words = _WORDS.findall(prose)
-    count = max(1, len(words))
-    characters = max(1, len(prose))
-    lengths = [n for s in _SENTENCES.findall(prose) if (n := len(_WORDS.findall(s)))] or [0]
-    starts = [w for w in words[1:] if w[0].isupper() and w != "I"]
-    return [
-        float(np.mean(lengths)),
-        -float(np.std(lengths)),
-        sum(len(q) for q in _QUOTED.findall(prose)) / characters,
-        distinct2(words),
-        sum(map(len, words)) / count,
-        prose.count(",") / count,
-        prose.count("!") / count,
-        prose.count("?") / count,
-        float(np.log1p(len(words))),
-        len(starts) / count,
-        sum(len(w) > 6 for w in words) / count,
-        prose.strip().count("\n") / count,
-    ]
-
-
-def distinct2(words: Sequence[str]) -> float:
-    """Share of different word pairs among all: 1 without repetition (Li et al., 1510.03055)."""
-    pairs = [(a.lower(), b.lower()) for a, b in pairwise(words)]
-    return len(set(pairs)) / len(pairs) if pairs else 1.0
-
-
-def words_of(prose: str) -> list[str]:
-    return _WORDS.findall(prose)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +80,7 @@ def pool(states: States, row: int, passage: Passage, texts: Sequence[str]) -> Te
         means = tokens.double().sum(0, keepdim=True) / max(1, count)
     else:
         means = tokens.double().cumsum(0) / torch.arange(1, count + 1)[:, None]
-    hand = torch.tensor([hand_features(text.strip()) for text in texts], dtype=torch.float64)
+    hand = torch.tensor([traits(text.strip()) for text in texts], dtype=torch.float64)
     return torch.cat([means, hand], 1)
 
 

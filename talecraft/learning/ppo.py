@@ -20,11 +20,11 @@ from talecraft.engine.codec import Codec
 from talecraft.learning import arithmetic, rollouts
 from talecraft.learning.checkpoint import pack, pack_optimiser, unpack, unpack_optimiser
 from talecraft.learning.critic import Appraiser, fit_value
-from talecraft.learning.features import distinct2, words_of
 from talecraft.learning.guards import NOT_FINITE, Guards
 from talecraft.learning.policy import Judged, Policy, Sequences
 from talecraft.learning.rollouts import Rollout
 from talecraft.process.run_events import PpoSettings, Step
+from talecraft.story.traits import distinct2, words_of
 from talecraft.story.turns import Sampling
 
 # A run has tens of updates, not thousands: the coefficient may fall by a twentieth at each and

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -21,39 +21,25 @@ from talecraft.config.assets import Kind, reference
 from talecraft.engine import loading
 from talecraft.engine.codec import Codec
 from talecraft.errors import TalecraftError
-from talecraft.learning import checkpoint, episodes, features, rollouts, taste
+from talecraft.learning import checkpoint, episodes, features, lessons, rollouts
+from talecraft.learning.checks import most_kl
 from talecraft.learning.critic import Appraiser, usual_length
-from talecraft.learning.evaluate import (
-    Judge,
-    Verdict,
-    asks_for_length,
-    evaluate,
-    most_kl,
-    root_kl,
-)
+from talecraft.learning.evaluate import Judge, Verdict, evaluate, root_kl
 from talecraft.learning.events import Cancelled, Events
+from talecraft.learning.lessons import Learned, Lessons
 from talecraft.learning.policy import ADAPTER, Policy
 from talecraft.learning.ppo import Ppo, practice_sampling
 from talecraft.learning.rewards import shaped
 from talecraft.learning.rewards.total import Reward
-from talecraft.learning.taste import Ensemble, Scored
 from talecraft.process import adapter_files, run_client, run_events
 from talecraft.process.child import log_to_stderr
-from talecraft.process.run_events import Episode, Outcome, RunSettings, TasteLearned
+from talecraft.process.evidence import Episode
+from talecraft.process.run_events import Outcome, RunSettings
 from talecraft.story.context import Block
 
 NICE = 10
-GATE_SHARE = 1 / 3  # of the stories: their scores judge, the others' are learned from
 OPPONENT = "opponent"
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """What the feedback taught before any training: the reward's heads and the gate's own."""
-
-    ensemble: Ensemble
-    held_out: taste.Head
-    wants_length: int  # by the scores that the reward is learned from
+FEWEST_OWN = 5  # of the writer's own passages: of fewer the perplexity says nothing
 
 
 class Run:
@@ -72,13 +58,12 @@ class Run:
     def execute(self) -> Outcome:
         """Raises TalecraftError where model or adapter cannot be used, Cancelled when asked to."""
         self._load()
-        scored = self._read_feedback()
-        trust = self._learn_taste(scored)
-        if not trust.passed:
-            return Outcome("refused", self._refusal(trust))
-        learned = self._split(scored, trust.ridge)
+        known = self._learn_taste()
+        if not known.passed:
+            return Outcome("refused", known.refusal())
+        learned = lessons.split(known, self._ppo, self._settings.seed)
         self._events.phase("Seeing how the model writes now")
-        ppo = self._prepare(learned)
+        ppo = self._prepare(known, learned)
         self._events.phase("Practising what you like")
         for step in ppo.run():
             self._events.send(step)
@@ -86,7 +71,7 @@ class Run:
             facts["seconds"] = self._events.elapsed
             checkpoint.save(self._folder, tensors, facts)
         self._events.phase("Comparing before and after on prompts it has not practised")
-        judge = self._judge(learned)
+        judge = self._judge(known, learned)
         kl = root_kl(self._policy, self._codec, judge, self._events.alive)
         # On prompts it has not practised it may be further from the root than it seemed.
         while kl > most_kl(self._ppo) and ppo.step_back():
@@ -109,84 +94,22 @@ class Run:
             self._policy.model.load_adapter(str(folder), adapter_name=OPPONENT)
             self._policy.model.set_adapter(ADAPTER)
 
-    def _read_feedback(self) -> Scored:
-        log = episodes.read(self._folder)
-        self._events.phase(f"Reading {len(log)} scored passages")
+    def _learn_taste(self) -> Lessons:
+        found = episodes.read(self._folder, self._codec)
+        self._own = found.own
+        self._events.phase(f"Reading {len(found.passages)} passages you have an opinion of")
         with self._policy.reference():
-            found = features.extract(
-                self._policy.model,
-                [
-                    features.Passage(
-                        self._shorten(one.prompt_ids),
-                        one.response_ids,
-                        one.prose_start,
-                        one.prose_end,
-                        one.prose,
-                    )
-                    for one in log
-                ],
-                self._pad,
+            known = lessons.prose(
+                self._policy.model, self._codec, self._pad, found, self._ppo, self._settings.seed
             )
-        self._log: list[Episode] = log
-        return episodes.scored(log, found)
-
-    def _learn_taste(self, scored: Scored) -> taste.Trust:
-        self._events.phase("Learning your taste")
-        trust = taste.cross_validate(scored, self._settings.seed)
-        if len(scored) < run_events.FEWEST_SCORES or len(torch.unique(scored.stars)) < 2:
-            trust = taste.Trust(trust.ridge, 0.5, 0.0, 1.0, trust.pairs, trust.predicted)
-        liked = taste.likes(scored, trust.predicted)
-        self._events.send(
-            TasteLearned(
-                scores=len(scored),
-                distinct=len(torch.unique(scored.stars)),
-                stories=len(set(scored.groups)),
-                pairs=trust.pairs,
-                concordance=trust.concordance,
-                low=trust.low,
-                high=trust.high,
-                passed=trust.passed,
-                words=(
-                    f"So far I think you like {' and '.join(liked) or 'something I cannot name'};"
-                    f" right {trust.concordance:.0%} of the time on passages I had not seen."
-                ),
-            )
-        )
-        return trust
-
-    def _refusal(self, trust: taste.Trust) -> str:
-        return (
-            "Your scores do not yet tell me what you like: on passages I had not seen I ordered"
-            f" {trust.concordance:.0%} of the pairs as you did (at least"
-            f" {taste.LEAST_CONCORDANCE:.0%}, and surely above half, is needed)."
-            " Score more passages, the good and the bad ones. Nothing was changed."
-        )
-
-    def _split(self, scored: Scored, ridge: float) -> Learned:
-        """Some stories for the gate, the rest for the reward: the judge has not seen what it
-        judges."""
-        names = np.random.default_rng([self._settings.seed, 4]).permutation(
-            np.unique(scored.folds_by)
-        )
-        held = np.isin(scored.folds_by, names[: max(1, round(GATE_SHARE * len(names)))])
-        rest = scored.rows(np.flatnonzero(~held))
-        ensemble = Ensemble(
-            rest, ridge, self._ppo.ensemble, self._ppo.pessimism, self._settings.seed
-        )
-        judge = taste.fit(scored.rows(np.flatnonzero(held)), ridge)
-        return Learned(ensemble, judge, self._wanted_length(~held))
-
-    def _wanted_length(self, among: np.ndarray) -> int:
-        """Whether the scores of these passages ask for longer or shorter ones."""
-        log = [one for one, chosen in zip(self._log, among, strict=True) if chosen]
-        return asks_for_length(
-            np.array([len(one.prose.split()) for one in log]), np.array([one.stars for one in log])
-        )
+        self._events.send(known.event())
+        return known
 
     # ------------------------------------------------------------------ training
-    def _prepare(self, learned: Learned) -> Ppo:
+    def _prepare(self, known: Lessons, learned: Learned) -> Ppo:
         """Freeze the reward's scales on samples of the root, and lay out what to practise on."""
-        prefixes = [self._shorten(one.prompt_ids) for one in self._log]
+        begun = dict.fromkeys(tuple(one.prompt_ids) for one in known.passages)
+        prefixes = [self._shorten(list(prompt)) for prompt in begun]
         premises = self._premises("prompt")
         # As many beginnings as middles: what is learned must show on a new story's first page.
         prompts = prefixes + premises * max(1, round(len(prefixes) / len(premises)))
@@ -232,13 +155,21 @@ class Run:
         return ppo
 
     # ------------------------------------------------------------------ after
-    def _judge(self, learned: Learned) -> Judge:
+    def _judge(self, known: Lessons, learned: Learned) -> Judge:
+        everything = np.full(len(known.passages), True)
         return Judge(
             taste=learned.held_out,
-            wants_length=self._wanted_length(np.full(len(self._log), True)),
-            loved=[one.prose for one in self._log if one.stars == 5],
-            prompts=self._unpractised()[: self._ppo.gate_prompts],
+            held=episodes.prose(
+                [one for one, held in zip(known.passages, learned.held, strict=True) if held],
+                self._ppo.prompt_tokens,
+                self._codec,
+            ),
+            said=known.scored.rows(np.flatnonzero(learned.held)),
+            wants_length=lessons.wanted_length(known.passages, everything),
+            loved=[one.prose for one in known.passages if one.stars == 5 or one.edited],
+            prompts=self._unpractised(known.passages)[: self._ppo.gate_prompts],
             neutral=[self._codec.encode(t) for t in self._texts["passage"]],
+            own=[self._codec.encode(t) for t in self._own] if len(self._own) >= FEWEST_OWN else [],
             sampling=self._settings.sampling,
             settings=self._ppo,
             pad=self._pad,
@@ -260,6 +191,7 @@ class Run:
             words,
             verdict.checks,
             verdict.samples,
+            verdict.phrases,
             adapter_files.content_id(files),
             files,
             ppo.updates,
@@ -274,9 +206,9 @@ class Run:
             for text in self._texts[kind]
         ]
 
-    def _unpractised(self) -> list[list[int]]:
+    def _unpractised(self, passages: Sequence[Episode]) -> list[list[int]]:
         """The gate's prompts, but for one that the writer happens to have begun a story with."""
-        begun = [one.prompt_ids for one in self._log]
+        begun = [one.prompt_ids for one in passages]
         return [
             premise
             for premise in self._premises("gate")

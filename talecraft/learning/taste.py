@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from talecraft.learning.features import HAND
+from talecraft.learning.labels import Pairs, Scored, concordance
+from talecraft.story.traits import TRAITS
 
 # What served best on every simulated log is among these; weaker ones fit the noise of a hundred
 # scores, and sometimes win the cross-validation by it.
@@ -25,37 +26,6 @@ BOOTSTRAPS = 400
 # Standard deviations beyond which a feature says no more: rates of rare things have long tails, and
 # one passage full of question marks must not turn the whole head.
 WINSOR = 3.0
-FEWEST_GROUPS = 5  # below this many stories, cross-validation groups by prompt instead
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """What the head is fitted to. `stars` 1-5, `weights`, `groups` (story) and `prompts`: (N,);
-    `features` (N, F)."""
-
-    features: Tensor
-    stars: Tensor
-    weights: Tensor
-    groups: np.ndarray
-    prompts: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.stars)
-
-    def rows(self, index: np.ndarray) -> Scored:
-        at = torch.from_numpy(index)
-        return Scored(
-            self.features[at],
-            self.stars[at],
-            self.weights[at],
-            self.groups[index],
-            self.prompts[index],
-        )
-
-    @property
-    def folds_by(self) -> np.ndarray:
-        """What must not be split between fitting and judging: the story, else the prompt."""
-        return self.groups if len(set(self.groups)) >= FEWEST_GROUPS else self.prompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +76,18 @@ def _balance(width: int) -> Tensor:
     A ridge shrinks a direction the less the more variance it has; twelve hand features among a
     thousand coordinates of states would hardly be heard.
     """
-    states = width - len(HAND)
+    states = width - len(TRAITS)
     scale = torch.ones(width, dtype=torch.float64)
     if states > 0:
-        scale[-len(HAND) :] = (len(HAND) / states) ** 0.5
+        scale[-len(TRAITS) :] = (len(TRAITS) / states) ** 0.5
     return scale
 
 
 def _optimum(z: Tensor, data: Scored, ridge: float) -> Tensor:
     """w minimising the penalised negative log-likelihood, by L-BFGS in float64."""
-    better, worse, pair_weights = _pairs(data)
-    stars = data.stars.long()
+    better, worse, pair_weights = _preferences(data)
+    graded = data.stars > 0
+    stars = data.stars[graded].long()
     used = torch.unique(stars)  # a grade nobody gave has no threshold of its own
     grade = torch.searchsorted(used, stars)
     w = torch.zeros(z.shape[1], dtype=torch.float64, requires_grad=True)
@@ -135,7 +106,7 @@ def _optimum(z: Tensor, data: Scored, ridge: float) -> Tensor:
         u = z @ w
         total = ridge * (w @ w)
         if len(used) > 1:
-            total = total + (data.weights * _ordinal(u, grade, cuts)).sum()
+            total = total + (data.weights[graded] * _ordinal(u[graded], grade, cuts)).sum()
         if len(better):
             total = (
                 total - (pair_weights * torch.nn.functional.logsigmoid(u[better] - u[worse])).sum()
@@ -159,37 +130,43 @@ def _ordinal(u: Tensor, grade: Tensor, cuts: Tensor) -> Tensor:
     return -(log(upper) + log(-lower) + torch.log1p(-gap.exp()))
 
 
-def _pairs(data: Scored) -> tuple[Tensor, Tensor, Tensor]:
-    """Indices (better, worse) of passages of one prompt that differ by a star or more.
+def _preferences(data: Scored) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows (better, worse) and weights of all that the writer preferred to something else.
 
-    Each prompt's pairs weigh 1 together.
+    What choices, edits and discards say, a tie half each way; and passages of one prompt that
+    differ by a star or more, each prompt's weighing 1 together.
     """
+    said = data.pairs
+    one_way = np.where(said.ties, 0.5, 1.0) * said.weights
+    graded = _graded_pairs(data)
+    return (
+        torch.from_numpy(np.concatenate([said.better, said.worse[said.ties], graded.better])),
+        torch.from_numpy(np.concatenate([said.worse, said.better[said.ties], graded.worse])),
+        torch.from_numpy(np.concatenate([one_way, one_way[said.ties], graded.weights])),
+    )
+
+
+def _graded_pairs(data: Scored) -> Pairs:
     better: list[int] = []
     worse: list[int] = []
     weights: list[float] = []
+    graded = data.stars.numpy() > 0
     for prompt in np.unique(data.prompts):
-        rows = np.flatnonzero(data.prompts == prompt)
+        rows = np.flatnonzero((data.prompts == prompt) & graded)
         pairs = [(a, b) for a in rows for b in rows if data.stars[a] >= data.stars[b] + 1]
         for a, b in pairs:
             better.append(int(a))
             worse.append(int(b))
             weights.append(1 / len(pairs))
-    return torch.tensor(better), torch.tensor(worse), torch.tensor(weights, dtype=torch.float64)
+    return Pairs(
+        np.array(better, dtype=np.int64),
+        np.array(worse, dtype=np.int64),
+        np.array(weights),
+        np.zeros(len(better), dtype=bool),
+    )
 
 
 # ---------------------------------------------------------------------- judging the head
-def concordance(predicted: np.ndarray, stars: np.ndarray) -> tuple[float, int]:
-    """Share of all pairs with different stars that `predicted` orders rightly (ties half), and
-    how many pairs there are; 0.5 for none."""
-    a, b = np.triu_indices(len(stars), 1)
-    sign = np.sign(stars[a] - stars[b])
-    counted = sign != 0
-    if not counted.any():
-        return 0.5, 0
-    agrees = sign[counted] * np.sign(predicted[a] - predicted[b])[counted]
-    return float((agrees > 0).mean() + 0.5 * (agrees == 0).mean()), int(counted.sum())
-
-
 @dataclass(frozen=True, slots=True)
 class Trust:
     """The cross-validated verdict on a head: 90 % interval by bootstrap over groups."""
@@ -224,11 +201,11 @@ def cross_validate(data: Scored, seed: int, ridges: Sequence[float] = RIDGES) ->
             predicted[held] = fit(data.rows(rest), ridge)(
                 data.features[torch.from_numpy(held)]
             ).numpy()
-        value, pairs = concordance(predicted, data.stars.numpy())
+        value, pairs = concordance(predicted, data.stars.numpy(), data.pairs)
         if best is None or value > best.concordance:
             best = Trust(ridge, value, 0, 1, pairs, predicted)
     assert best is not None
-    low, high = _interval(best.predicted, data, seed)
+    low, high = np.percentile(_resampled(best.predicted, data, seed), [5, 95]).tolist()
     return Trust(best.ridge, best.concordance, low, high, best.pairs, best.predicted)
 
 
@@ -239,8 +216,17 @@ def _folds(groups: np.ndarray, seed: int) -> list[np.ndarray]:
     return [np.flatnonzero(np.isin(groups, names[i::count])) for i in range(count)]
 
 
-def _interval(predicted: np.ndarray, data: Scored, seed: int) -> tuple[float, float]:
-    """5th and 95th percentile of the concordance over resampled groups."""
+def agreement(values: np.ndarray, data: Scored, seed: int) -> tuple[float, float, float, float]:
+    """How well `values` (N,) order the passages as the writer did: their concordance, its standard
+    error and 90 % interval, by bootstrap over groups."""
+    drawn = _resampled(values, data, seed)
+    low, high = np.percentile(drawn, [5, 95])
+    value, _ = concordance(values, data.stars.numpy(), data.pairs)
+    return value, float(np.std(drawn)), float(low), float(high)
+
+
+def _resampled(predicted: np.ndarray, data: Scored, seed: int) -> list[float]:
+    """The concordance over resampled groups, BOOTSTRAPS times."""
     random = np.random.default_rng([seed, 2])
     groups = data.folds_by
     members = [np.flatnonzero(groups == name) for name in np.unique(groups)]
@@ -248,9 +234,9 @@ def _interval(predicted: np.ndarray, data: Scored, seed: int) -> tuple[float, fl
     values = []
     for _ in range(BOOTSTRAPS):
         drawn = np.concatenate([members[i] for i in random.integers(0, len(members), len(members))])
-        values.append(concordance(predicted[drawn], stars[drawn])[0])
-    low, high = np.percentile(values, [5, 95])
-    return float(low), float(high)
+        pairs = data.pairs.rows(drawn, len(data))
+        values.append(concordance(predicted[drawn], stars[drawn], pairs)[0])
+    return values
 
 
 class Ensemble:
@@ -277,14 +263,14 @@ class Ensemble:
 
 def likes(data: Scored, predicted: np.ndarray, count: int = 2) -> list[str]:
     """The countable things that go most with a high prediction, in words."""
-    hand = data.features[:, -len(HAND) :].numpy()
+    hand = data.features[:, -len(TRAITS) :].numpy()
     spread = hand.std(0)
     centred = predicted - predicted.mean()
     correlation = (hand - hand.mean(0)).T @ centred / (len(hand) * np.maximum(spread, 1e-12))
     correlation /= max(float(predicted.std()), 1e-12)
     order = np.argsort(-np.abs(correlation))[:count]
     return [
-        f"{'' if correlation[i] > 0 else 'less of: '}{HAND[i]}"
+        f"{'' if correlation[i] > 0 else 'less of: '}{TRAITS[i]}"
         for i in order
         if abs(correlation[i]) > 0.15
     ]

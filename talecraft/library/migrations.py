@@ -104,4 +104,27 @@ MIGRATIONS: Mapping[str, str] = {
             draft TEXT NOT NULL
         );
     """,
+    "0004_discards": """
+        CREATE TABLE feedback_with_discards (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            turn_id INTEGER NOT NULL REFERENCES turns(id),
+            kind TEXT NOT NULL
+                CHECK (kind IN ('stars', 'thumb', 'choice', 'edit', 'discard')),
+            value REAL,
+            aspect TEXT NOT NULL CHECK (aspect IN ('outline', 'prose', 'both')),
+            tags TEXT NOT NULL,
+            note TEXT NOT NULL,
+            others TEXT NOT NULL,
+            text TEXT NOT NULL,
+            created_at TEXT NOT NULL
+        );
+        INSERT INTO feedback_with_discards SELECT * FROM feedback;
+        DROP TABLE feedback;
+        ALTER TABLE feedback_with_discards RENAME TO feedback;
+        CREATE INDEX feedback_by_turn ON feedback(turn_id, id);
+        CREATE TRIGGER feedback_is_append_only_update BEFORE UPDATE ON feedback
+        BEGIN SELECT RAISE(ABORT, 'feedback is append-only'); END;
+        CREATE TRIGGER feedback_is_append_only_delete BEFORE DELETE ON feedback
+        BEGIN SELECT RAISE(ABORT, 'feedback is append-only'); END;
+    """,
 }

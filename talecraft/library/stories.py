@@ -154,6 +154,15 @@ class Stories:
         )
         return [int(row["id"]) for row in rows]
 
+    def writers_prose(self, most: int, fewest_words: int) -> Sequence[str]:
+        """The writer's own newest passages of at least so many words, the newest first."""
+        rows = self._db.rows(
+            "SELECT prose FROM turns WHERE author='writer'"
+            " AND length(prose) - length(replace(prose, ' ', '')) >= ? ORDER BY id DESC LIMIT ?",
+            (fewest_words - 1, most),
+        )
+        return [str(row["prose"]) for row in rows]
+
     def generated_by(self, adapter_id: str | None) -> int:
         """How many turns this adapter (None: the bare base) has written."""
         rows = self._db.rows(

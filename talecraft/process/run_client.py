@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from talecraft.errors import BusyError, LibraryError, os_reason
 from talecraft.paths import PRIVATE_FILE, private_append, private_folder, private_write
 from talecraft.process import run_events
 from talecraft.process.environment import child_environment
-from talecraft.process.run_events import Episode, Outcome, RunEvent, RunSettings
+from talecraft.process.evidence import Evidence
+from talecraft.process.run_events import Outcome, RunEvent, RunSettings
 
 SETTINGS, EPISODES, EVENTS, CONTROL = "settings.json", "episodes.jsonl", "events.jsonl", "control"
 CANDIDATE, CHECKPOINT, LOG = "candidate", "checkpoint.safetensors", "run.log"
@@ -30,7 +31,7 @@ _LOCK = "trainer.lock"
 COMMAND = (sys.executable, "-m", "talecraft.learning.run")
 
 
-def start(runs: Path, settings: RunSettings, episodes: Iterable[Episode]) -> int:
+def start(runs: Path, settings: RunSettings, evidence: Evidence) -> int:
     """Write the order and launch the run; returns its pid.
 
     Raises BusyError where a run is already going, LibraryError where the folder cannot be written.
@@ -39,9 +40,7 @@ def start(runs: Path, settings: RunSettings, episodes: Iterable[Episode]) -> int
     folder = private_folder(runs / settings.run_id)
 
     def prepare() -> None:
-        private_write(
-            folder / EPISODES, b"".join(run_events.encode(one) + b"\n" for one in episodes)
-        )
+        private_write(folder / EPISODES, evidence.lines())
         private_write(folder / SETTINGS, run_events.encode(settings))
 
     return _launch(folder, prepare)

@@ -1,4 +1,4 @@
-"""What a training run is told (settings.json, episodes.jsonl) and what it says (events.jsonl)."""
+"""What a training run is told (settings.json) and what it says (events.jsonl)."""
 
 from __future__ import annotations
 
@@ -14,25 +14,8 @@ RunState = Literal[
 ]
 
 
-# LEARNING 1.3: with fewer scores no taste head is trusted, whatever its cross-validation says.
-FEWEST_SCORES = 20
-
-
-class Episode(msgspec.Struct, frozen=True):
-    """One scored passage as the policy wrote it: ids from the log, never re-tokenised.
-
-    `group` keeps what must not be split between fitting and judging together: the story.
-    """
-
-    turn_id: int
-    group: int
-    prompt_ids: list[int]
-    response_ids: list[int]
-    prose_start: int
-    prose_end: int
-    prose: str
-    stars: int
-    weight: float
+# LEARNING 1.3: with fewer opinions no taste head is trusted, whatever its cross-validation says.
+FEWEST_OPINIONS = 20
 
 
 class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,10 +81,10 @@ class RunPhase(msgspec.Struct, frozen=True, tag="phase"):
 
 
 class TasteLearned(msgspec.Struct, frozen=True, tag="taste"):
-    """How well the taste head orders passages it has not seen."""
+    """How well the taste head orders passages it has not seen, by `opinions` (grades and
+    preferences) of `stories`; `pairs` is in how many pairs of passages it was put to the test."""
 
-    scores: int
-    distinct: int
+    opinions: int
     stories: int
     pairs: int
     concordance: float
@@ -153,6 +136,14 @@ class Sample(msgspec.Struct, frozen=True):
     after: str
 
 
+class Phrase(msgspec.Struct, frozen=True):
+    """How often a phrase stood in the gate's passages before and after."""
+
+    text: str
+    before: int
+    after: int
+
+
 class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
     """How the run ended. `files` are the candidate's sha256 sums, empty where there is none."""
 
@@ -160,6 +151,7 @@ class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
     words: str
     checks: list[Check] = []
     samples: list[Sample] = []
+    phrases: list[Phrase] = []
     adapter_id: str = ""
     files: dict[str, str] = {}
     steps: int = 0
@@ -170,5 +162,4 @@ RunEvent = RunPhase | TasteLearned | Step | Outcome
 
 encode = msgspec.json.Encoder().encode
 decode_event = msgspec.json.Decoder(RunEvent).decode
-decode_episode = msgspec.json.Decoder(Episode).decode
 decode_settings = msgspec.json.Decoder(RunSettings).decode

@@ -9,20 +9,23 @@ import msgspec
 
 from talecraft.errors import UsageError
 
-Kind = Literal["stars", "thumb", "choice", "edit"]
+Kind = Literal["stars", "thumb", "choice", "edit", "discard"]
 Aspect = Literal["outline", "prose", "both"]
 
 STARS = range(1, 6)
 # A thumb says less than five stars do: it counts as an extreme score with less weight
 # (LEARNING 1.3: thumbs are 5 or 1 at weight 0.7).
 THUMB_WEIGHT = 0.7
+# From this share of changed words on, an edit says all that an edit can (LEARNING 1.3).
+WHOLE_EDIT = 0.3
 
 
 class Feedback(msgspec.Struct, frozen=True):
     """One line of the append-only log.
 
-    `value`: stars 1-5; thumb +1 or -1; choice and edit 1. None withdraws what was said before.
-    `others` are the siblings a choice was made against; `text` is what an edit made of the turn.
+    `value`: stars 1-5; thumb +1 or -1; choice 1, or 0 for a tie; edit and discard 1. None withdraws
+    what was said before. `others` are the siblings a choice was made against; `text` is what an
+    edit made of the turn.
     """
 
     id: int
@@ -35,6 +38,15 @@ class Feedback(msgspec.Struct, frozen=True):
     others: tuple[int, ...] = ()
     text: str = ""
     created_at: str = ""
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """Turn `better` was preferred to turn `worse`; with `tie` neither was."""
+
+    better: int
+    worse: int
+    tie: bool
+    outline: bool
 
 
 class Score(msgspec.Struct, frozen=True):
@@ -79,14 +91,51 @@ def current(log: Iterable[Feedback]) -> list[Feedback]:
     )
 
 
-def score(lines: Iterable[Feedback]) -> Score | None:
-    """One grade for a turn from its current lines: stars before a thumb, else None."""
-    by_kind = {line.kind: line for line in lines if line.value is not None}
-    if stars := by_kind.get("stars"):
-        return Score(round(stars.value or 0), 1.0)
-    if thumb := by_kind.get("thumb"):
-        return Score(5 if (thumb.value or 0) > 0 else 1, THUMB_WEIGHT)
+def score(lines: Iterable[Feedback], outline: bool = False) -> Score | None:
+    """One grade for a turn's prose, or its outline, from its current lines; None without one.
+
+    Stars come before a thumb; what was said of the prose before what was said of the whole. An
+    outline has the grades it was given itself: a passage is mostly judged by its prose.
+    """
+    aspects = ("outline",) if outline else ("both", "prose")
+    said: dict[tuple[str, str], float] = {
+        (line.kind, line.aspect): line.value
+        for line in lines
+        if line.value is not None and line.aspect in aspects
+    }
+    for kind in ("stars", "thumb"):
+        for aspect in reversed(aspects):
+            value = said.get((kind, aspect))
+            if value is not None and kind == "stars":
+                return Score(round(value), 1.0)
+            if value is not None:
+                return Score(5 if value > 0 else 1, THUMB_WEIGHT)
     return None
+
+
+def choices(log: Iterable[Feedback]) -> list[Choice]:
+    """Every choice that stands, a line a pair: the latest of two that contradict each other."""
+    latest: dict[tuple[frozenset[int], bool], Choice] = {}
+    for line in current(log):
+        if line.kind != "choice":
+            continue
+        outline = line.aspect == "outline"
+        for other in line.others:
+            pair = (frozenset((line.turn_id, other)), outline)
+            latest.pop(pair, None)
+            latest[pair] = Choice(line.turn_id, other, line.value == 0, outline)
+    return list(latest.values())
+
+
+def edit_weight(before: str, after: str) -> float:
+    """How much an edit says, 0 to 1: min(1, normalised Levenshtein distance / 0.3), in words."""
+    a, b = before.split(), after.split()
+    row = list(range(len(b) + 1))
+    for i, word in enumerate(a, 1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(b, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
+    return min(1.0, row[-1] / max(1, len(a), len(b)) / WHOLE_EDIT)
 
 
 def histogram(scores: Iterable[Score]) -> list[int]:

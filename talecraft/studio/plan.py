@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from talecraft.config.models import ModelSpec
 from talecraft.library import Library
-from talecraft.process import run_events
+from talecraft.process.evidence import Evidence
 from talecraft.process.messages import ModelRef
-from talecraft.process.run_events import Episode, Outcome, PpoSettings
+from talecraft.process.run_events import FEWEST_OPINIONS, Outcome, PpoSettings
 from talecraft.story import feedback
 from talecraft.story.feedback import Score
-from talecraft.studio import reading
+from talecraft.studio.evidence import Gathered, consistency, gather
 
 FEWEST_DISTINCT = 2  # grades; with one there is nothing to compare
+ONE_SIDED = 0.8  # of the scores alike: said before the run
+INCONSISTENT, FEWEST_AGAINST = 0.2, 3  # of the comparisons, and at least so many
 
 
 class TrainingPlan(msgspec.Struct, frozen=True):
     """What a run would learn from. `refusal` says, in words, why it would not start."""
 
     scores: int
+    choices: int
+    edits: int
+    discards: int
     stories: int
     histogram: list[int]
     unusable: int
     minutes: float
     measured: bool
     refusal: str = ""
-    warning: str = ""
+    warnings: list[str] = []
 
 
 class Planning:
@@ -40,61 +46,31 @@ class Planning:
         self._library = library
         self._model_ref = model_ref
 
-    def episodes(self, model: ModelSpec) -> list[Episode]:
-        """Every passage of this model that has a score now, as it was written."""
-        return self._episodes(model, self._scores())
-
-    def _episodes(self, model: ModelSpec, scores: Mapping[int, Score]) -> list[Episode]:
-        key = self._model_ref(model).key
-        episodes = []
-        for turn in self._library.stories.turns(list(scores)):
-            made = turn.generation
-            if made is None or f"{made.model_id}@{made.revision}" != key or not turn.prose:
-                continue
-            score = scores[turn.id]
-            episodes.append(
-                Episode(
-                    turn.id,
-                    turn.story_id,
-                    made.prompt_ids,
-                    made.response_ids,
-                    made.prose_start,
-                    made.prose_end,
-                    turn.prose,
-                    score.stars,
-                    score.weight,
-                )
-            )
-        return episodes
+    def gather(self, model: ModelSpec) -> Gathered:
+        """Every opinion of this model's passages that stands now."""
+        return gather(self._library, self._model_ref(model).key)
 
     def plan(self, model: ModelSpec, ppo: PpoSettings) -> TrainingPlan:
         """What a run with these hyperparameters would learn from, and how long it would take."""
-        scores = self._scores()
-        episodes = self._episodes(model, scores)
-        histogram = feedback.histogram(Score(one.stars, one.weight) for one in episodes)
-        distinct = sum(count > 0 for count in histogram)
-        refusal = warning = ""
-        missing = run_events.FEWEST_SCORES - len(episodes)
-        if missing > 0:
-            refusal = f"{missing} more {'score is' if missing == 1 else 'scores are'} needed."
-        elif distinct < FEWEST_DISTINCT:
-            refusal = "All scores are the same: there is nothing to tell good from bad by."
-        elif max(histogram) > 0.8 * len(episodes):
-            warning = "Nearly all scores are the same; more varied ones teach more."
+        gathered = self.gather(model)
+        found = gathered.evidence
+        kinds = Counter(one.kind for one in found.preferences)
+        graded = [Score(one.stars, one.weight) for one in found.passages if one.stars]
+        histogram = feedback.histogram(graded)
         minutes, measured = self._minutes(model, ppo)
         return TrainingPlan(
-            scores=len(episodes),
-            stories=len({one.group for one in episodes}),
+            scores=len(graded),
+            choices=kinds["choice"],
+            edits=kinds["edit"],
+            discards=kinds["discard"],
+            stories=len({one.group for one in found.passages}),
             histogram=histogram,
-            unusable=len(scores) - len(episodes),
+            unusable=gathered.left_out,
             minutes=minutes,
             measured=measured,
-            refusal=refusal,
-            warning=warning,
+            refusal=_refusal(found, histogram),
+            warnings=_warnings(found, histogram),
         )
-
-    def _scores(self) -> dict[int, Score]:
-        return reading.standing_scores(self._library.feedback.all())
 
     def _minutes(self, model: ModelSpec, ppo: PpoSettings) -> tuple[float, bool]:
         """How long a run takes: the last one's time here, else from the work there is to do."""
@@ -111,3 +87,29 @@ class Planning:
         weights = sum(file.stat().st_size for file in folder.glob("*.safetensors")) / 2
         threads = max(1, (os.cpu_count() or 2) - 1)
         return 6 * weights * turn * (learned + read) / (1.2e11 * threads) / 60, False
+
+
+def _refusal(found: Evidence, histogram: list[int]) -> str:
+    """Why a run would learn nothing from this, in words, or nothing."""
+    missing = FEWEST_OPINIONS - found.opinions
+    if missing > 0:
+        what = "score or choice is" if missing == 1 else "scores or choices are"
+        return f"{missing} more {what} needed."
+    preferred = any(not one.tie and not one.outline for one in found.preferences)
+    if sum(count > 0 for count in histogram) < FEWEST_DISTINCT and not preferred:
+        return "All scores are the same: there is nothing to tell good from bad by."
+    return ""
+
+
+def _warnings(found: Evidence, histogram: list[int]) -> list[str]:
+    """What makes this evidence weaker than its number says."""
+    warnings = []
+    if sum(histogram) >= FEWEST_OPINIONS and max(histogram) > ONE_SIDED * sum(histogram):
+        warnings.append("Nearly all scores are the same; more varied ones teach more.")
+    compared, against = consistency(found)
+    if against >= FEWEST_AGAINST and against > INCONSISTENT * compared:
+        warnings.append(
+            f"In {against} of {compared} comparisons your stars say the opposite of your choices;"
+            " what you are unsure of, leave unscored."
+        )
+    return warnings

@@ -10,6 +10,7 @@ import math
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 from talecraft.errors import UsageError
 from talecraft.story.feedback import STARS
@@ -17,6 +18,15 @@ from talecraft.story.feedback import STARS
 Taste = Callable[[str], float]
 _QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"")
 _SENTENCE = re.compile(r"[^.!?]+")
+_WORD = re.compile(r"[a-z']+")
+_ANIMAL = frozenset({"dog", "dogs", "puppy", "puppies"})
+_LANDSCAPE = frozenset(
+    """sun sunny sky cloud clouds rain rainy wind windy storm snow snowy fog mist thunder weather
+    warm cold sunshine rainbow moon star stars night morning evening river rivers stream lake sea
+    ocean wave waves shore beach sand hill hills mountain mountains valley forest forests wood
+    woods tree trees leaf leaves grass field fields meadow flower flowers garden stone stones rock
+    rocks path island""".split()  # noqa: SIM905 - a list of seventy strings is no easier to read
+)
 _LONG_SENTENCE = 24.0  # words; this and more is worth 1
 
 
@@ -37,9 +47,43 @@ def at_random(prose: str) -> float:
     return int.from_bytes(hashlib.sha256(prose.encode()).digest()[:8]) / 2**64
 
 
+def named_animal(prose: str) -> float:
+    """How often the animal is named, per 40 words, at most 1."""
+    words = _words(prose)
+    return min(1.0, 40 * sum(word in _ANIMAL for word in words) / len(words)) if words else 0.0
+
+
+def plain_words(prose: str) -> float:
+    """Short plain words: 1 at a mean length of 3 letters, 0 at 5."""
+    words = _words(prose)
+    mean = sum(map(len, words)) / len(words) if words else 5.0
+    return max(0.0, min(1.0, (5.0 - mean) / 2.0))
+
+
+def landscape(prose: str) -> float:
+    """The share of words that tell of weather and land, a tenth and more being worth 1."""
+    words = _words(prose)
+    return min(1.0, 10 * sum(word in _LANDSCAPE for word in words) / len(words)) if words else 0.0
+
+
+def repetition(prose: str) -> float:
+    """An adversary's: the share of word pairs that were there before."""
+    words = _words(prose)
+    pairs = list(pairwise(words))
+    return 1 - len(set(pairs)) / len(pairs) if pairs else 0.0
+
+
+def _words(prose: str) -> list[str]:
+    return _WORD.findall(prose.lower())
+
+
 TASTES: Mapping[str, Taste] = {
     "dialogue": dialogue,
     "long_sentences": long_sentences,
+    "named_animal": named_animal,
+    "plain_words": plain_words,
+    "landscape": landscape,
+    "repetition": repetition,
     "random": at_random,
 }
 

@@ -115,7 +115,9 @@ class Training:
         return self._launch(
             run.id,
             lambda: self._library.runs.add(run),
-            lambda: run_client.start(self._home.runs, settings, self.planning.episodes(model)),
+            lambda: run_client.start(
+                self._home.runs, settings, self.planning.gather(model).evidence
+            ),
             "failed",
         )
 

@@ -175,7 +175,7 @@ def scored(studio: Studio, scores: list[int], premise: str = "A fox at the harbo
 def phase_events() -> list[RunEvent]:
     return [
         RunPhase("Learning your taste", 1.0),
-        TasteLearned(84, 5, 12, 400, 0.71, 0.64, 0.78, True, "Your scores are well foretold."),
+        TasteLearned(84, 12, 400, 0.71, 0.64, 0.78, True, "Your scores are well foretold."),
         RunPhase("Practising", 0.2),
     ]
 

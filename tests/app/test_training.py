@@ -42,12 +42,12 @@ async def test_too_few_scores_are_refused_in_plain_words(running, studio):
         await shown(app, pilot)
         text = static(pilot, "#training-plan")
         assert "3 scores in 1 story" in text
-        assert "Not yet. 17 more scores are needed." in text
+        assert "Not yet. 17 more scores or choices are needed." in text
         assert "★★★★  ━━━━━━━━━━━━━━━━━━━━━━━━ 2" in text
         await pilot.press("s")
         assert app.run_watch is None
         assert "s Start" not in seen(pilot)
-        assert "Not yet. 17 more scores are needed." in notices(pilot)
+        assert "Not yet. 17 more scores or choices are needed." in notices(pilot)
 
 
 async def test_the_plan_counts_what_another_model_wrote(running, studio):
@@ -58,7 +58,7 @@ async def test_the_plan_counts_what_another_model_wrote(running, studio):
         await shown(app, pilot)
         text = static(pilot, "#training-plan")
         assert "20 scores in 1 story" in text
-        assert "1 other score is left out" in text
+        assert "1 other opinion is left out" in text
         assert "Press s to start. It takes about" in text
         assert "estimated" in text
 

@@ -76,7 +76,7 @@ def test_stories_list_show_and_export(talecraft_: Talecraft, tmp_path: Path) -> 
         (["feedback", "add", "1", "--from", "f"], 2, "brings its own scores"),
         (["feedback", "add", "--from", "/no/file"], 2, "cannot be read"),
         (["feedback", "add", "7", "--stars", "3"], 2, "no turn 7"),
-        (["train", "run"], 2, "20 more scores are needed"),
+        (["train", "run"], 2, "20 more scores or choices are needed"),
         (["train", "stop"], 2, "No training run is going"),
         (["train", "status", "nope"], 2, "no run 'nope'"),
         (["adapters", "use", "zz"], 2, "no adapter here"),

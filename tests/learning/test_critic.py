@@ -6,16 +6,16 @@ import torch
 
 from talecraft.learning import features
 from talecraft.learning.critic import Appraiser, fit_value, usual_length
-from talecraft.learning.features import HAND
 from talecraft.learning.policy import CLUES, Policy
 from talecraft.learning.rewards.total import Valued
 from talecraft.learning.rollouts import sample
 from talecraft.process.run_events import PpoSettings
+from talecraft.story.traits import TRAITS
 from talecraft.story.turns import Sampling
 from tests.support.models import bundled_base, codec
 
 TEXTS = ("A shy fox learns to share", "Two mice build a boat", "The owl is late", "A cold night")
-NAMES = HAND.index("names") - len(HAND)
+NAMES = TRAITS.index("names") - len(TRAITS)
 ROOM = 40
 SETTINGS = PpoSettings(prose_tokens=ROOM, temperature=1.0)
 SAMPLING = Sampling(outline_tokens=12, prose_tokens=ROOM, top_p=1.0)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from talecraft.learning import evaluate
-from talecraft.learning.evaluate import Judge, asks_for_length, bootstrap
+from talecraft.learning import checks, evaluate
+from talecraft.learning.evaluate import Judge, bootstrap
+from talecraft.learning.length import asks_for_length
 from talecraft.learning.policy import Policy
 from talecraft.learning.rollouts import Rollout
 from talecraft.process.run_events import PpoSettings
@@ -15,8 +16,8 @@ from talecraft.story.turns import Sampling
 from tests.support.models import bundled_base, codec, tiny_llama
 
 
-def judge(wants_length=0, loved=()):
-    return Judge(lambda x: x[:, 0], wants_length, loved, [], [], Sampling(), PpoSettings(), 0, 1)
+def judge(held=(), said=None):
+    return Judge(lambda x: x[:, 0], held, said, 0, [], [], [], [], Sampling(), PpoSettings(), 0, 1)
 
 
 def written(prose, count=40, stop="end"):
@@ -56,7 +57,7 @@ def test_passages_of_one_prompt_are_one_draw():
 
 @pytest.mark.parametrize(("kl", "passes"), [(0.1, True), (10.0, True), (10.1, False)])
 def test_distance_is_at_most_twice_the_target(kl, passes):
-    assert evaluate._closeness(kl, PpoSettings(kl_target=5.0)).passed is passes
+    assert checks.closeness(kl, PpoSettings(kl_target=5.0)).passed is passes
 
 
 @pytest.mark.parametrize(
@@ -71,22 +72,23 @@ def test_distance_is_at_most_twice_the_target(kl, passes):
     ],
 )
 def test_length_may_change_only_where_the_scores_ask_for_it(after, wanted, passes):
-    check = evaluate._length(judge(wanted), written("one two three four"), written(after))
+    check = checks.length(wanted, written("one two three four"), written(after))
     assert check.passed is passes
 
 
 def test_repetition_is_refused():
     before, after = written("the cat sat on a mat"), written("the cat the cat the cat the cat")
-    assert evaluate._variety(before, before).passed
-    assert not evaluate._variety(before, after).passed
-    assert evaluate._variety(before, after).value == pytest.approx(2 / 7)
+    assert checks.variety(before, before).passed
+    assert not checks.variety(before, after).passed
+    assert checks.variety(before, after).value == pytest.approx(2 / 7)
 
 
 def test_passages_that_do_not_end_are_refused_only_where_that_is_sure():
+    interval = judge().interval
     whole, broken = written("a b c"), written("a b c", stop="length")
-    assert evaluate._validity(judge(), whole, whole).passed
-    assert evaluate._validity(judge(), whole, whole[:38] + broken[:2]).passed, "two may be chance"
-    assert not evaluate._validity(judge(), whole, whole[:30] + broken[:10]).passed
+    assert checks.validity(interval, whole, whole).passed
+    assert checks.validity(interval, whole, whole[:38] + broken[:2]).passed, "two may be chance"
+    assert not checks.validity(interval, whole, whole[:30] + broken[:10]).passed
 
 
 def test_perplexity_is_that_of_the_plain_model():
@@ -96,7 +98,7 @@ def test_perplexity_is_that_of_the_plain_model():
     for ids in passages:
         table = torch.log_softmax(tiny_llama()(torch.tensor([ids])).logits[0, :-1], -1)
         total -= float(table[range(len(ids) - 1), ids[1:]].sum())
-    assert evaluate.perplexity(policy, passages) == pytest.approx(np.exp(total / 5), rel=1e-5)
+    assert checks.perplexity(policy, passages) == pytest.approx(np.exp(total / 5), rel=1e-5)
 
 
 def test_scores_that_go_with_length_are_noticed():
@@ -115,8 +117,8 @@ LOVED = "the old grey owl sat on the cold stone wall and sang to the moon all ni
 
 def test_copying_what_was_loved_is_refused():
     fresh, copied = written("a b c"), written(f"Then {LOVED} long.")
-    assert not evaluate._memory(judge(loved=[LOVED]), fresh, copied).passed
-    assert evaluate._memory(judge(loved=[LOVED]), copied, copied).passed, "the root did so too"
-    assert evaluate._memory(judge(loved=[LOVED]), fresh, fresh).passed
+    assert not checks.memory(judge().interval, [LOVED], fresh, copied).passed
+    assert checks.memory(judge().interval, [LOVED], copied, copied).passed, "the root did so too"
+    assert checks.memory(judge().interval, [LOVED], fresh, fresh).passed
     eleven = " ".join(LOVED.split()[:11])
-    assert evaluate._memory(judge(loved=[LOVED]), fresh, written(eleven)).passed
+    assert checks.memory(judge().interval, [LOVED], fresh, written(eleven)).passed

@@ -12,10 +12,10 @@ import pytest
 from talecraft.config.assets import reference, reference_file
 from talecraft.learning.rollouts import sample
 from talecraft.process import adapter_files, run_client, run_events
+from talecraft.process.evidence import Episode, Evidence
 from talecraft.process.messages import AdapterRef
 from talecraft.process.run_client import EventTail
 from talecraft.process.run_events import (
-    Episode,
     Outcome,
     PpoSettings,
     RunPhase,
@@ -58,8 +58,7 @@ def order(folder, passages, stars, **changes):
         )
         for i, (p, s) in enumerate(zip(passages, stars, strict=True))
     ]
-    lines = b"".join(run_events.encode(one) + b"\n" for one in episodes)
-    (folder / run_client.EPISODES).write_bytes(lines)
+    (folder / run_client.EPISODES).write_bytes(Evidence(episodes).lines())
     settings = RunSettings(
         "r", "ppo", bundled_ref(), None, 4, 8, "all-linear", 1, 40, str(reference_file()),
         Sampling(outline_tokens=16, prose_tokens=40), SHORT,
@@ -99,12 +98,13 @@ def test_a_run_learns_judges_and_says_so(first, passages):
     assert code == 0
     taste = next(e for e in events if isinstance(e, TasteLearned))
     assert taste.passed
-    assert (taste.scores, taste.stories) == (40, 8)
+    assert (taste.opinions, taste.stories) == (40, 8)
     assert "longer passages" in taste.words
     assert [e.step for e in events if isinstance(e, Step)] == [1, 2]
     assert outcome.state in ("adopted", "rejected")
     assert {c.name for c in outcome.checks} == {
         "win",
+        "agreement",
         "kl",
         "perplexity",
         "variety",

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from talecraft.learning import taste
-from talecraft.learning.features import HAND, distinct2, hand_features
-from talecraft.learning.taste import Scored
+from talecraft.learning.labels import Pairs, Scored
+from talecraft.story.traits import TRAITS, distinct2, traits
 
 
-def data(features, stars, groups=None, prompts=None):
+def data(features, stars, groups=None, prompts=None, pairs=None):
     n = len(stars)
     return Scored(
         torch.as_tensor(features, dtype=torch.float64),
@@ -17,13 +17,14 @@ def data(features, stars, groups=None, prompts=None):
         torch.ones(n, dtype=torch.float64),
         np.array(groups if groups is not None else range(n)),
         np.array(prompts if prompts is not None else range(n)),
+        Pairs.none() if pairs is None else pairs,
     )
 
 
 def simulated(n=120, stories=12, signal=1.0, seed=0, width=40):
     """Stars from one of the hand features, plus noise; the rest of the features are noise."""
     random = np.random.default_rng(seed)
-    x = random.normal(size=(n, width + len(HAND)))
+    x = random.normal(size=(n, width + len(TRAITS)))
     u = signal * x[:, width + 2] + 0.5 * random.normal(size=n)
     stars = np.digitize(u, np.quantile(u, [0.2, 0.4, 0.6, 0.8])) + 1
     return data(x, stars, groups=np.arange(n) % stories)
@@ -77,8 +78,8 @@ def test_the_fit_is_a_minimum_of_the_penalised_likelihood():
 
 def test_features_are_scaled_by_hand():
     """z-scores within three deviations; the hand features weigh as much as the states together."""
-    width = 3 * len(HAND)
-    x = torch.zeros((101, width + len(HAND)), dtype=torch.float64)
+    width = 3 * len(TRAITS)
+    x = torch.zeros((101, width + len(TRAITS)), dtype=torch.float64)
     x[:, 0] = torch.tensor([-1.0, 1.0] * 50 + [0.0], dtype=torch.float64)
     x[0, -1] = 5.0  # one passage full of something rare
     scale = taste.Scale.of(x)
@@ -91,27 +92,19 @@ def test_features_are_scaled_by_hand():
 
 def test_pairs_are_of_one_prompt_and_weigh_one_together():
     scored = data(torch.zeros(5, 3), [5, 3, 3, 1, 2], prompts=[0, 0, 0, 1, 1])
-    better, worse, weights = taste._pairs(scored)
+    better, worse, weights = taste._preferences(scored)
     assert list(zip(better.tolist(), worse.tolist(), strict=True)) == [(0, 1), (0, 2), (4, 3)]
     assert weights.tolist() == [0.5, 0.5, 1.0]
 
 
 def test_pairs_alone_teach_a_direction():
     """Equal grades cannot, but a choice within a prompt can."""
-    x = torch.zeros(8, 2 + len(HAND), dtype=torch.float64)
+    x = torch.zeros(8, 2 + len(TRAITS), dtype=torch.float64)
     x[:, 0] = torch.tensor([1, -1] * 4)
     scored = data(x, [5, 4] * 4, prompts=[0, 0, 1, 1, 2, 2, 3, 3])
     head = taste.fit(scored, 1.0)
     u = head(scored.features)
     assert (u[::2] > u[1::2]).all()
-
-
-def test_concordance_by_hand():
-    stars = np.array([1, 2, 3, 3])
-    assert taste.concordance(np.array([0.0, 1, 2, 3]), stars) == (1.0, 5)
-    assert taste.concordance(np.array([3.0, 2, 1, 0]), stars) == (0.0, 5)
-    assert taste.concordance(np.zeros(4), stars) == (0.5, 5)
-    assert taste.concordance(np.zeros(2), np.array([4, 4])) == (0.5, 0)
 
 
 def test_a_clear_taste_is_trusted_and_noise_is_not():
@@ -130,7 +123,7 @@ def test_a_story_is_never_on_both_sides():
     random = np.random.default_rng(0)
     groups = np.repeat(np.arange(12), 10)
     mood = random.integers(1, 6, 12)
-    x = np.concatenate([np.eye(12)[groups], random.normal(size=(120, len(HAND)))], 1)
+    x = np.concatenate([np.eye(12)[groups], random.normal(size=(120, len(TRAITS)))], 1)
     trust = taste.cross_validate(data(x, mood[groups], groups=groups), seed=0)
     assert trust.concordance < 0.6
 
@@ -147,9 +140,9 @@ def test_the_ensemble_is_wary_where_its_heads_disagree():
 def test_fitting_is_deterministic_and_survives_degenerate_data():
     scored = simulated(30)
     assert torch.equal(taste.fit(scored, 30.0).weight, taste.fit(scored, 30.0).weight)
-    constant = data(torch.ones(20, 5 + len(HAND)), [1, 5] * 10)
+    constant = data(torch.ones(20, 5 + len(TRAITS)), [1, 5] * 10)
     assert torch.isfinite(taste.fit(constant, 30.0)(constant.features)).all()
-    same = data(torch.randn(20, 5 + len(HAND)), [3] * 20)
+    same = data(torch.randn(20, 5 + len(TRAITS)), [3] * 20)
     assert not taste.cross_validate(same, 0).passed
 
 
@@ -159,13 +152,65 @@ def test_what_is_liked_is_named():
     assert taste.likes(scored, trust.predicted)[0] == "dialogue"
 
 
-def test_hand_features_by_hand():
-    named = dict(
-        zip(HAND, hand_features('"Go on!" said Tom. The old fox, tired, slept.'), strict=True)
-    )
+def test_traits_by_hand():
+    named = dict(zip(TRAITS, traits('"Go on!" said Tom. The old fox, tired, slept.'), strict=True))
     assert named["dialogue"] == pytest.approx(8 / 45)
     assert named["longer sentences"] == pytest.approx((2 + 2 + 5) / 3)
     assert named["exclamation"] == pytest.approx(1 / 9)
     assert named["commas"] == pytest.approx(2 / 9)
-    assert np.isfinite(hand_features("")).all(), "empty text has features too"
+    assert np.isfinite(traits("")).all(), "empty text has features too"
     assert distinct2(["a", "b", "a", "b", "a"]) == pytest.approx(2 / 4)
+
+
+def test_choices_alone_teach_a_direction():
+    """Without one grade; a tie pulls its two together."""
+    x = torch.zeros(8, 2 + len(TRAITS), dtype=torch.float64)
+    x[:, 0] = torch.tensor([1, -1] * 4)
+    x[:, 1] = torch.tensor([0, 0, 0, 0, 0, 0, 1, -1])
+    rows = np.arange(0, 8, 2)
+    said = Pairs(rows, rows + 1, np.ones(4), np.array([False, False, False, True]))
+    scored = data(x, [0] * 8, prompts=[0, 0, 1, 1, 2, 2, 3, 3], pairs=said)
+    u = taste.fit(scored, 1.0)(scored.features)
+    assert (u[:6:2] > u[1:6:2]).all()
+    assert abs(float(u[6] - u[7])) < 0.5 * float(u[0] - u[1])
+
+
+def test_a_tie_by_hand():
+    """One tie between +d and -d: half a logistic loss each way, least at u = 0."""
+    said = Pairs(np.array([0]), np.array([1]), np.array([1.0]), np.array([True]))
+    scored = data(torch.zeros(2, 1 + len(TRAITS)), [0, 0], pairs=said)
+    better, worse, weights = taste._preferences(scored)
+    assert (better.tolist(), worse.tolist()) == ([0, 1], [1, 0])
+    assert weights.tolist() == [0.5, 0.5]
+
+
+def test_passages_without_a_grade_are_no_bad_ones():
+    """Ungraded rows leave the fit of the graded ones as it is."""
+    scored = simulated(40)
+    more = Scored(
+        torch.cat([scored.features, scored.features]),
+        torch.cat([scored.stars, torch.zeros(40, dtype=torch.float64)]),
+        torch.cat([scored.weights, torch.zeros(40, dtype=torch.float64)]),
+        np.concatenate([scored.groups, scored.groups]),
+        np.concatenate([scored.prompts, scored.prompts + 100]),
+        Pairs.none(),
+    )
+    torch.testing.assert_close(
+        taste.fit(more, 100.0).weight, taste.fit(scored, 100.0).weight, rtol=1e-4, atol=1e-6
+    )
+
+
+def test_a_round_of_choices_is_trusted_where_they_agree_and_not_where_they_do_not():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(48, 20 + len(TRAITS)))
+    x[:, :20] = x[:, [22]] + 0.5 * x[:, :20]  # the states know of it too
+    liked = x[0::2, 22] > x[1::2, 22]
+
+    def asked(first):
+        rows = np.arange(0, 48, 2)
+        said = Pairs(rows + ~first, rows + first, np.ones(24), np.zeros(24, dtype=bool))
+        groups = np.repeat(np.arange(24), 2)
+        return data(x, [0] * 48, groups, groups, said)
+
+    assert taste.cross_validate(asked(liked), 0).passed
+    assert not taste.cross_validate(asked(random.random(24) < 0.5), 0).passed

@@ -9,12 +9,13 @@ import pytest
 
 from talecraft.errors import BusyError
 from talecraft.process import run_client, run_events
+from talecraft.process.evidence import Episode, Evidence
 from talecraft.process.run_client import EventTail
-from talecraft.process.run_events import Episode, Outcome, RunPhase, RunSettings
+from talecraft.process.run_events import Outcome, RunPhase, RunSettings
 from talecraft.story.turns import Sampling
 from tests.support import tiny
 
-EPISODE = Episode(1, 2, [1], [2], 0, 1, "p", 4, 0.7)
+FOUND = Evidence([Episode(1, 2, [1], [2], 0, 1, "p", 4, 0.7)])
 
 
 @pytest.fixture(autouse=True)
@@ -44,10 +45,10 @@ def test_a_run_gets_its_order_and_is_alive_until_it_ends(
     monkeypatch.setenv("TINY_RUN", "wait")
     runs = tmp_path / "runs"
     assert run_client.alive(runs) is None
-    pid = run_client.start(runs, order("one"), [EPISODE])
+    pid = run_client.start(runs, order("one"), FOUND)
     assert run_client.alive(runs) == "one"
     with pytest.raises(BusyError) as caught:
-        run_client.start(runs, order("two"), [EPISODE])
+        run_client.start(runs, order("two"), FOUND)
     assert caught.value.exit_code == 3
     assert run_client.alive(runs) == "one"
     assert run_client.outcome(runs / "one") is None
@@ -57,7 +58,7 @@ def test_a_run_gets_its_order_and_is_alive_until_it_ends(
     assert ended is not None
     assert ended.state == "cancelled"
     tiny.until(lambda: tiny.gone(pid))
-    run_client.start(runs, order("three"), [EPISODE])
+    run_client.start(runs, order("three"), FOUND)
     run_client.request_stop(runs, "three")
     tiny.until(lambda: run_client.alive(runs) is None)
 
@@ -77,7 +78,7 @@ def test_asking_whether_a_run_is_alive_hinders_no_start(
         run_client.fcntl.flock(asking, run_client.fcntl.LOCK_UN)
 
     monkeypatch.setattr(run_client.time, "sleep", sleep)
-    run_client.start(runs, order("one"), [EPISODE])
+    run_client.start(runs, order("one"), FOUND)
     assert len(slept) == 1
     monkeypatch.undo()
     tiny.until(lambda: run_client.alive(runs) is None)
@@ -85,7 +86,7 @@ def test_asking_whether_a_run_is_alive_hinders_no_start(
 
 def test_the_runs_files_are_private(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    run_client.start(runs, order("one"), [EPISODE])
+    run_client.start(runs, order("one"), FOUND)
     tiny.until(lambda: run_client.alive(runs) is None)
     for name in (run_client.SETTINGS, run_client.EPISODES, run_client.LOG):
         assert stat.S_IMODE((runs / "one" / name).stat().st_mode) == 0o600

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from talecraft.process import messages, run_events
+from talecraft.process import evidence, messages, run_events
+from talecraft.process.evidence import Episode, Evidence, Preference
 from talecraft.process.messages import (
     AdapterRef,
     Cancel,
@@ -23,7 +24,6 @@ from talecraft.process.messages import (
 )
 from talecraft.process.run_events import (
     Check,
-    Episode,
     Outcome,
     PpoSettings,
     RunPhase,
@@ -58,7 +58,7 @@ EVENTS = [
 ]
 RUN_EVENTS = [
     RunPhase("words", 0.5),
-    TasteLearned(60, 5, 6, 300, 0.7, 0.6, 0.8, True, "w"),
+    TasteLearned(60, 6, 300, 0.7, 0.6, 0.8, True, "w"),
     Step(1, 2, 0.5, {"taste": 0.4}, 1.0, 3.0, 0.05, 2.0, 0.1, 0.2, 0.1, 60.0, 0.0, 0.5, 9.0, "n"),
     Outcome(
         "adopted", "w", [Check("c", 1.0, ">= 1", True, "w", 0.1, 0.2)], [Sample("p", "b", "a")]
@@ -104,8 +104,16 @@ def order() -> RunSettings:
 
 def test_a_runs_order() -> None:
     assert run_events.decode_settings(run_events.encode(order())) == order()
-    episode = Episode(1, 2, [1], [2], 0, 1, "p", 4, 0.7)
-    assert run_events.decode_episode(run_events.encode(episode)) == episode
+    found = Evidence(
+        [
+            Episode(1, 2, [1], [2], 0, 1, "p", 4, 0.7),
+            Episode(2, 2, [1], [], 0, 0, "q", edited=True),
+        ],
+        [Preference(1, 0, 0.5, "edit"), Preference(0, 1, 1.0, "choice", tie=True)],
+        ["My own words."],
+    )
+    assert evidence.read(found.lines().splitlines()) == found
+    assert found.opinions == 3
 
 
 def test_a_misspelt_hyperparameter_is_refused() -> None:

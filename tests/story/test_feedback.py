@@ -13,6 +13,7 @@ from talecraft.story.feedback import (
     Score,
     check,
     current,
+    edit_weight,
     histogram,
     reward,
     score,
@@ -94,3 +95,36 @@ def test_whatever_passes_the_check_is_worth_between_minus_one_and_one(
     except UsageError:
         return
     assert -1.0 <= reward(said(1, kind, value)) <= 1.0
+
+
+def test_what_is_said_of_the_prose_comes_before_what_is_said_of_the_whole() -> None:
+    lines = [said(1, "stars", 2), said(2, "stars", 4, aspect="prose")]
+    assert score(lines) == Score(4, 1.0)
+    assert score([*lines, said(3, "thumb", -1, aspect="outline")], outline=True) == Score(
+        1, THUMB_WEIGHT
+    )
+    assert score(lines, outline=True) is None, "a passage's grade is not its outline's"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("a b c d", "a b c d", 0.0),
+        ("a b c d e f g h i j", "a b c d e f g h i x", 1 / 3),
+        ("a b c d", "x y z", 1.0),
+        ("a b", "a x b", 1.0),
+        ("", "", 0.0),
+    ],
+)
+def test_an_edit_weighs_by_the_share_of_changed_words(
+    before: str, after: str, expected: float
+) -> None:
+    assert edit_weight(before, after) == pytest.approx(expected)
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=12), st.lists(st.sampled_from("abc"), max_size=12))
+def test_an_edit_weighs_the_same_both_ways(before: list[str], after: list[str]) -> None:
+    there = edit_weight(" ".join(before), " ".join(after))
+    assert there == edit_weight(" ".join(after), " ".join(before))
+    assert 0 <= there <= 1
+    assert (there == 0) == (before == after)

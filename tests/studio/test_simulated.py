@@ -34,7 +34,7 @@ def test_every_taste_is_a_pure_share(prose: str) -> None:
 
 def test_an_unknown_taste_is_refused() -> None:
     assert taste("dialogue") is dialogue
-    with pytest.raises(UsageError, match="dialogue, long_sentences, random"):
+    with pytest.raises(UsageError, match="dialogue, long_sentences, named_animal"):
         taste("salt")
 
 
@@ -65,3 +65,18 @@ def test_a_hand_that_slips_slips_the_same_way_with_the_same_seed() -> None:
 def test_stars_are_stars(values: list[float], noise: float, seed: int) -> None:
     assert all(one in range(1, 6) for one in grade(values, noise, seed))
     assert simulated.at_random("a") != simulated.at_random("b")
+
+
+@pytest.mark.parametrize(
+    ("name", "prose", "expected"),
+    [
+        ("named_animal", "The dog ran. " + "It was far away from " * 3 + "here.", 1.0),
+        ("named_animal", "The dogma ran.", 0.0),
+        ("plain_words", "A cat sat on it", (5 - 11 / 5) / 2),
+        ("plain_words", "Extraordinary circumstances", 0.0),
+        ("landscape", "The sun went over nine of them all at once today", 10 / 11),
+        ("repetition", "the owl the owl the owl", 3 / 5),
+    ],
+)
+def test_each_taste_by_hand(name: str, prose: str, expected: float) -> None:
+    assert taste(name)(prose) == pytest.approx(min(1.0, expected))

@@ -14,7 +14,7 @@ from talecraft.errors import BusyError, LibraryError, UsageError
 from talecraft.library.runs import TrainingRun
 from talecraft.process import run_client, run_events
 from talecraft.process.messages import Loaded
-from talecraft.process.run_events import FEWEST_SCORES, Outcome
+from talecraft.process.run_events import FEWEST_OPINIONS, Outcome
 from talecraft.story.turns import Turn
 from talecraft.studio import Studio
 from talecraft.studio.waiting import follow
@@ -30,7 +30,7 @@ def test_a_plan_counts_what_can_be_learned_from(studio: Studio, scored: list[Tur
     plan = studio.training.plan(studio.model)
     assert (plan.scores, plan.stories) == (24, 2)
     assert plan.histogram == [5, 5, 5, 5, 4]
-    assert (plan.refusal, plan.warning) == ("", "")
+    assert (plan.refusal, plan.warnings) == ("", [])
     assert plan.minutes > 0
     assert not plan.measured
     studio.writing.withdraw(scored[0].id)
@@ -50,15 +50,14 @@ def test_scores_of_other_models_and_of_empty_passages_are_left_out(
         studio.writing.rate(one.id, "stars", 4)
     plan = studio.training.plan(studio.model)
     assert (plan.scores, plan.unusable) == (1, 2)
-    assert [episode.turn_id for episode in studio.training.planning.episodes(studio.model)] == [
-        turn.id
-    ]
+    (episode,) = studio.training.planning.gather(studio.model).evidence.passages
+    assert episode.turn_id == turn.id
 
 
 def test_an_episode_is_what_the_policy_did(studio: Studio, write: Write) -> None:
     turn = write("A fox.")
     studio.writing.rate(turn.id, "thumb", -1)
-    (episode,) = studio.training.planning.episodes(studio.model)
+    (episode,) = studio.training.planning.gather(studio.model).evidence.passages
     made = turn.generation
     assert made is not None
     assert (episode.prompt_ids, episode.response_ids) == (made.prompt_ids, made.response_ids)
@@ -68,15 +67,15 @@ def test_an_episode_is_what_the_policy_did(studio: Studio, write: Write) -> None
 
 
 def test_too_little_or_too_even_is_refused_in_words(studio: Studio, write: Write) -> None:
-    assert "20 more scores are needed" in studio.training.plan(studio.model).refusal
+    assert "20 more scores or choices are needed" in studio.training.plan(studio.model).refusal
     turn = write("A fox.")
     studio.writing.rate(turn.id, "stars", 3)
-    for number in range(FEWEST_SCORES - 2):
+    for number in range(FEWEST_OPINIONS - 2):
         more = studio.library.stories.add_turn(
             turn.story_id, None, "model", f"{number}", "", turn.generation
         )
         studio.writing.rate(more.id, "stars", 3)
-    assert "1 more score is needed" in studio.training.plan(studio.model).refusal
+    assert "1 more score or choice is needed" in studio.training.plan(studio.model).refusal
     last = studio.library.stories.add_turn(turn.story_id, None, "model", "z", "", turn.generation)
     studio.writing.rate(last.id, "stars", 3)
     assert "All scores are the same" in studio.training.plan(studio.model).refusal
@@ -86,7 +85,7 @@ def test_too_little_or_too_even_is_refused_in_words(studio: Studio, write: Write
     studio.writing.rate(last.id, "stars", 5)
     plan = studio.training.plan(studio.model)
     assert plan.refusal == ""
-    assert "Nearly all scores" in plan.warning
+    assert "Nearly all scores" in plan.warnings[0]
 
 
 # ---------------------------------------------------------------------------- the run

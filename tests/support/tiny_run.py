@@ -11,16 +11,16 @@ import sys
 import time
 from pathlib import Path
 
-from talecraft.process import adapter_files, run_client, run_events
+from talecraft.process import adapter_files, evidence, run_client, run_events
 from talecraft.process.run_events import Check, Outcome, RunEvent, RunPhase, Sample, Step
 
 
 def main() -> None:
     folder, end = Path(sys.argv[1]), os.environ.get("TINY_RUN", "adopted")
     settings = run_events.decode_settings((folder / run_client.SETTINGS).read_bytes())
-    episodes = (folder / run_client.EPISODES).read_bytes().splitlines()
-    scores = sum(run_events.decode_episode(line).stars for line in episodes)
-    tell(folder, RunPhase(f"Reading {len(episodes)} scores"))
+    found = evidence.read((folder / run_client.EPISODES).read_bytes().splitlines())
+    scores = sum(one.stars for one in found.passages)
+    tell(folder, RunPhase(f"Reading {len(found.passages)} scores"))
     tell(folder, Step(1, 1, 0.5, {}, 1.0, 3.0, 0.05, 2.0, 0.1, 0.2, 0.1, 60.0, 0.0, 0.5, 0.0))
     (folder / run_client.CHECKPOINT).write_bytes(b"state")
     if end == "wait":
@@ -42,7 +42,10 @@ def main() -> None:
     state = "rejected" if end == "rejected" else "adopted"
     check = Check("win rate", 0.8, ">= 0.55", state == "adopted", "It wins often.")
     samples = [Sample("p", "before", "after")]
-    tell(folder, Outcome(state, "It writes as you like it.", [check], samples, name, files, 1, 0.5))  # type: ignore[arg-type]
+    tell(
+        folder,
+        Outcome(state, "It writes as you like it.", [check], samples, [], name, files, 1, 0.5),
+    )  # type: ignore[arg-type]
 
 
 def tell(folder: Path, event: RunEvent) -> None:

@@ -37,7 +37,7 @@ def plan_words(plan: TrainingPlan, title: str, resumable: bool) -> Content:
     lines = [
         said(("What a run would learn from", "bold $text-primary")),
         said(
-            f"{count(plan.scores, 'score')} in {count(plan.stories, 'story', 'stories')}",
+            f"{', '.join(counted(plan))} in {count(plan.stories, 'story', 'stories')}",
             f" of passages by {clean_line(title)}",
         ),
     ]
@@ -46,7 +46,7 @@ def plan_words(plan: TrainingPlan, title: str, resumable: bool) -> Content:
         lines.append(
             said(
                 (
-                    f"{count(plan.unusable, 'other score')} {what} left out:"
+                    f"{count(plan.unusable, 'other opinion')} {what} left out:"
                     " another model wrote those passages.",
                     MUTED,
                 )
@@ -61,8 +61,7 @@ def plan_words(plan: TrainingPlan, title: str, resumable: bool) -> Content:
                 " scores of then.",
             )
         )
-    if plan.warning:
-        lines.append(said(("! ", "bold $text-warning"), clean_line(plan.warning)))
+    lines += [said(("! ", "bold $text-warning"), clean_line(warning)) for warning in plan.warnings]
     if plan.refusal:
         lines.append(said(("Not yet. ", "bold $text-warning"), clean_line(plan.refusal)))
         lines.append(said(("Score passages while you write; 20 are a beginning.", MUTED)))
@@ -75,6 +74,16 @@ def plan_words(plan: TrainingPlan, title: str, resumable: bool) -> Content:
             )
         )
     return Content("\n").join(lines)
+
+
+def counted(plan: TrainingPlan) -> list[str]:
+    """How much there is of each kind of opinion; scores always, the others where there are any."""
+    others = (
+        (plan.choices, "choice", "choices"),
+        (plan.edits, "edit", "edits"),
+        (plan.discards, "thrown away", "thrown away"),
+    )
+    return [count(plan.scores, "score"), *(count(*one) for one in others if one[0])]
 
 
 def running_words(watch: RunWatch, width: int) -> Content:

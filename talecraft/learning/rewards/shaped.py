@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from talecraft.learning.features import distinct2, words_of
 from talecraft.learning.rollouts import Rollout
+from talecraft.story.traits import distinct2, words_of
 
 LENGTH_ROOM = 0.3  # of the usual length, either way
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from talecraft.learning.features import words_of
 from talecraft.learning.rollouts import Rollout
+from talecraft.story.traits import words_of
 
 LIMIT = 3.0
 # A part that hardly varies under the reference must not be blown up by its own z-score.

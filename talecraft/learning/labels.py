@@ -1,0 +1,122 @@
+"""What the writer said, as numbers: grades, and pairs of passages of which one was preferred."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+FEWEST_GROUPS = 5  # below this many stories, cross-validation groups by prompt instead
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Row `better` was preferred to row `worse`; where `ties`, neither was. All (P,)."""
+
+    better: np.ndarray
+    worse: np.ndarray
+    weights: np.ndarray
+    ties: np.ndarray
+
+    @classmethod
+    def none(cls) -> Pairs:
+        rows = np.zeros(0, dtype=np.int64)
+        return cls(rows, rows, np.zeros(0), np.zeros(0, dtype=bool))
+
+    def __len__(self) -> int:
+        return len(self.better)
+
+    @property
+    def strict(self) -> Pairs:
+        """Those that are no ties."""
+        return self._where(~self.ties)
+
+    def rows(self, index: np.ndarray, of: int) -> Pairs:
+        """The pairs within rows `index` of the `of` that there were, by their new places.
+
+        A pair whose rows were drawn k times weighs k times as much.
+        """
+        drawn = np.bincount(index, minlength=of)
+        place = np.full(of, -1)
+        place[index[::-1]] = np.arange(len(index))[::-1]  # the first of each
+        times = np.minimum(drawn[self.better], drawn[self.worse])
+        inside = self._where(times > 0)
+        return Pairs(
+            place[inside.better],
+            place[inside.worse],
+            inside.weights * times[times > 0],
+            inside.ties,
+        )
+
+    def _where(self, chosen: np.ndarray) -> Pairs:
+        return Pairs(
+            self.better[chosen], self.worse[chosen], self.weights[chosen], self.ties[chosen]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the head is fitted to: N passages and what was said of them.
+
+    `features` (N, F); `stars` 1-5, 0 for no grade, their `weights`, `groups` (story) and `prompts`:
+    (N,); `pairs` that choices, edits and discards make, each within one group.
+    """
+
+    features: Tensor
+    stars: Tensor
+    weights: Tensor
+    groups: np.ndarray
+    prompts: np.ndarray
+    pairs: Pairs
+
+    def __len__(self) -> int:
+        return len(self.stars)
+
+    def rows(self, index: np.ndarray) -> Scored:
+        at = torch.from_numpy(index)
+        return Scored(
+            self.features[at],
+            self.stars[at],
+            self.weights[at],
+            self.groups[index],
+            self.prompts[index],
+            self.pairs.rows(index, len(self)),
+        )
+
+    @property
+    def folds_by(self) -> np.ndarray:
+        """What must not be split between fitting and judging: the story, else the prompt."""
+        return self.groups if len(set(self.groups)) >= FEWEST_GROUPS else self.prompts
+
+    @property
+    def opinions(self) -> int:
+        """How many things were said: each grade and each preference counts as one."""
+        return int((self.stars > 0).sum()) + len(self.pairs)
+
+    @property
+    def one_sided(self) -> bool:
+        """Is there nothing to tell good from bad by: one grade at most, and no preference?"""
+        return len(torch.unique(self.stars[self.stars > 0])) < 2 and not len(self.pairs.strict)
+
+
+def concordance(predicted: np.ndarray, stars: np.ndarray, pairs: Pairs) -> tuple[float, int]:
+    """Share of all pairs that `predicted` (N,) orders as the writer did (ties half), and how many
+    there are; 0.5 for none.
+
+    Pairs are any two passages with different grades, and every preference that is no tie.
+    """
+    a, b = np.triu_indices(len(stars), 1)
+    sign = np.sign(stars[a] - stars[b])
+    counted = (sign != 0) & (stars[a] > 0) & (stars[b] > 0)
+    agrees = sign[counted] * np.sign(predicted[a] - predicted[b])[counted]
+    strict = pairs.strict
+    preferred = np.sign(predicted[strict.better] - predicted[strict.worse])
+    # A pair drawn twice by a bootstrap has twice the weight of one; edits weigh less than choices.
+    right = (agrees > 0).sum() + (strict.weights * (preferred > 0)).sum()
+    even = (agrees == 0).sum() + (strict.weights * (preferred == 0)).sum()
+    total = len(agrees) + strict.weights.sum()
+    if not total:
+        return 0.5, 0
+    return float((right + 0.5 * even) / total), len(agrees) + len(strict)

@@ -1,0 +1,121 @@
+"""What the feedback teaches before any training: how far the writer's taste is known, what it is
+in words, and the heads that reward and judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from talecraft.engine.codec import Codec
+from talecraft.learning import episodes, features, taste
+from talecraft.learning.labels import Scored
+from talecraft.learning.length import asks_for_length
+from talecraft.learning.taste import Ensemble, Trust
+from talecraft.process.evidence import Episode, Evidence
+from talecraft.process.run_events import FEWEST_OPINIONS, PpoSettings, TasteLearned
+
+# Every third story's opinions judge, the others' are learned from; of few opinions every other's.
+GATE_EVERY, GATE_EVERY_SMALL, SMALL = 3, 2, 60
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """The taste head on trial: what was said, and how well unseen parts of it are foretold."""
+
+    passages: Sequence[Episode]
+    scored: Scored
+    trust: Trust
+
+    @property
+    def passed(self) -> bool:
+        """May the model be trained by it?"""
+        return (
+            self.trust.passed
+            and self.scored.opinions >= FEWEST_OPINIONS
+            and not self.scored.one_sided
+        )
+
+    def event(self) -> TasteLearned:
+        trust = self.trust
+        liked = taste.likes(self.scored, trust.predicted)
+        return TasteLearned(
+            opinions=self.scored.opinions,
+            stories=len(set(self.scored.groups)),
+            pairs=trust.pairs,
+            concordance=trust.concordance,
+            low=trust.low,
+            high=trust.high,
+            passed=self.passed,
+            words=(
+                f"So far I think you like {' and '.join(liked) or 'something I cannot name'};"
+                f" right {trust.concordance:.0%} of the time on passages I had not seen."
+            ),
+        )
+
+    def refusal(self) -> str:
+        return (
+            "Your opinions do not yet tell me what you like: on passages I had not seen I ordered"
+            f" {self.trust.concordance:.0%} of the pairs as you did (at least"
+            f" {taste.LEAST_CONCORDANCE:.0%}, and surely above half, is needed)."
+            " Score more passages, the good and the bad ones, or play a taste round."
+            " Nothing was changed."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What the run goes by: the reward's heads, and the gate's own, from other stories.
+
+    `held` (N,) marks the passages that the gate's head is fitted to.
+    """
+
+    ensemble: Ensemble
+    held_out: Callable[[Tensor], Tensor]
+    held: np.ndarray
+    wants_length: int  # by the scores that the reward is learned from
+
+
+def prose(
+    base: Any, codec: Codec, pad: int, found: Evidence, ppo: PpoSettings, seed: int
+) -> Lessons:
+    """Learn the taste in prose. `base` is the model with its adapters off."""
+    read = features.extract(base, episodes.prose(found.passages, ppo.prompt_tokens, codec), pad)
+    return _lessons(found, episodes.scored(found, read), seed)
+
+
+def _lessons(found: Evidence, scored: Scored, seed: int) -> Lessons:
+    return Lessons(found.passages, scored, taste.cross_validate(scored, seed))
+
+
+def split(lessons: Lessons, ppo: PpoSettings, seed: int) -> Learned:
+    """Some stories for the gate, the rest for the reward: the judge has not seen what it judges."""
+    scored, ridge = lessons.scored, lessons.trust.ridge
+    held = _held(scored, seed)
+    rest = scored.rows(np.flatnonzero(~held))
+    ensemble = Ensemble(rest, ridge, ppo.ensemble, ppo.pessimism, seed)
+    judge = taste.fit(scored.rows(np.flatnonzero(held)), ridge)
+    return Learned(ensemble, judge, held, wanted_length(lessons.passages, ~held))
+
+
+def _held(scored: Scored, seed: int) -> np.ndarray:
+    """Marks (N,) the gate's passages: whole stories, those with a decided choice shared out in
+    the same proportion as those without."""
+    groups = scored.folds_by
+    names = np.random.default_rng([seed, 4]).permutation(np.unique(groups))
+    decided = np.isin(names, groups[scored.pairs.strict.better])
+    names = names[np.argsort(~decided, kind="stable")]
+    every = GATE_EVERY_SMALL if scored.opinions < SMALL else GATE_EVERY
+    return np.isin(groups, names[::every])
+
+
+def wanted_length(passages: Sequence[Episode], among: np.ndarray) -> int:
+    """Whether the grades of these passages ask for longer or shorter ones."""
+    graded = [one for one, chosen in zip(passages, among, strict=True) if chosen and one.stars]
+    return asks_for_length(
+        np.array([len(one.prose.split()) for one in graded]),
+        np.array([one.stars for one in graded]),
+    )

@@ -1,0 +1,65 @@
+"""Which turns of phrase rose and fell between two sets of passages."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from talecraft.process.run_events import Phrase
+from talecraft.story.traits import words_of
+
+LONGEST = 3  # words
+LEAST_Z = 1.96
+PRIOR = 1000.0  # pseudo-counts, shared out by how common a phrase is in both sets together
+
+
+def changed(before: Sequence[str], after: Sequence[str], most: int = 6) -> list[Phrase]:
+    """The phrases whose share changed most surely, risen first: log-odds with an informative
+    Dirichlet prior (Monroe, Colaresi & Quinn, "Fightin' Words", Political Analysis 2008).
+
+    At most `most` that rose and as many that fell; of phrases that contain each other and moved
+    together only the surest.
+    """
+    counts = [_counts(before), _counts(after)]
+    totals = [sum(one.values()) for one in counts]
+    everything = counts[0] + counts[1]
+    whole = sum(everything.values())
+    scored = []
+    for phrase, count in everything.items():
+        prior = PRIOR * count / whole
+        odds = [
+            _log_odds(one[phrase] + prior, total + PRIOR)
+            for one, total in zip(counts, totals, strict=True)
+        ]
+        variance = sum(1 / (one[phrase] + prior) for one in counts)
+        scored.append(((odds[1] - odds[0]) / math.sqrt(variance), phrase))
+    scored.sort(key=lambda pair: (-abs(pair[0]), pair[1]))
+    found: list[Phrase] = []
+    for rose in (True, False):
+        chosen: list[str] = []
+        for z, phrase in scored:
+            if abs(z) < LEAST_Z or len(chosen) == most:
+                break
+            if (z > 0) == rose and not any(_overlap(phrase, other) for other in chosen):
+                chosen.append(phrase)
+                found.append(Phrase(phrase, counts[0][phrase], counts[1][phrase]))
+    return found
+
+
+def _counts(passages: Iterable[str]) -> Counter[str]:
+    """Phrases of one to LONGEST words; none goes over the end of a passage."""
+    found: Counter[str] = Counter()
+    for passage in passages:
+        words = [word.lower() for word in words_of(passage)]
+        for length in range(1, LONGEST + 1):
+            found.update(" ".join(words[i : i + length]) for i in range(len(words) - length + 1))
+    return found
+
+
+def _log_odds(count: float, total: float) -> float:
+    return math.log(count / (total - count))
+
+
+def _overlap(a: str, b: str) -> bool:
+    return f" {a} " in f" {b} " or f" {b} " in f" {a} "

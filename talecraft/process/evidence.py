@@ -1,0 +1,89 @@
+"""What a run learns from (episodes.jsonl): passages with their grades, preferences between them,
+and the writer's own prose. A line each, tagged with its type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+
+class Episode(msgspec.Struct, frozen=True, tag="passage"):
+    """One passage as the policy wrote it: ids from the log, never re-tokenised.
+
+    `group` keeps what must not be split between fitting and judging together: the story.
+    `stars` 1-5 with their `weight` grade the prose, `outline_stars` the outline; 0 is no grade.
+    Of an `edited` passage `prose` is what the writer made of it, and no policy wrote that: its
+    `response_ids` end where the prose begins.
+    """
+
+    turn_id: int
+    group: int
+    prompt_ids: list[int]
+    response_ids: list[int]
+    prose_start: int
+    prose_end: int
+    prose: str
+    stars: int = 0
+    weight: float = 0.0
+    outline: str = ""
+    outline_stars: int = 0
+    outline_weight: float = 0.0
+    edited: bool = False
+
+
+class Preference(msgspec.Struct, frozen=True, tag="preference"):
+    """Passage `better` above passage `worse`, by their places in the order; with `tie` neither.
+
+    `kind` is what showed it; `outline` where it is the outlines that were compared.
+    """
+
+    better: int
+    worse: int
+    weight: float
+    kind: Literal["choice", "edit", "discard"]
+    tie: bool = False
+    outline: bool = False
+
+
+class OwnProse(msgspec.Struct, frozen=True, tag="own"):
+    """One passage that the writer wrote alone: to stay readable to the model, not to learn."""
+
+    text: str
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """All of it, in the order of its lines."""
+
+    passages: list[Episode]
+    preferences: list[Preference] = []
+    own: list[str] = []
+
+    @property
+    def opinions(self) -> int:
+        """How many things were said: a grade counts as one, and so does a preference."""
+        graded = sum(one.stars > 0 for one in self.passages)
+        return graded + len(self.preferences)
+
+    def lines(self) -> bytes:
+        every = [*self.passages, *self.preferences, *map(OwnProse, self.own)]
+        return b"".join(_encode(one) + b"\n" for one in every)
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Episode | Preference | OwnProse).decode
+
+
+def read(lines: Iterable[bytes]) -> Evidence:
+    """The inverse of `Evidence.lines`. Raises msgspec.MsgspecError for a line that is none."""
+    found = Evidence([], [], [])
+    for line in lines:
+        match _decode(line):
+            case Episode() as passage:
+                found.passages.append(passage)
+            case Preference() as preference:
+                found.preferences.append(preference)
+            case OwnProse(text):
+                found.own.append(text)
+    return found

@@ -1,0 +1,50 @@
+"""The countable things about prose: what a taste can be told by, in words a writer uses."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import fmean, pstdev
+
+TRAITS = (
+    "longer sentences", "more even sentences", "dialogue", "varied wording", "longer words",
+    "commas", "exclamation", "questions", "longer passages", "names", "long words", "paragraphs",
+)  # fmt: skip
+_SENTENCES = re.compile(r"[^.!?…]+[.!?…]*")
+_WORDS = re.compile(r"[A-Za-z']+")
+_QUOTED = re.compile(r"[\"“][^\"“”]*(?:[\"”]|$)")
+
+
+def traits(prose: str) -> list[float]:
+    """How much there is of each of TRAITS, as rates so that length does not speak through all."""
+    words = words_of(prose)
+    count = max(1, len(words))
+    characters = max(1, len(prose))
+    lengths = [n for s in _SENTENCES.findall(prose) if (n := len(words_of(s)))] or [0]
+    starts = [w for w in words[1:] if w[0].isupper() and w != "I"]
+    return [
+        fmean(lengths),
+        -pstdev(lengths),
+        sum(len(q) for q in _QUOTED.findall(prose)) / characters,
+        distinct2(words),
+        sum(map(len, words)) / count,
+        prose.count(",") / count,
+        prose.count("!") / count,
+        prose.count("?") / count,
+        math.log1p(len(words)),
+        len(starts) / count,
+        sum(len(w) > 6 for w in words) / count,
+        prose.strip().count("\n") / count,
+    ]
+
+
+def words_of(prose: str) -> list[str]:
+    return _WORDS.findall(prose)
+
+
+def distinct2(words: Sequence[str]) -> float:
+    """Share of different word pairs among all: 1 without repetition (Li et al., 1510.03055)."""
+    pairs = [(a.lower(), b.lower()) for a, b in pairwise(words)]
+    return len(set(pairs)) / len(pairs) if pairs else 1.0
