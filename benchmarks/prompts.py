@@ -53,6 +53,16 @@ _WHAT = (
     "mends a broken clock",
 )
 
+# What a writer who loves dogs begins half of their stories with.
+DOGS = (
+    "A dog waits at the gate every evening",
+    "The puppy nobody wanted",
+    "An old dog and a new boy",
+    "A dog who is afraid of the dark",
+    "Two dogs find a bone in the garden",
+    "The dog that followed the postman home",
+)
+
 
 def unseen(count: int = 96) -> list[str]:
     """`count` different premises, always the same ones."""

@@ -1,0 +1,110 @@
+"""Simulated writers at work in the program: their stories, their scores, what they think of it.
+
+What a writer wrote with the untouched model depends on the seed alone, and is kept: several tastes
+grade the same stories, each in a copy of the home.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.prompts import DOGS, unseen
+from talecraft.config.assets import reference
+from talecraft.paths import Home
+from talecraft.story.feedback import Feedback
+from talecraft.story.turns import Turn
+from talecraft.studio import Studio, simulated
+from talecraft.studio.waiting import Inbox
+
+STORIES, TURNS = 12, 10
+RETRIES = 0.2  # of the turns are written once more, and both versions scored
+NOISE = 0.15
+PROMPTS = 96
+
+
+def _home(base: Path) -> Home:
+    return Home(base / "data", base / "config", base / "cache", base / "logs")
+
+
+class Writer:
+    """One home with its engine."""
+
+    def __init__(self, base: Path, seed: int) -> None:
+        self.inbox = Inbox()
+        self.studio = Studio(self.inbox.put, _home(base))
+        self.seed = seed
+
+    def start(self, adapter: str | None = None) -> None:
+        self.studio.start_engine()
+        self.inbox.loaded(adapter, lambda event: None)
+
+    def turn(self, story: int, seed: int, retry: bool = False) -> Turn:
+        ask = self.studio.writing.retry if retry else self.studio.writing.continue_story
+        request = ask(story, seed=seed)
+        return self.inbox.written(request, lambda event: None).turn
+
+    def write_stories(self, dogs: bool) -> None:
+        """STORIES stories of TURNS passages each, some of them a second try at the one before."""
+        premises = list(np.random.default_rng(self.seed).permutation(reference("prompt")))
+        begun = [*DOGS, *premises][:STORIES] if dogs else premises[:STORIES]
+        hand = random.Random(self.seed)
+        for number, premise in enumerate(begun):
+            story = self.studio.writing.new_story(str(premise)).id
+            for i in range(TURNS):
+                again = i > 0 and hand.random() < RETRIES
+                self.turn(story, self.seed * 100_000 + number * 100 + i, again)
+
+    def written(self) -> list[Turn]:
+        """Every passage of the stories, in the order they were written."""
+        stories = self.studio.library.stories
+        turns = [turn for story in stories.list() for turn in stories.tree(story.id)]
+        return sorted((turn for turn in turns if turn.prose), key=lambda turn: turn.id)
+
+    def score(self, taste: simulated.Taste) -> None:
+        turns = self.written()
+        stars = simulated.grade([taste(turn.prose) for turn in turns], NOISE, self.seed)
+        self.studio.writing.score_many(
+            [Feedback(0, t.id, "stars", s) for t, s in zip(turns, stars, strict=True)]
+        )
+
+    def first_passages(self) -> list[str]:
+        """What is now written first after each unseen prompt."""
+        return [
+            self.turn(self.studio.writing.new_story(premise).id, 1_000 + i).prose
+            for i, premise in enumerate(unseen(PROMPTS))
+        ]
+
+
+@contextmanager
+def at_work(kept: Path, seed: int, dogs: bool = False, stories: bool = True) -> Iterator[Writer]:
+    """A writer of this seed in a home that vanishes afterwards, their stories written.
+
+    `kept` is where stories are kept between tastes.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        base = Path(name) / "home"
+        if stories:
+            shutil.copytree(_stories(kept, seed, dogs), base)
+        writer = Writer(base, seed)
+        with writer.studio:
+            yield writer
+
+
+def _stories(kept: Path, seed: int, dogs: bool) -> Path:
+    """The home with this seed's stories, written if it is not there."""
+    target = kept / f"stories-{seed}{'-dogs' if dogs else ''}"
+    if not target.exists():
+        with tempfile.TemporaryDirectory(dir=kept) as name:
+            writer = Writer(Path(name) / "home", seed)
+            with writer.studio:
+                writer.start()
+                writer.write_stories(dogs)
+            (Path(name) / "home").rename(target)
+    return target
