@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from talecraft.engine.products import quicken
 from talecraft.errors import AdapterError, DoesNotFit, EngineError
 from talecraft.process import adapter_files
 from talecraft.process.messages import AdapterRef, ModelRef
@@ -90,6 +91,7 @@ def load_base(model: ModelRef) -> tuple[Any, Device]:
             "Fetch the model again or choose another.",
         ) from error
     _repair_gradients(base)
+    quicken(base)
     return base.eval(), device
 
 

@@ -16,9 +16,11 @@ import torch
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 from transformers.pytorch_utils import Conv1D
 
+from talecraft.engine.products import product
+from talecraft.errors import EngineError
+from talecraft.learning import folding
 from talecraft.learning.rollouts import Rollout
 from talecraft.paths import flush_file
 from talecraft.process import adapter_files
@@ -26,8 +28,8 @@ from talecraft.process.run_events import RunSettings
 
 ADAPTER = "default"
 CLUES = 6  # numbers a token that the critic is told
-# Logits of this many positions at a time: a 128k vocabulary in fp32 is half a megabyte a position.
-LOGIT_CHUNK = 1024
+# Numbers, 4 bytes each: a 128k vocabulary is half a megabyte a position.
+LOGITS_AT_A_TIME = 2**21
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,10 @@ class Judged:
 
 
 class Policy(nn.Module):
-    """The trainable whole. Dropout is off everywhere: the ratio starts at exactly 1."""
+    """The trainable whole. Dropout is off everywhere: the ratio starts at exactly 1.
+
+    Raises EngineError where `targets` name the output layer.
+    """
 
     def __init__(self, base: Any, rank: int, alpha: int, targets: str | list[str]) -> None:
         super().__init__()
@@ -116,6 +121,14 @@ class Policy(nn.Module):
         for name, parameter in self.model.named_parameters():
             if "lora_" in name:
                 parameter.data = parameter.data.float()
+        self._layers: list[Any] = [m for m in self.model.modules() if isinstance(m, LoraLayer)]
+        self._foldable = all(_is_plain(layer.get_base_layer()) for layer in self._layers)
+        self._folded = False
+        if isinstance(self.model.get_base_model().get_output_embeddings(), LoraLayer):
+            raise EngineError(
+                "The output layer of a model cannot be adapted.",
+                "Leave it out of this model's lora_targets in models.toml.",
+            )
 
     @classmethod
     def for_run(cls, base: Any, settings: RunSettings) -> Policy:
@@ -153,26 +166,41 @@ class Policy(nn.Module):
                 yield self.model
             return
         self.model.set_adapter(adapter)
-        layers = [m for m in self.model.modules() if isinstance(m, LoraLayer)]
-        plain = [m for m in layers if _is_plain(m.get_base_layer())]
-        if len(plain) < len(layers):
+        if not self._foldable:
             try:
                 yield self.model
             finally:
                 self.model.set_adapter(ADAPTER)
             return
-        kept = [m.get_base_layer().weight.data for m in plain]
+        kept = [m.get_base_layer().weight.data for m in self._layers]
         with torch.no_grad():
-            for module, weight in zip(plain, kept, strict=True):
+            for module, weight in zip(self._layers, kept, strict=True):
                 delta = module.get_delta_weight(adapter)
                 module.get_base_layer().weight.data = weight + delta.to(weight.dtype)
         try:
             with self.model.disable_adapter():
                 yield self.model
         finally:
-            for module, weight in zip(plain, kept, strict=True):
+            for module, weight in zip(self._layers, kept, strict=True):
                 module.get_base_layer().weight.data = weight
             self.model.set_adapter(ADAPTER)
+
+    @contextmanager
+    def folded(self) -> Iterator[None]:
+        """Inside, reading costs one product a layer (see folding.py); the weights must stand still.
+
+        Every read does so by itself; around several of them it is done once. Where the layers
+        cannot be folded, or the adapter is off, it changes nothing.
+        """
+        if self._folded or not self._foldable or self._layers[0].disable_adapters:
+            yield
+            return
+        self._folded = True
+        try:
+            with folding.folded(self._layers, ADAPTER):
+                yield
+        finally:
+            self._folded = False
 
     def batch(self, sampled: Sequence[Rollout], pad: int) -> Sequences:
         """Rollouts as one padded batch on the policy's device."""
@@ -189,7 +217,8 @@ class Policy(nn.Module):
         """Last hidden states (B, L, D), final norm applied, without computing logits."""
         base = self.model.get_base_model()
         backbone = getattr(base, base.base_model_prefix)
-        states: Tensor = backbone(input_ids=ids, use_cache=False).last_hidden_state
+        with self.folded():
+            states: Tensor = backbone(input_ids=ids, use_cache=False).last_hidden_state
         return states
 
     def judge(self, batch: Sequences, temperature: float = 1.0, entropy: bool = False) -> Judged:
@@ -257,27 +286,51 @@ def token_logprobs(
 ) -> tuple[Tensor, Tensor | None]:
     """log p(target) (N,) for hidden states (N, D), and entropies (N,) if asked.
 
-    Logits are made for a chunk of positions at a time and, when training, made again in the
-    backward pass instead of kept.
+    `head` is a frozen linear layer. Logits are made for a chunk of positions at a time and never
+    kept, whether training or not.
     """
+    logprobs, entropies = _TokenLogprobs.apply(hidden, head, targets, temperature, entropy)  # type: ignore[no-untyped-call]
+    return logprobs, entropies if entropy else None
 
-    def chunk(states: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-        everything = torch.log_softmax(head(states).float() / temperature, -1)
-        spread = torch.zeros(0)
-        if entropy:
-            with torch.no_grad():
-                spread = -(everything.exp() * everything).sum(-1)
-        return everything.gather(1, wanted[:, None])[:, 0], spread
 
-    parts = []
-    for at in range(0, len(hidden), LOGIT_CHUNK):
-        piece = (hidden[at : at + LOGIT_CHUNK], targets[at : at + LOGIT_CHUNK])
-        if torch.is_grad_enabled() and len(hidden) > LOGIT_CHUNK:
-            parts.append(checkpoint(chunk, *piece, use_reentrant=False))
-        else:
-            parts.append(chunk(*piece))
-    logprobs = torch.cat([part[0] for part in parts])
-    return logprobs, torch.cat([part[1] for part in parts]) if entropy else None
+class _TokenLogprobs(torch.autograd.Function):
+    """d log p(target) / d hidden = (W[target] - sum_v p(v) W[v]) / temperature, so the gradient is
+    known as soon as the logits are, up to a factor per position: nothing is made again, and of
+    all the logits only that (N, D) is kept."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        head: nn.Module,
+        targets: Tensor,
+        temperature: float,
+        entropy: bool,
+    ) -> tuple[Tensor, Tensor]:
+        weight: Any = head.weight
+        logprobs, entropies, slopes = [], [], []
+        rows = max(1, LOGITS_AT_A_TIME // len(weight))
+        for states, wanted in zip(hidden.split(rows), targets[:, None].split(rows), strict=True):
+            logits = head(states).float()
+            everything = torch.log_softmax(logits.div_(temperature), -1)
+            del logits
+            logprobs.append(everything.gather(1, wanted)[:, 0])
+            if entropy:
+                entropies.append(-(everything.exp() * everything).sum(-1))
+            if ctx.needs_input_grad[0]:
+                slope = everything.exp_().neg_()
+                slope.scatter_add_(1, wanted, torch.ones_like(wanted, dtype=slope.dtype))
+                slopes.append(product(slope.to(weight.dtype), weight.t()) / temperature)
+        if slopes:
+            ctx.save_for_backward(torch.cat(slopes))
+        spread = torch.cat(entropies) if entropies else hidden.new_zeros(0)
+        ctx.mark_non_differentiable(spread)
+        return torch.cat(logprobs), spread
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
+        (slopes,) = ctx.saved_tensors
+        return (gradients[0][:, None] * slopes).to(slopes.dtype), None, None, None, None
 
 
 def _is_plain(layer: nn.Module) -> bool:

@@ -262,33 +262,34 @@ class Ppo:
         sums = np.zeros(3)
         approx_kl = 0.0
         self._optimiser.zero_grad()
-        for part in parts:
-            batch = experience.batch[part]
-            width = batch.mask.shape[1]
-            now = self._policy.judge(batch, settings.temperature)
-            policy = arithmetic.policy_loss(
-                now.logprobs,
-                experience.old[part, :width],
-                experience.advantages[part, :width],
-                batch.mask,
-                settings.clip,
-                total,
-            )
-            value, _ = arithmetic.value_loss(
-                now.values,
-                experience.values[part, :width],
-                experience.returns[part, :width],
-                batch.mask,
-                settings.value_clip,
-                total,
-            )
-            (policy.loss + settings.value_coefficient * value).backward()
-            sums += [policy.loss.item(), value.item(), policy.clip_fraction.item()]
-            approx_kl += float(
-                arithmetic.k3(now.logprobs.detach(), experience.old[part, :width], batch.mask)
-                * batch.mask.sum()
-                / total
-            )
+        with self._policy.folded():
+            for part in parts:
+                batch = experience.batch[part]
+                width = batch.mask.shape[1]
+                now = self._policy.judge(batch, settings.temperature)
+                policy = arithmetic.policy_loss(
+                    now.logprobs,
+                    experience.old[part, :width],
+                    experience.advantages[part, :width],
+                    batch.mask,
+                    settings.clip,
+                    total,
+                )
+                value, _ = arithmetic.value_loss(
+                    now.values,
+                    experience.values[part, :width],
+                    experience.returns[part, :width],
+                    batch.mask,
+                    settings.value_clip,
+                    total,
+                )
+                (policy.loss + settings.value_coefficient * value).backward()
+                sums += [policy.loss.item(), value.item(), policy.clip_fraction.item()]
+                approx_kl += float(
+                    arithmetic.k3(now.logprobs.detach(), experience.old[part, :width], batch.mask)
+                    * batch.mask.sum()
+                    / total
+                )
         parameters = [*self._policy.lora.values(), *self._policy.value_head.parameters()]
         norm = torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
         if not (torch.isfinite(norm) and np.isfinite(sums).all()):
@@ -303,14 +304,15 @@ class Ppo:
     ) -> Judged:
         """`judge` over the whole batch in its micro-batches, in the batch's own order."""
         logprobs, values, entropies = (torch.zeros_like(batch.mask) for _ in range(3))
-        for rows in parts:
-            part = batch[rows]
-            width = part.mask.shape[1]
-            judged = self._policy.judge(part, self._settings.temperature, entropy)
-            logprobs[rows, :width] = judged.logprobs
-            values[rows, :width] = judged.values
-            if judged.entropy is not None:
-                entropies[rows, :width] = judged.entropy
+        with self._policy.folded():
+            for rows in parts:
+                part = batch[rows]
+                width = part.mask.shape[1]
+                judged = self._policy.judge(part, self._settings.temperature, entropy)
+                logprobs[rows, :width] = judged.logprobs
+                values[rows, :width] = judged.values
+                if judged.entropy is not None:
+                    entropies[rows, :width] = judged.entropy
         return Judged(logprobs, values, entropies if entropy else None)
 
 

@@ -2,7 +2,12 @@
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from transformers import GPT2Config, GPT2LMHeadModel
 
+from talecraft.engine.products import quicken
+from talecraft.errors import EngineError
 from talecraft.learning import arithmetic
 from talecraft.learning.policy import Policy, collate, token_logprobs
 from talecraft.process import adapter_files
@@ -25,7 +30,10 @@ def policy(seed: int = 0) -> Policy:
 
 def nudged(seed: int = 0) -> Policy:
     """A policy whose adapter does something."""
-    made = policy(seed)
+    return nudge(policy(seed))
+
+
+def nudge(made: Policy) -> Policy:
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in made.lora.values():
@@ -126,17 +134,117 @@ def test_the_gradient_does_not_depend_on_micro_batches():
     torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-5, atol=1e-8)
 
 
-def test_chunked_logits_have_the_gradient_of_whole_ones(monkeypatch):
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+@pytest.mark.parametrize("at_a_time", [1, 33, 10_000])
+def test_log_probs_in_chunks_have_the_gradient_of_the_plain_formula(
+    monkeypatch, at_a_time, temperature
+):
+    monkeypatch.setattr("talecraft.learning.policy.LOGITS_AT_A_TIME", at_a_time)
+    head, targets = frozen_head(11, 6), torch.arange(8)
+    states = torch.randn(8, 6, generator=torch.Generator().manual_seed(2))
+    weights = torch.arange(8.0)
     results = []
-    for chunk in (1024, 3):
-        monkeypatch.setattr("talecraft.learning.policy.LOGIT_CHUNK", chunk)
-        head = torch.nn.Linear(6, 11, bias=False, dtype=torch.float64)
-        torch.nn.init.constant_(head.weight, 0.1)
-        hidden = torch.arange(48, dtype=torch.float64).reshape(8, 6).sin().requires_grad_()
-        logprobs, _ = token_logprobs(hidden, head, torch.arange(8))
-        (logprobs * torch.arange(8)).sum().backward()
-        results.append((logprobs.detach(), hidden.grad))
-    torch.testing.assert_close(results[0], results[1], rtol=1e-12, atol=1e-12)
+    for chunked in (True, False):
+        hidden = states.clone().requires_grad_()
+        if chunked:
+            logprobs, spread = token_logprobs(hidden, head, targets, temperature, entropy=True)
+        else:
+            table = torch.log_softmax(head(hidden) / temperature, -1)
+            logprobs, spread = table[range(8), targets], -(table.exp() * table).sum(-1)
+        (logprobs * weights).sum().backward()
+        results.append((logprobs.detach(), spread.detach(), hidden.grad))
+    torch.testing.assert_close(results[0], results[1], rtol=1e-5, atol=1e-6)
+
+
+def test_memory_of_the_head_does_not_grow_with_vocabulary_times_batch(monkeypatch):
+    """Neither kept for the backward pass nor ever made at once."""
+    monkeypatch.setattr("talecraft.learning.policy.LOGITS_AT_A_TIME", 4_000)
+    head, kept = frozen_head(1_000, 6), []
+    hidden = torch.randn(500, 6, requires_grad=True)
+    with (
+        Largest() as made,
+        torch.autograd.graph.saved_tensors_hooks(
+            lambda tensor: kept.append(tensor.numel()) or tensor, lambda tensor: tensor
+        ),
+    ):
+        logprobs, _ = token_logprobs(hidden, head, torch.arange(500))
+        logprobs.sum().backward()
+    assert kept, "there was nothing to go back through"
+    assert max(kept) <= hidden.numel()
+    assert made.numel <= max(4_000, head.weight.numel())
+
+
+class Largest(TorchDispatchMode):
+    """The size of the largest tensor made inside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numel = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        tensors = [one for one in tree_leaves(made) if isinstance(one, torch.Tensor)]
+        self.numel = max([self.numel, *(one.numel() for one in tensors)])
+        return made
+
+
+def frozen_head(vocabulary: int, width: int) -> torch.nn.Linear:
+    head = torch.nn.Linear(width, vocabulary, bias=False).requires_grad_(False)
+    torch.nn.init.normal_(head.weight, generator=torch.Generator().manual_seed(1))
+    return head
+
+
+def tiny_gpt2():
+    """The other kind of linear layer: weights lie transposed, with a bias."""
+    torch.manual_seed(0)
+    config = GPT2Config(vocab_size=97, n_embd=32, n_layer=2, n_head=4, n_positions=64)
+    return GPT2LMHeadModel(config).eval()
+
+
+@pytest.mark.parametrize(
+    ("base", "targets"),
+    [(tiny_llama, "all-linear"), (tiny_gpt2, ["c_attn", "c_proj", "c_fc"])],
+)
+@pytest.mark.parametrize("quick", [False, True])
+def test_folded_layers_have_the_values_and_gradients_of_pefts_own(base, targets, quick):
+    results = []
+    for fold in (True, False):
+        model = base()
+        if quick and fold:
+            quicken(model)
+        made = nudge(Policy(model, 4, 8, targets))
+        made._foldable = fold
+        judged = made.judge(batch())
+        (judged.logprobs * batch().mask).sum().backward()
+        results.append([judged.logprobs.detach(), *(p.grad for p in made.lora.values())])
+    assert all(one.abs().sum() > 0 for one in results[0])
+    torch.testing.assert_close(results[0], results[1], rtol=1e-4, atol=1e-4)
+
+
+def test_folding_leaves_no_trace_and_knows_when_the_adapter_is_off():
+    made = nudged()
+    ids = torch.tensor([[5, 6, 7, 8, 9, 10, 11]])
+    with torch.no_grad():
+        bare, adapted = tiny_llama()(ids).logits, made.model(ids).logits
+        with made.folded():
+            torch.testing.assert_close(made.model(ids).logits, adapted, rtol=1e-4, atol=1e-5)
+            with made.reference():
+                assert torch.equal(made.model(ids).logits, bare)
+        assert torch.equal(made.model(ids).logits, adapted)
+        with made.reference(), made.folded():
+            assert torch.equal(made.model(ids).logits, bare)
+
+
+def test_a_fold_follows_the_weights():
+    made = nudged()
+    before = made.judge(batch()).logprobs.detach()
+    step(made)
+    assert (made.judge(batch()).logprobs - before).abs().max() > 1e-3
+
+
+def test_an_adapted_output_layer_is_refused():
+    with pytest.raises(EngineError, match="lora_targets"):
+        Policy(tiny_llama(), 4, 8, ["q_proj", "lm_head"])
 
 
 def test_the_critic_cannot_disturb_the_policy():
