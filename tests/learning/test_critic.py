@@ -10,7 +10,7 @@ from talecraft.learning.policy import CLUES, Policy
 from talecraft.learning.rewards.total import Valued
 from talecraft.learning.rollouts import sample
 from talecraft.process.run_events import PpoSettings
-from talecraft.story.traits import TRAITS
+from talecraft.story.traits import TRAITS, traits
 from talecraft.story.turns import Sampling
 from tests.support.models import bundled_base, codec
 
@@ -82,7 +82,7 @@ def test_clues_by_hand(sampled, seen):
             text = codec().decode(one.response_ids[one.prose_start : at]).strip()
             n = at - one.prose_start
             come, late = min(1.5, n / usual), max(0, (n / ROOM - 0.7) / 0.3)
-            worth = 10 * features.hand_features(text)[NAMES] - 1
+            worth = 10 * traits(text)[NAMES] - 1
             expected = [1.0, come, late, worth, come * worth, come**2 * worth]
             assert clues[at].tolist() == pytest.approx(expected, rel=1e-4, abs=1e-5), at
     assert len(sampled[ended[0]].response_ids) == sampled[ended[0]].prose_end + 1, "one stop token"
