@@ -59,10 +59,16 @@ def last_index(mask: Tensor) -> Tensor:
 
 def token_rewards(scores: Tensor, penalties: Tensor, beta: float, mask: Tensor) -> Tensor:
     """r (B, T): -beta * KL at each token, plus the sequence's score (B,) at its last one."""
-    rewards = -beta * penalties * mask
+    return add_at_end(-beta * penalties * mask, scores, mask)
+
+
+def add_at_end(rewards: Tensor, scores: Tensor, mask: Tensor) -> Tensor:
+    """`rewards` (B, T) with a score (B,) more at the last token of `mask` (B, T); where a row has
+    none, nothing is added."""
     rows = torch.arange(len(scores), device=scores.device)
-    rewards[rows, last_index(mask)] += scores
-    return rewards
+    added = rewards.clone()
+    added[rows, last_index(mask)] += scores * mask.any(1)
+    return added
 
 
 def advantages_and_returns(

@@ -67,6 +67,7 @@ class Appraiser:
         logprobs = torch.zeros_like(batch.mask)
         clues = torch.zeros_like(batch.clues)
         whole: list[Tensor | None] = [None] * len(read)
+        plans: list[Tensor | None] = [None] * len(read)
         with self._policy.reference():
             size = self._settings.micro_batch
             for chosen, states in features.read(self._policy.model, read, pad, size):
@@ -79,8 +80,13 @@ class Appraiser:
                     along = self._along(states, row, read[i])
                     whole[i] = along[-1:].clone()  # not a view: it would keep all of `along`
                     self._tell(clues[i, : len(read[i].response)], along, read[i])
+                    if self._reward.judges_outlines:
+                        plan = outline_of(sampled[i])
+                        plans[i] = features.pool(states, row, plan, [plan.prose])
         found = torch.cat([one for one in whole if one is not None])
-        return Appraisal(replace(batch, clues=clues), logprobs, self._reward(sampled, found))
+        outlines = [one for one in plans if one is not None]
+        valued = self._reward(sampled, found, torch.cat(outlines) if outlines else None)
+        return Appraisal(replace(batch, clues=clues), logprobs, valued)
 
     def _along(self, states: features.States, row: int, passage: Passage) -> Tensor:
         """Features (P, F) after each token of the prose; of the empty prose where there is none."""
@@ -108,6 +114,14 @@ class Appraiser:
         )
         assert told.shape[1] == CLUES
         after.copy_(told)
+
+
+def outline_of(rollout: Rollout) -> Passage:
+    """A rollout's outline as a passage, its tags included."""
+    start = rollout.prose_start
+    return Passage(
+        rollout.prompt_ids, rollout.response_ids[:start], 0, start, rollout.outline.strip()
+    )
 
 
 @torch.no_grad()

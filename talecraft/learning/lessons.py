@@ -39,7 +39,8 @@ class Lessons:
             and not self.scored.one_sided
         )
 
-    def event(self) -> TasteLearned:
+    def event(self, of: str = "passages") -> TasteLearned:
+        """`of` what they are a taste."""
         trust = self.trust
         liked = taste.likes(self.scored, trust.predicted)
         return TasteLearned(
@@ -51,19 +52,34 @@ class Lessons:
             high=trust.high,
             passed=self.passed,
             words=(
-                f"So far I think you like {' and '.join(liked) or 'something I cannot name'};"
-                f" right {trust.concordance:.0%} of the time on passages I had not seen."
+                f"So far I think you like {' and '.join(liked) or 'something I cannot name'}"
+                f"{'' if of == 'passages' else f' in {of}'};"
+                f" right {trust.concordance:.0%} of the time on {of} I had not seen."
             ),
+            refusal=self.refusal(),
         )
 
     def refusal(self) -> str:
-        return (
-            "Your opinions do not yet tell me what you like: on passages I had not seen I ordered"
-            f" {self.trust.concordance:.0%} of the pairs as you did (at least"
-            f" {taste.LEAST_CONCORDANCE:.0%}, and surely above half, is needed)."
-            " Score more passages, the good and the bad ones, or play a taste round."
-            " Nothing was changed."
-        )
+        """Why the model may not be trained by it, and what would help; nothing where it may."""
+        if self.passed:
+            return ""
+        trust, few = self.trust, FEWEST_OPINIONS - self.scored.opinions
+        if self.scored.one_sided:
+            why = "All your opinions are alike: there is nothing to tell good from bad by."
+        elif few > 0:
+            why = f"{few} more scores or choices are needed."
+        elif trust.concordance < taste.LEAST_CONCORDANCE:
+            why = (
+                "Your opinions do not yet tell me what you like: of passages I had not seen I"
+                f" ordered {trust.concordance:.0%} of the pairs as you did;"
+                f" {taste.LEAST_CONCORDANCE:.0%} are needed."
+            )
+        else:
+            why = (
+                f"I ordered {trust.concordance:.0%} of {trust.pairs} unseen pairs as you did, but"
+                f" that may still be chance (anything from {trust.low:.0%} to {trust.high:.0%})."
+            )
+        return f"{why} A taste round tells most in the least time."
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +101,17 @@ def prose(
     """Learn the taste in prose. `base` is the model with its adapters off."""
     read = features.extract(base, episodes.prose(found.passages, ppo.prompt_tokens, codec), pad)
     return _lessons(found, episodes.scored(found, read), seed)
+
+
+def outlines(
+    base: Any, codec: Codec, pad: int, found: Evidence, ppo: PpoSettings, seed: int
+) -> Lessons | None:
+    """Learn the taste in outlines, from what was said of them apart; None where nothing was."""
+    said = any(one.outline for one in found.preferences)
+    if not said and not any(one.outline_stars for one in found.passages):
+        return None
+    read = features.extract(base, episodes.outlines(found.passages, ppo.prompt_tokens, codec), pad)
+    return _lessons(found, episodes.scored_outlines(found, read), seed)
 
 
 def _lessons(found: Evidence, scored: Scored, seed: int) -> Lessons:

@@ -200,6 +200,10 @@ class Ppo:
         rewards = arithmetic.token_rewards(
             valued.total.to(batch.mask.device), penalties, self._beta, batch.mask
         )
+        # An outline is worth what it is worth where it ends: its tokens earned that, not the prose.
+        starts = torch.tensor([one.prose_start for one in sampled], device=batch.mask.device)
+        outlines = batch.mask * (torch.arange(batch.mask.shape[1]).to(starts) < starts[:, None])
+        rewards = arithmetic.add_at_end(rewards, valued.outline.to(rewards.device), outlines)
         advantages, returns = arithmetic.advantages_and_returns(
             rewards, old.values, batch.mask, settings.gamma, settings.lam
         )

@@ -21,16 +21,17 @@ from talecraft.config.assets import Kind, reference
 from talecraft.engine import loading
 from talecraft.engine.codec import Codec
 from talecraft.errors import TalecraftError
-from talecraft.learning import checkpoint, episodes, features, lessons, rollouts
+from talecraft.learning import checkpoint, episodes, features, lessons, rollouts, taste
 from talecraft.learning.checks import most_kl
-from talecraft.learning.critic import Appraiser, usual_length
+from talecraft.learning.critic import Appraiser, outline_of, usual_length
 from talecraft.learning.evaluate import Judge, Verdict, evaluate, root_kl
 from talecraft.learning.events import Cancelled, Events
 from talecraft.learning.lessons import Learned, Lessons
 from talecraft.learning.policy import ADAPTER, Policy
 from talecraft.learning.ppo import Ppo, practice_sampling
 from talecraft.learning.rewards import shaped
-from talecraft.learning.rewards.total import Reward
+from talecraft.learning.rewards.total import Outlines, Reward
+from talecraft.learning.rollouts import Rollout
 from talecraft.process import adapter_files, run_client, run_events
 from talecraft.process.child import log_to_stderr
 from talecraft.process.evidence import Episode
@@ -60,7 +61,7 @@ class Run:
         self._load()
         known = self._learn_taste()
         if not known.passed:
-            return Outcome("refused", known.refusal())
+            return Outcome("refused", f"{known.refusal()} Nothing was changed.")
         learned = lessons.split(known, self._ppo, self._settings.seed)
         self._events.phase("Seeing how the model writes now")
         ppo = self._prepare(known, learned)
@@ -102,6 +103,9 @@ class Run:
             known = lessons.prose(
                 self._policy.model, self._codec, self._pad, found, self._ppo, self._settings.seed
             )
+            self._outlines = lessons.outlines(
+                self._policy.model, self._codec, self._pad, found, self._ppo, self._settings.seed
+            )
         self._events.send(known.event())
         return known
 
@@ -129,7 +133,9 @@ class Run:
             found = features.extract(self._policy.model, features.passages(sampled), self._pad)
         human = shaped.human_repetition(self._texts["passage"])
         parts = shaped.parts(human, shaped.usual_words(sampled), learned.wants_length)
-        reward = Reward(learned.ensemble, parts, self._ppo.shaping, sampled, found)
+        reward = Reward(
+            learned.ensemble, parts, self._ppo.shaping, sampled, found, self._judged(sampled)
+        )
         appraise = Appraiser(
             self._policy,
             self._codec,
@@ -153,6 +159,18 @@ class Run:
         else:
             ppo.fit_value(sampled)
         return ppo
+
+    def _judged(self, sampled: Sequence[Rollout]) -> Outlines | None:
+        """What the outlines are worth, where the writer judged them apart and surely enough."""
+        known = self._outlines
+        if known is None or not known.passed:
+            return None
+        self._events.send(known.event("outlines"))
+        with self._policy.reference():
+            found = features.extract(
+                self._policy.model, [outline_of(one) for one in sampled], self._pad
+            )
+        return Outlines(taste.fit(known.scored, known.trust.ridge), found)
 
     # ------------------------------------------------------------------ after
     def _judge(self, known: Lessons, learned: Learned) -> Judge:

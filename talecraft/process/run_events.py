@@ -82,7 +82,8 @@ class RunPhase(msgspec.Struct, frozen=True, tag="phase"):
 
 class TasteLearned(msgspec.Struct, frozen=True, tag="taste"):
     """How well the taste head orders passages it has not seen, by `opinions` (grades and
-    preferences) of `stories`; `pairs` is in how many pairs of passages it was put to the test."""
+    preferences) of `stories`; `pairs` is in how many pairs of passages it was put to the test.
+    Where it is not `passed`, `refusal` says what is missing."""
 
     opinions: int
     stories: int
@@ -92,6 +93,7 @@ class TasteLearned(msgspec.Struct, frozen=True, tag="taste"):
     high: float
     passed: bool
     words: str
+    refusal: str = ""
 
 
 class Step(msgspec.Struct, frozen=True, tag="step"):

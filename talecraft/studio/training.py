@@ -27,13 +27,14 @@ from talecraft.paths import (
     flush_folder,
     private_folder,
 )
-from talecraft.process import adapter_files, run_client, run_events
+from talecraft.process import adapter_files, look, run_client, run_events
 from talecraft.process.messages import AdapterRef, ModelRef
 from talecraft.process.run_client import EventTail
-from talecraft.process.run_events import Outcome, PpoSettings, RunSettings
+from talecraft.process.run_events import Outcome, PpoSettings, RunSettings, TasteLearned
 from talecraft.studio.plan import Planning, TrainingPlan
 
 RESUMABLE = ("interrupted", "cancelled")
+LOOK_SEED = 0  # the same for all looks: what was found once is found again
 
 
 class Training:
@@ -57,6 +58,17 @@ class Training:
     # ------------------------------------------------------------------ before
     def plan(self, model: ModelSpec) -> TrainingPlan:
         return self.planning.plan(model, self.ppo(model))
+
+    def look(self, model: ModelSpec) -> TasteLearned | None:
+        """What the taste head has learned so far, after some seconds of reading; None where there
+        is too little to read. The same opinions are read once.
+
+        Raises EngineError where the model cannot read them, LibraryError where there is no room.
+        """
+        if self.plan(model).refusal:
+            return None
+        order = self._order(model, "look", LOOK_SEED, None)
+        return look.look(self._home.runs, order, self.planning.gather(model).evidence)
 
     def ppo(self, model: ModelSpec, updates: int | None = None) -> PpoSettings:
         """The hyperparameters of a run: the program's, the model's, and over these the writer's."""
@@ -88,20 +100,8 @@ class Training:
         active = self._library.adapters.active(model.id)
         if active is not None and active.model_key != model.key:
             active = None  # made for other weights: the bare model is what writes now
-        settings = RunSettings(
-            run_id=f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}",
-            method="ppo",
-            model=self._model_ref(model),
-            parent=self._adapter_ref(active),
-            lora_rank=model.lora_rank,
-            lora_alpha=model.lora_alpha,
-            lora_targets=model.lora_targets,
-            seed=self._seed(seed),
-            watermark=self._library.feedback.watermark(),
-            reference_file=str(reference_file()),
-            sampling=self._settings.writing.sampling(0),
-            ppo=self.ppo(model, updates),
-        )
+        run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        settings = self._order(model, run_id, self._seed(seed), active, updates)
         run = TrainingRun(
             id=settings.run_id,
             method=settings.method,
@@ -119,6 +119,29 @@ class Training:
                 self._home.runs, settings, self.planning.gather(model).evidence
             ),
             "failed",
+        )
+
+    def _order(
+        self,
+        model: ModelSpec,
+        run_id: str,
+        seed: int,
+        active: Adapter | None,
+        updates: int | None = None,
+    ) -> RunSettings:
+        return RunSettings(
+            run_id=run_id,
+            method="ppo",
+            model=self._model_ref(model),
+            parent=self._adapter_ref(active),
+            lora_rank=model.lora_rank,
+            lora_alpha=model.lora_alpha,
+            lora_targets=model.lora_targets,
+            seed=seed,
+            watermark=self._library.feedback.watermark(),
+            reference_file=str(reference_file()),
+            sampling=self._settings.writing.sampling(0),
+            ppo=self.ppo(model, updates),
         )
 
     def _launch(

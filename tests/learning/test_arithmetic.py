@@ -152,3 +152,10 @@ def test_k3_is_never_negative_and_zero_for_equal_policies():
     assert float(ppo.k3(old, old, mask)) == 0
     expected = ((2.718281828459045**0.3 - 1 - 0.3) + (2.718281828459045**-0.7 - 1 + 0.7)) / 2
     assert float(ppo.k3(new, old, mask)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_score_goes_to_the_last_token_of_its_part():
+    """Row 0: the part ends at 1; row 1: at 0, a forced token after it; row 2 has no such part."""
+    part = tensor([[1, 1, 0], [1, 0, 0], [0, 0, 0]])
+    found = ppo.add_at_end(torch.full((3, 3), 0.5, dtype=torch.float64), tensor([1, 2, 3]), part)
+    assert found.tolist() == [[0.5, 1.5, 0.5], [2.5, 0.5, 0.5], [0.5, 0.5, 0.5]]

@@ -24,11 +24,13 @@ SAMPLING = Sampling(outline_tokens=12, prose_tokens=ROOM, top_p=1.0)
 class Names:
     """A reward whose taste is one of the hand features."""
 
+    judges_outlines = False
+
     def taste(self, found):
         return 10 * found[:, NAMES] - 1
 
-    def __call__(self, rollouts, found):
-        return Valued(self.taste(found).float(), {})
+    def __call__(self, rollouts, found, outlines=None):
+        return Valued(self.taste(found).float(), torch.zeros(len(found)), {})
 
 
 @pytest.fixture(scope="module")

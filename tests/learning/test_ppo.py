@@ -23,9 +23,11 @@ TEXTS = ("A shy fox learns to share", "Two mice build a boat", "The owl is late"
 class Short:
     """A reward without a head: shorter prose is better. It says nothing of a beginning."""
 
-    def __call__(self, rollouts, features):
+    judges_outlines = False
+
+    def __call__(self, rollouts, features, outlines=None):
         total = torch.tensor([1 - len(r.prose) / 100 for r in rollouts])
-        return Valued(total, {"taste": float(total.mean())})
+        return Valued(total, torch.zeros(len(total)), {"taste": float(total.mean())})
 
     def taste(self, features):
         return torch.zeros(len(features))
@@ -127,8 +129,9 @@ def test_one_can_step_back_update_by_update():
 
 def test_rewards_that_are_no_numbers_stop_the_run_at_once():
     class Broken(Short):
-        def __call__(self, rollouts, features):
-            return Valued(torch.full((len(rollouts),), float("nan")), {"taste": float("nan")})
+        def __call__(self, rollouts, features, outlines=None):
+            nothing = torch.full((len(rollouts),), float("nan"))
+            return Valued(nothing, torch.zeros(len(rollouts)), {"taste": float("nan")})
 
     policy, ppo = made(reward=Broken())
     before = policy.snapshot()
@@ -180,3 +183,31 @@ def test_one_batch_without_endings_is_no_trend_two_are():
     assert guards.trip(step()) == ""
     assert guards.trip(step(finished=0.6)) == ""
     assert "ending" in guards.trip(step(finished=0.6))
+
+
+class Plans(Short):
+    """Of the prose nothing is thought; outlines are worth 2."""
+
+    judges_outlines = True
+
+    def __call__(self, rollouts, features, outlines=None):
+        assert outlines.shape == features.shape
+        nothing = torch.zeros(len(rollouts))
+        return Valued(nothing, nothing + 2, {})
+
+
+def test_an_outline_earns_where_it_ends(monkeypatch):
+    laid = {}
+
+    def keep(rewards, values, mask, gamma, lam):
+        laid.update(rewards=rewards, mask=mask)
+        return rewards, rewards
+
+    monkeypatch.setattr(arithmetic, "advantages_and_returns", keep)
+    _, ppo = made(reward=Plans())
+    sampled = ppo._roll_out(1)
+    ppo._experience(sampled, 1)
+    for row, one in enumerate(sampled):
+        chosen = [i for i in range(one.prose_start) if not one.forced[i]]
+        paid = (laid["rewards"][row] > 1).nonzero()[:, 0].tolist()
+        assert paid == ([chosen[-1]] if chosen else [])

@@ -1,5 +1,6 @@
 """R = clip(clip(z(taste), -3, 3) + sum_k w_k z_k(S_k), -3, 3), frozen on samples of the reference.
 
+Outlines that the writer judged apart are worth clip(z(taste of outlines), -3, 3) beside it.
 The z of the taste is by median and quartiles, those of the shaped parts by mean and deviation.
 """
 
@@ -24,10 +25,20 @@ Taste = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Valued:
-    """`total` (N,) and the mean contribution of each part, in reference standard deviations."""
+    """`total` (N,), what the `outline` is worth beside it (N,), and the mean contribution of each
+    part, in reference standard deviations."""
 
     total: Tensor
+    outline: Tensor
     parts: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlines:
+    """The taste in outlines, and features (N, F) of outlines that the reference wrote."""
+
+    taste: Taste
+    features: Tensor
 
 
 class Reward:
@@ -40,8 +51,12 @@ class Reward:
         weights: Mapping[str, float],
         reference: Sequence[Rollout],
         features: Tensor,
+        outlines: Outlines | None = None,
     ) -> None:
         """`reference` are samples of the root and `features` (N, F) their features."""
+        self._outlines = outlines
+        if outlines is not None:
+            self._outline_scale = _robust(outlines.taste(outlines.features))
         self._taste = taste
         self._shaped = {name: (shaped[name], weight) for name, weight in weights.items()}
         learned = taste(features)
@@ -56,9 +71,15 @@ class Reward:
         centre, spread = self._taste_scale
         return ((self._taste(features) - centre) / spread).clamp(-LIMIT, LIMIT)
 
-    def __call__(self, rollouts: Sequence[Rollout], features: Tensor) -> Valued:
+    @property
+    def judges_outlines(self) -> bool:
+        return self._outlines is not None
+
+    def __call__(
+        self, rollouts: Sequence[Rollout], features: Tensor, outlines: Tensor | None = None
+    ) -> Valued:
         """A passage without a word is worth the least there is, whatever its parts say: no head
-        has an opinion of it."""
+        has an opinion of it. `outlines` (N, F) are features too, where outlines are judged."""
         contributions = {"taste": self.taste(features)}
         for name, (part, weight) in self._shaped.items():
             centre, spread = self._scales[name]
@@ -66,9 +87,18 @@ class Reward:
         total = torch.stack(list(contributions.values())).sum(0).clamp(-LIMIT, LIMIT)
         silent = torch.tensor([not words_of(one.prose) for one in rollouts])
         total = torch.where(silent, -LIMIT, total)
-        return Valued(
-            total.float(), {name: float(values.mean()) for name, values in contributions.items()}
-        )
+        of_outlines = self._outline(outlines, len(rollouts))
+        if self.judges_outlines:
+            contributions["outline"] = of_outlines
+        means = {name: float(values.mean()) for name, values in contributions.items()}
+        return Valued(total.float(), of_outlines.float(), means)
+
+    def _outline(self, features: Tensor | None, count: int) -> Tensor:
+        if self._outlines is None:
+            return torch.zeros(count, dtype=torch.float64)
+        assert features is not None
+        centre, spread = self._outline_scale
+        return ((self._outlines.taste(features) - centre) / spread).clamp(-LIMIT, LIMIT)
 
 
 def _robust(values: Tensor) -> tuple[Tensor, Tensor]:

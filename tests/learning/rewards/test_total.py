@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from talecraft.learning.rewards.total import LIMIT, Reward
+from talecraft.learning.rewards.total import LIMIT, Outlines, Reward
 from talecraft.learning.rollouts import Rollout
 
 
@@ -55,3 +55,15 @@ def test_a_part_that_never_varied_is_not_blown_up():
     reward = Reward(first, {"long": long}, {"long": 1.0}, same, column(-1.0, 0.0, 1.0))
     found = reward(written("aaa", "aaaa"), column(0.0, 0.0))
     assert found.total.tolist() == pytest.approx([0.0, LIMIT]), "10 deviations, limited to 3"
+
+
+def test_outlines_are_worth_something_of_their_own():
+    """By the median and the quartiles of the reference's outlines; the prose's total stays."""
+    judged = Outlines(first, column(0.0, 2.0, 4.0, 6.0, 8.0))
+    reward = Reward(first, {}, {}, REFERENCE, FEATURES, judged)
+    found = reward(written("aaa", "aaa"), column(1.0, 1.0), column(6.0, 400.0))
+    assert found.outline.tolist() == pytest.approx([1.349 / 2, LIMIT], rel=1e-5)
+    assert found.total.tolist() == pytest.approx([1.349 / 2] * 2, rel=1e-5)
+    assert found.parts["outline"] == pytest.approx((1.349 / 2 + LIMIT) / 2)
+    plain = Reward(first, {}, {}, REFERENCE, FEATURES)(written("a"), column(1.0))
+    assert (plain.outline.tolist(), "outline" in plain.parts) == ([0.0], False)

@@ -1,0 +1,88 @@
+"""A look at what the feedback teaches, without training: a short child, waited for, and kept.
+
+Nothing is looked at twice: what was found is kept by a checksum of the order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from talecraft.errors import EngineError, LibraryError, os_reason
+from talecraft.paths import private_folder, private_write
+from talecraft.process import run_events
+from talecraft.process.environment import child_environment
+from talecraft.process.evidence import Evidence
+from talecraft.process.run_client import EPISODES, SETTINGS, EventTail, outcome
+from talecraft.process.run_events import RunSettings, TasteLearned
+
+COMMAND = (sys.executable, "-m", "talecraft.learning.look")
+_KEPT = "looked.json"
+_MOST_SECONDS = 600
+
+
+def look(runs: Path, settings: RunSettings, found: Evidence) -> TasteLearned:
+    """What the taste head has learned from `found` so far; some seconds of reading.
+
+    Raises EngineError where the child fails, LibraryError where the folder cannot be written.
+    """
+    lines = found.lines()
+    order = run_events.encode(settings)
+    try:
+        kept = private_folder(private_folder(runs) / "look") / _KEPT
+        if (known := _known(kept, order + lines)) is not None:
+            return known
+        with tempfile.TemporaryDirectory(dir=kept.parent) as name:
+            folder = Path(name)
+            private_write(folder / EPISODES, lines)
+            private_write(folder / SETTINGS, order)
+            learned = _ask(folder)
+        private_write(kept, msgspec.json.encode({_sum(order + lines): learned}))
+    except OSError as error:
+        raise LibraryError(
+            f"{runs} cannot be written: {os_reason(error)}.",
+            "Free some space, or make the folder writable.",
+        ) from error
+    return learned
+
+
+def _ask(folder: Path) -> TasteLearned:
+    try:
+        ended = subprocess.run(
+            [*COMMAND, str(folder)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=child_environment(background=True),
+            timeout=_MOST_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise EngineError(
+            "Your opinions could not be read in ten minutes.", "Try again."
+        ) from error
+    for event in EventTail(folder).read():
+        if isinstance(event, TasteLearned):
+            return event
+    said = outcome(folder)
+    last = ended.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
+    raise EngineError(
+        f"Your opinions could not be read: {said.words if said is not None else last[0]}",
+        "Start a run to see its log, or run `talecraft doctor`.",
+    )
+
+
+def _known(kept: Path, order: bytes) -> TasteLearned | None:
+    try:
+        found = msgspec.json.decode(kept.read_bytes(), type=dict[str, TasteLearned])
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return None
+    return found.get(_sum(order))
+
+
+def _sum(order: bytes) -> str:
+    return hashlib.sha256(order).hexdigest()
