@@ -222,7 +222,7 @@ class Training:
         folder = self._home.runs / run.id
         outcome = run_client.outcome(folder)
         if outcome is None:
-            shutil.rmtree(folder / run_client.CANDIDATE, ignore_errors=True)
+            run_client.tidy(folder)
             self._library.runs.end(
                 run.id,
                 "interrupted",
