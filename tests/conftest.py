@@ -16,6 +16,23 @@ os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 2) - 1))
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rounds",
+        type=int,
+        help="how often the kill tests kill (the suite: a few times; see CONTRIBUTING.md)",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes `nth` runs once for each of its rounds: (number, of how many)."""
+    if "nth" in metafunc.fixturenames:
+        (few,) = (mark.args[0] for mark in metafunc.definition.iter_markers("rounds"))
+        many = metafunc.config.getoption("rounds") or few
+        metafunc.parametrize("nth", [(n, many) for n in range(many)], ids=lambda nth: str(nth[0]))
+
+
 LOOPBACK = {"localhost", "127.0.0.1", "::1", None, ""}
 
 

@@ -10,14 +10,12 @@ import sys
 import time
 from pathlib import Path
 
-import pexpect
-import pyte
 import pytest
 
 from talecraft.config.assets import reference
 from talecraft.studio import simulated
+from tests.support.terminal import ENTER, ESCAPE, F2, F3, QUIT, Terminal
 
-WIDTH, HEIGHT = 120, 40
 # A short but real run, the same each time: the taste is a plain one, so little is enough.
 CONFIG = """
 [training]
@@ -25,44 +23,6 @@ updates = 6
 seed = 1
 gate_prompts = 48
 """
-
-
-class Terminal:
-    """A pseudo-terminal with a screen that can be read."""
-
-    def __init__(self, home: Path) -> None:
-        self.screen = pyte.Screen(WIDTH, HEIGHT)
-        self._stream = pyte.ByteStream(self.screen)
-        self.child = pexpect.spawn(
-            sys.executable,
-            ["-m", "talecraft"],
-            dimensions=(HEIGHT, WIDTH),
-            env={**os.environ, "TERM": "xterm-256color", "TALECRAFT_HOME": str(home)},
-            timeout=None,
-        )
-
-    def text(self) -> str:
-        """What the screen shows now."""
-        try:
-            while True:
-                self._stream.feed(self.child.read_nonblocking(65536, timeout=0.05))
-        except (pexpect.TIMEOUT, pexpect.EOF):
-            return "\n".join(self.screen.display)
-
-    def until(self, *words: str, gone: str = "", seconds: float = 60) -> str:
-        """Wait until all `words` stand on the screen and `gone` does not."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            shown = self.text()
-            if all(word in shown for word in words) and not (gone and gone in shown):
-                return shown
-        pytest.fail(f"{words} did not appear within {seconds:.0f} s:\n{self.text()}")
-
-    def press(self, keys: str) -> None:
-        self.child.send(keys)
-
-
-ENTER, ESCAPE, F2, F3, QUIT = "\r", "\x1b", "\x1bOQ", "\x1bOR", "\x11"
 
 
 def talecraft(home: Path, *words: str, given: str = "") -> str:

@@ -45,8 +45,9 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.screens.library import LibraryScreen, StoryList
     from talecraft.app.screens.models import ModelList, ModelsScreen
     from talecraft.app.screens.opening import OpeningComposer, OpeningScreen
-    from talecraft.app.screens.training import AdapterList, TrainingScreen
+    from talecraft.app.screens.training import TrainingScreen
     from talecraft.app.screens.writing import WritingScreen
+    from talecraft.app.widgets.adapters import AdapterList
     from talecraft.app.widgets.composer import Composer, ScoringComposer
     from talecraft.app.widgets.manuscript import Manuscript
 

@@ -2,43 +2,89 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from talecraft.cli import console, opening, shapes
+from talecraft.errors import UsageError
 
 if TYPE_CHECKING:
     from talecraft.library.adapters import Adapter
+    from talecraft.studio import Studio
+    from talecraft.studio.adapters import Branch, Origin
 
-app = typer.Typer(help="List adapters, use one, go back.", no_args_is_help=True)
+app = typer.Typer(
+    help="List adapters, use one, go back, name and delete them.", no_args_is_help=True
+)
 Model = Annotated[str | None, typer.Option(metavar="ID", help="Of this model.")]
+Which = Annotated[
+    str, typer.Argument(metavar="ADAPTER", help="Its name, its id or how that begins.")
+]
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+MARKS = {"active": "●", "retired": "○", "candidate": "○", "rejected": "✗"}
+DELETED = "·"
 
 
 @app.command("list")
-def list_(
-    model: Model = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-) -> None:
-    """Every adapter, the oldest first."""
+def list_(model: Model = None, as_json: Json = False) -> None:
+    """The tree of every model: each adapter took over from the one above it in its own column."""
     with opening.studio(model, settle=True) as studio:
-        found = studio.library.adapters.list(model)
-        written = {one.id: studio.library.stories.generated_by(one.id) for one in found}
+        ids = dict.fromkeys(one.model_id for one in studio.library.adapters.list(model))
+        trees = {one: studio.adapters.tree(one) for one in ids}
+        branches = [branch for tree in trees.values() for branch in tree]
+        written = {
+            one.adapter.id: studio.library.stories.generated_by(one.adapter.id) for one in branches
+        }
     if as_json:
-        console.out_json([shapes.adapter(one) | {"turns": written[one.id]} for one in found])
+        console.out_json(
+            [
+                shapes.adapter(one.adapter) | {"depth": one.depth, "turns": written[one.adapter.id]}
+                for one in branches
+            ]
+        )
         return
-    console.table(
-        ("id", "model", "state", "turns", "made", "run"),
-        [
-            (one.id, one.model_id, one.state, written[one.id], one.created_at[:16], one.run_id)
-            for one in found
-        ],
+    rows: list[tuple[object, ...]] = []
+    for model_id, tree in trees.items():
+        bare = not any(one.adapter.state == "active" for one in tree)
+        root = MARKS["active" if bare else "retired"]
+        rows.append((f"{root} {model_id} as it came", "", "active" if bare else "", "", "", ""))
+        rows += [_row(one, written[one.adapter.id]) for one in tree]
+    console.table(("adapter", "id", "state", "turns", "made", "note"), rows)
+
+
+def _row(branch: Branch, written: int) -> tuple[object, ...]:
+    one = branch.adapter
+    gone = one.deleted_at is not None
+    return (
+        f"{branch.rails}{DELETED if gone else MARKS[one.state]} {one.name}".rstrip(),
+        one.id,
+        "deleted" if gone else one.state,
+        written,
+        one.created_at[:16],
+        one.note,
     )
 
 
 @app.command()
+def show(adapter: Which, model: Model = None, as_json: Json = False) -> None:
+    """What an adapter was learned from, how it was judged, and what it writes."""
+    with opening.studio(model, settle=True) as studio:
+        found = studio.library.adapters.get(adapter, studio.model.id)
+        origin = studio.adapters.origin(found)
+    if as_json:
+        console.out_json(_origin_shape(origin))
+        return
+    _print_origin(origin)
+
+
+@app.command()
 def use(
-    adapter: Annotated[str, typer.Argument(metavar="ID|none", help="Its id or how it begins.")],
+    adapter: Annotated[
+        str,
+        typer.Argument(metavar="ADAPTER|none", help="Its name, its id or how that begins."),
+    ],
     model: Model = None,
 ) -> None:
     """Write with this adapter from now on; with 'none', with the bare model."""
@@ -48,14 +94,118 @@ def use(
 
 @app.command()
 def rollback(model: Model = None) -> None:
-    """Go back to what wrote before the active adapter was adopted."""
+    """Go back to what wrote before the active adapter was adopted, as far as it is still there."""
     with opening.studio(model, settle=True) as studio:
-        _say(studio.roll_back(), studio.model.id)
+        left = studio.library.adapters.active(studio.model.id)
+        back = studio.roll_back()
+        if left is not None and left.parent_id != (back.id if back is not None else None):
+            console.note("What wrote just before it has been deleted; this is the one before that.")
+        _say(back, studio.model.id)
+
+
+@app.command()
+def name(adapter: Which, name: str, model: Model = None) -> None:
+    """Give an adapter a name, to call it by from now on; '' takes it away."""
+    with opening.studio(model, settle=True) as studio:
+        named = studio.adapters.name(adapter, name, studio.model.id)
+    if named.name:
+        console.note(f"Adapter {named.id} is called '{named.name}'.")
+    else:
+        console.note(f"Adapter {named.id} has no name.")
+
+
+@app.command()
+def note(adapter: Which, text: str, model: Model = None) -> None:
+    """Remember something about an adapter; '' forgets it."""
+    with opening.studio(model, settle=True) as studio:
+        noted = studio.adapters.note(adapter, text, studio.model.id)
+    console.note(f"The note on {noted.label} is {'kept' if noted.note else 'gone'}.")
+
+
+@app.command()
+def delete(
+    adapter: Which,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    model: Model = None,
+) -> None:
+    """Remove an adapter's files for good; what it wrote, and what came after it, stays."""
+    with opening.studio(model, settle=True) as studio:
+        found = studio.adapters.living(adapter, studio.model.id)
+        if not yes and not _agreed(studio, found):
+            console.note("Nothing was deleted.")
+            raise typer.Exit(1)
+        studio.adapters.delete(found.id)
+    console.note(f"Adapter {found.label} is deleted.")
+
+
+def _agreed(studio: Studio, adapter: Adapter) -> bool:
+    """Ask on a terminal. Raises UsageError where there is nobody to ask."""
+    if not sys.stdin.isatty():
+        raise UsageError("Deleting an adapter cannot be undone.", "If you mean it, add --yes.")
+    written = studio.library.stories.generated_by(adapter.id)
+    console.note(
+        f"Adapter {adapter.label} ({adapter.id}) has written {_passages(written)}. Its files cannot"
+        " be brought back."
+    )
+    return typer.confirm("Delete it?", default=False, err=True)
 
 
 def _say(adapter: Adapter | None, model_id: str) -> None:
     if adapter is None:
         console.note(f"{model_id} now writes without an adapter.")
     else:
-        console.note(f"{adapter.model_id} now writes with adapter {adapter.id}.")
+        called = f"{adapter.name} ({adapter.id})" if adapter.name else adapter.id
+        console.note(f"{adapter.model_id} now writes with adapter {called}.")
     console.note("A page that is open elsewhere takes it up when it is next started.")
+
+
+def _origin_shape(origin: Origin) -> dict[str, object]:
+    import msgspec
+
+    return {
+        **shapes.adapter(origin.adapter),
+        "turns": origin.passages,
+        "origin": shapes.run(origin.run) if origin.run is not None else None,
+        "taste": msgspec.to_builtins(origin.taste),
+        "evaluation": msgspec.to_builtins(origin.outcome),
+    }
+
+
+def _print_origin(origin: Origin) -> None:
+    from talecraft.cli.train import print_checks
+
+    one = origin.adapter
+    console.out(f"{one.name or 'Adapter'} {one.id}".strip())
+    state = f"deleted {one.deleted_at[:10]}" if one.deleted_at is not None else one.state
+    console.out(f"State: {state}. Model: {one.model_key}. Made: {one.created_at[:16]}")
+    if one.note:
+        console.out(f"Note: {one.note}")
+    written = _passages(origin.passages)
+    before = origin.parent.label if origin.parent is not None else f"{one.model_id} as it came"
+    console.out(f"Took over from: {before}. Has written {written}.")
+    if (run := origin.run) is not None:
+        console.out(f"Run: {run.id} ({run.method}, seed {run.seed})")
+    if (taste := origin.taste) is not None:
+        stories = "1 story" if taste.stories == 1 else f"{taste.stories} stories"
+        console.out(
+            f"Learned from: {taste.scores} scores in {stories}; orders {taste.concordance:.0%} of"
+            f" {taste.pairs} unseen pairs rightly ({taste.low:.0%} to {taste.high:.0%})."
+        )
+        console.out(taste.words)
+    if (outcome := origin.outcome) is None:
+        console.out("How it was judged is not recorded.")
+        return
+    console.out(f"Verdict: {outcome.words}")
+    print_checks(outcome.checks)
+    for number, sample in enumerate(outcome.samples, 1):
+        console.out(f"\nSample {number}: {sample.prompt}")
+        console.out(f"  before | {_indented(sample.before)}")
+        console.out(f"  after  | {_indented(sample.after)}")
+
+
+def _indented(text: str) -> str:
+    return "\n         | ".join(text.strip().splitlines()).replace("| \n", "|\n")
+
+
+def _passages(number: int) -> str:
+    return "nothing yet" if not number else "1 passage" if number == 1 else f"{number} passages"

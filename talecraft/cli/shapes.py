@@ -65,12 +65,15 @@ def opinion(line: Feedback) -> dict[str, Any]:
 def adapter(one: Adapter) -> dict[str, Any]:
     return {
         "adapter": one.id,
+        "name": one.name,
+        "note": one.note,
         "model": one.model_id,
         "revision": one.revision,
         "state": one.state,
         "parent": one.parent_id,
         "run": one.run_id,
         "created_at": one.created_at,
+        "deleted_at": one.deleted_at,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -11,7 +12,7 @@ from talecraft.cli import console, opening, shapes
 
 if TYPE_CHECKING:
     from talecraft.library.runs import TrainingRun
-    from talecraft.process.run_events import Outcome, RunEvent
+    from talecraft.process.run_events import Check, Outcome, RunEvent
     from talecraft.studio import Studio
 
 app = typer.Typer(help="Learn from the scores.", no_args_is_help=True)
@@ -180,11 +181,19 @@ def print_outcome(outcome: Outcome, state: str, error: str = "") -> None:
     console.out(f"{state.capitalize()}: {outcome.words}")
     if error:
         console.out(error)
-    for check in outcome.checks:
-        console.out(
-            f"  {'ok ' if check.passed else 'NOT'} {check.name}: {check.value:.3g}"
-            f" (bar {check.bar}). {check.words}"
-        )
+    print_checks(outcome.checks)
     if outcome.adapter_id:
         console.out(f"Adapter: {outcome.adapter_id}")
     console.out(f"{outcome.steps} updates in {outcome.seconds:.0f} s")
+
+
+def print_checks(checks: Sequence[Check]) -> None:
+    """Each condition of the gate: what was measured, how surely, and the bar."""
+    for check in checks:
+        sure = ""
+        if check.low is not None and check.high is not None:
+            sure = f", 90 % sure {check.low:.3g} to {check.high:.3g}"
+        console.out(
+            f"  {'ok ' if check.passed else 'NOT'} {check.name}: {check.value:.3g}{sure}"
+            f" (bar {check.bar}). {check.words}"
+        )

@@ -127,4 +127,11 @@ MIGRATIONS: Mapping[str, str] = {
         CREATE TRIGGER feedback_is_append_only_delete BEFORE DELETE ON feedback
         BEGIN SELECT RAISE(ABORT, 'feedback is append-only'); END;
     """,
+    "0005_adapter_names": """
+        ALTER TABLE adapters ADD COLUMN name TEXT NOT NULL DEFAULT '';
+        ALTER TABLE adapters ADD COLUMN note TEXT NOT NULL DEFAULT '';
+        ALTER TABLE adapters ADD COLUMN deleted_at TEXT;
+        CREATE UNIQUE INDEX adapter_names ON adapters(model_id, name COLLATE NOCASE)
+        WHERE name != '' AND deleted_at IS NULL;
+    """,
 }

@@ -6,6 +6,7 @@ is told by one lock, `runs/trainer.lock`, which the run inherits and holds until
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -56,9 +57,17 @@ def resume(runs: Path, run_id: str) -> int:
 
     def prepare() -> None:
         (folder / CONTROL).unlink(missing_ok=True)
-        shutil.rmtree(folder / CANDIDATE, ignore_errors=True)
+        tidy(folder)
 
     return _launch(folder, prepare)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what a run that was killed has left half done. What cannot be removed does no harm."""
+    shutil.rmtree(folder / CANDIDATE, ignore_errors=True)
+    for half in folder.glob(".*.tmp"):
+        with contextlib.suppress(OSError):
+            half.unlink()
 
 
 def can_resume(runs: Path, run_id: str) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from talecraft.config import models, settings
 from talecraft.config.models import ModelSpec
-from talecraft.errors import AdapterError, UsageError
+from talecraft.errors import AdapterError, LibraryError, UsageError
 from talecraft.library import Library
 from talecraft.library.adapters import Adapter
 from talecraft.paths import Home, home, private_folder
@@ -22,6 +23,7 @@ from talecraft.process.messages import (
     ModelRef,
     Phase,
 )
+from talecraft.studio.adapters import AdapterHistory
 from talecraft.studio.events import Listener, Notice, StudioEvent
 from talecraft.studio.training import Training
 from talecraft.studio.writing import Writing
@@ -52,6 +54,9 @@ class Studio:
         self.model: ModelSpec = self.catalogue.get(chosen) if chosen else self.catalogue.default
         private_folder(self.home.data)
         self.library = Library(self.home.library)
+        self.adapters = AdapterHistory(self.library, self.home)
+        with contextlib.suppress(LibraryError):  # a read-only disk: what is left does no harm
+            self.adapters.sweep()
         self.loaded: Loaded | None = None
         self.phase: Phase | None = None
         self._listener = listener or (lambda event: None)
@@ -126,7 +131,7 @@ class Studio:
 
     def _usable(self, adapter_id: str) -> Adapter:
         """An adapter proved to be whole and to belong to its model as it is installed now."""
-        adapter = self.library.adapters.get(adapter_id)
+        adapter = self.adapters.living(adapter_id, self.model.id)
         reference = self.adapter_ref(adapter)
         assert reference is not None
         adapter_files.verify(reference)
@@ -139,12 +144,13 @@ class Studio:
         return adapter
 
     def roll_back(self) -> Adapter | None:
-        """Return to what wrote when the active adapter was trained. Raises UsageError where none
-        is active."""
+        """Return to what wrote when the active adapter was trained, or to the nearest before it
+        that has not been deleted. Raises UsageError where none is active."""
         active = self.library.adapters.active(self.model.id)
         if active is None:
             raise UsageError("No adapter is active; there is nothing to roll back.")
-        return self.use_adapter(active.parent_id)
+        before = self.adapters.before(active)
+        return self.use_adapter(before.id if before is not None else None)
 
     def reload(self) -> None:
         """Tell a running engine what is active now."""

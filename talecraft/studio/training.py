@@ -179,6 +179,9 @@ class Training:
             return None  # ordered by another version of Talecraft
         if ordered.model != self._model_ref(model):
             return None  # the model's files are others now
+        parent = newest.parent_adapter
+        if parent is not None and self._library.adapters.get(parent).deleted_at is not None:
+            return None  # what it was to be compared with is no longer there
         return newest if run_client.can_resume(self._home.runs, newest.id) else None
 
     def resume(self, model: ModelSpec) -> TrainingRun:
@@ -244,7 +247,7 @@ class Training:
         folder = self._home.runs / run.id
         outcome = run_client.outcome(folder)
         if outcome is None:
-            shutil.rmtree(folder / run_client.CANDIDATE, ignore_errors=True)
+            run_client.tidy(folder)
             self._library.runs.end(
                 run.id,
                 "interrupted",
@@ -271,20 +274,27 @@ class Training:
         settings = run_events.decode_settings(run.settings)
         if outcome.adapter_id != adapter_files.content_id(outcome.files):
             raise AdapterError(f"Run {run.id} names its adapter '{outcome.adapter_id}' wrongly.")
-        # Proved before it is moved; a crash after the move leaves only the commit to be done.
-        moved = target.exists() and not candidate.exists()
-        found = target if moved else candidate
-        adapter_files.verify(
-            AdapterRef(outcome.adapter_id, str(found), outcome.files, settings.model.key)
-        )
-        if not moved:
+
+        def verify(folder: Path) -> None:
+            adapter_files.verify(
+                AdapterRef(outcome.adapter_id, str(folder), outcome.files, settings.model.key)
+            )
+
+        # Proved before it is moved; a crash after the move leaves only the commit to be done. The
+        # same content may be there from an earlier run, and may be what writes: never taken away.
+        try:
+            verify(target)
+        except AdapterError:
+            verify(candidate)
             candidate.chmod(PRIVATE_FOLDER)
             for name in outcome.files:
                 (candidate / name).chmod(PRIVATE_FILE)
                 flush_file(candidate / name)
-            shutil.rmtree(target, ignore_errors=True)  # the same content, from an earlier run
+            shutil.rmtree(target, ignore_errors=True)  # a damaged one
             os.rename(candidate, target)
             flush_folder(target.parent)
+        else:
+            shutil.rmtree(candidate, ignore_errors=True)
         adopted = outcome.state == "adopted"
         text = run_events.encode(outcome).decode()
         with self._library.transaction():

@@ -16,6 +16,7 @@ from tests.app.conftest import (
     step,
     until,
 )
+from tests.app.test_adapters import adapter
 
 SIZES = [(80, 24), (120, 40)]
 MOMENT = "2026-11-20T20:15:00.000+00:00"
@@ -132,6 +133,27 @@ def test_training_outcome(look, studio, size):
 
     async def prepare(app, pilot):
         await pilot.press("f3")
+        await pilot.pause()
+
+    assert look(prepare, size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_adapters(look, studio, size):
+    first = adapter(studio, 1)
+    adapter(studio, 2, first, "rejected")
+    other = adapter(studio, 3, first)
+    adapter(studio, 4, other, "rejected")
+    writing = adapter(studio, 5, first)
+    adapter(studio, 6, writing, "rejected")
+    studio.adapters.name(writing, "long winter evenings")
+    studio.adapters.note(writing, "Sentences she can get lost in.")
+    studio.adapters.name(other, "dark turn")
+    studio.adapters.name(first, "harbour")
+
+    async def prepare(app, pilot):
+        await pilot.press("f3")
+        await pilot.press("a")
         await pilot.pause()
 
     assert look(prepare, size)

@@ -228,10 +228,10 @@ async def test_any_adapter_of_the_list_can_be_chosen(running, studio):
     first = adapter(studio, 1, "active", None)
     async with running((100, 40)) as (app, pilot):
         await shown(app, pilot)
-        assert options(pilot, "#adapters")[0].startswith(f"● {first[:8]}  active")
-        await pilot.press("tab", "down", "enter")
+        assert options(pilot, "#adapters")[1].startswith(f"● {first[:8]}  writes now")
+        await pilot.press("a", "up", "enter")
         await until(pilot, lambda: app.studio.loaded.adapter_id is None)
-        assert options(pilot, "#adapters")[1].startswith("● no adapter")
+        assert "as it came  writes now" in options(pilot, "#adapters")[0]
 
 
 async def test_a_run_settled_by_another_program_is_told_too(running, studio, place):

@@ -185,6 +185,47 @@ def test_a_run_from_scores_to_rollback(talecraft_: Talecraft) -> None:
     assert talecraft_("adapters", "use", "none").code == 0
 
 
+def test_adapters_have_names_notes_and_an_end(
+    talecraft_: Talecraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores(talecraft_)
+    for seed, end in (("1", "adopted"), ("2", "adopted"), ("3", "rejected")):
+        monkeypatch.setenv("TINY_RUN", end)
+        talecraft_("train", "run", "--seed", seed, "--updates", "1")
+    first, second, third = (one["adapter"] for one in data(talecraft_, "adapters", "list"))
+    assert "called 'harbour'" in talecraft_("adapters", "name", first[:6], "harbour").err
+    assert talecraft_("adapters", "note", "harbour", "Too much [/salt].").code == 0
+    shown = data(talecraft_, "adapters", "list")
+    assert [(one["name"], one["parent"], one["depth"]) for one in shown] == [
+        ("harbour", None, 0), ("", first, 1), ("", second, 2),
+    ]  # fmt: skip
+    assert shown[0]["note"] == "Too much [/salt]."
+    lines = talecraft_("adapters", "list").out.splitlines()
+    assert [line.split("  ")[0] for line in lines[1:]] == [
+        "○ llama-ember as it came", "○ harbour", "●", "└─✗",
+    ]  # fmt: skip
+    assert lines[2].endswith("Too much [/salt].")
+    # What it was learned from.
+    story = talecraft_("adapters", "show", "harbour").out
+    for words in (
+        f"harbour {first}", "Note: Too much [/salt].", "Took over from: llama-ember as it came.",
+        "seed 1", "ok  win rate: 0.8 (bar >= 0.55)", "before | before", "after  | after",
+    ):  # fmt: skip
+        assert words in story
+    assert data(talecraft_, "adapters", "show", third)["evaluation"]["state"] == "rejected"
+    # Deleting is asked for twice, and passed over on the way back.
+    refused = talecraft_("adapters", "delete", "harbour")
+    assert (refused.code, refused.out) == (2, "")
+    assert "add --yes" in refused.err
+    assert "one that writes" in talecraft_("adapters", "delete", second, "--yes").err
+    assert talecraft_("adapters", "delete", "harbour", "--yes").code == 0
+    assert "deleted" in talecraft_("adapters", "list").out.splitlines()[2]
+    assert talecraft_("adapters", "use", first).code == 2
+    back = talecraft_("adapters", "rollback").err
+    assert "has been deleted" in back
+    assert "now writes without an adapter" in back
+
+
 @pytest.mark.parametrize(
     ("end", "code", "words"),
     [("rejected", 0, "Rejected: "), ("died", 1, "interrupted"), ("damaged", 1, "Failed: ")],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+import msgspec
 import pytest
 
 from talecraft.errors import UsageError
@@ -71,6 +72,56 @@ def test_an_adapter_by_the_beginning_of_its_id(library: Library) -> None:
     for wrong in ("a", "zz", "", "%"):
         with pytest.raises(UsageError):
             library.adapters.get(wrong)
+
+
+def test_names_are_unique_among_the_living_of_a_model(library: Library) -> None:
+    for name in ("aa1", "ab2"):
+        library.adapters.add(adapter(name))
+    library.adapters.add(msgspec.structs.replace(adapter("ac3"), model_id="other"))
+    library.adapters.rename("aa1", "Harbour")
+    library.adapters.rename("ac3", "harbour")
+    with pytest.raises(UsageError, match="called 'harbour' already"):
+        library.adapters.rename("ab2", "harbour")
+    assert library.adapters.get("HARBOUR", "m").id == "aa1"
+    assert library.adapters.get("harbour", "other").id == "ac3"
+    with pytest.raises(UsageError, match="more than one"):
+        library.adapters.get("harbour")
+    library.adapters.annotate("aa1", "salt")
+    library.adapters.delete("aa1")
+    library.adapters.rename("ab2", "harbour")
+    assert library.adapters.get("harbour", "m").id == "ab2"
+    gone = library.adapters.get("aa1")
+    assert (gone.name, gone.note, gone.label) == ("Harbour", "salt", "Harbour")
+    assert gone.deleted_at
+    assert [one.id for one in library.adapters.list("m")] == ["ab2"]
+    assert [one.id for one in library.adapters.list("m", deleted=True)] == ["aa1", "ab2"]
+
+
+def test_what_is_deleted_never_writes_and_what_writes_is_never_deleted(library: Library) -> None:
+    library.adapters.add(adapter("aa1"))
+    library.adapters.add(adapter("ab2"))
+    library.adapters.activate("m", "aa1")
+    with pytest.raises(UsageError, match="one that writes"):
+        library.adapters.delete("aa1")
+    library.adapters.delete("ab2")
+    with pytest.raises(UsageError, match="has been deleted"):
+        library.adapters.activate("m", "ab2")
+    active = library.adapters.active("m")
+    assert active is not None
+    assert active.id == "aa1"
+
+
+def test_the_same_content_again_brings_a_deleted_one_back(library: Library) -> None:
+    for name, parent in (("aa1", None), ("ab2", "aa1")):
+        library.adapters.add(adapter(name, parent=parent))
+    library.adapters.rename("aa1", "harbour")
+    library.adapters.delete("aa1")
+    library.adapters.rename("ab2", "harbour")
+    again = msgspec.structs.replace(adapter("aa1", parent="ab2"), run_id="later")
+    library.adapters.add(again)
+    back = library.adapters.get("aa1")
+    assert (back.deleted_at, back.run_id, back.name) == (None, "later", "")
+    assert back.parent_id is None, "nothing descends from itself"
 
 
 def test_a_run_is_recorded_and_ended(library: Library) -> None:

@@ -15,24 +15,28 @@ from talecraft.story.clean import clean_line
 
 
 class AskName(ModalScreen[str | None]):
-    """Asks for a line of text; gives it, or None."""
+    """Asks for a line of text of at most `limit` characters; gives it, or None.
+
+    An `optional` one may be empty.
+    """
 
     HELP = "Asking for a name"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
 
-    def __init__(self, question: str, value: str) -> None:
+    def __init__(self, question: str, value: str, limit: int = 0, optional: bool = False) -> None:
         super().__init__()
         self._question = question
         self._value = clean_line(value)
+        self._limit, self._optional = limit, optional
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Label(said((self._question, "bold")))
-            yield Input(self._value, select_on_focus=True)
+            yield Input(self._value, select_on_focus=True, max_length=self._limit)
             yield Label(said(("Enter keeps it, Esc leaves it as it was.", MUTED)))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if clean_line(event.value).strip():
+        if self._optional or clean_line(event.value).strip():
             self.dismiss(event.value)
         else:
             self.notify("It needs at least one letter.", severity="warning", markup=False)

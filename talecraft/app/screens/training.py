@@ -8,34 +8,23 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Static
 
 from talecraft.app.run_watch import RunWatch
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.dialogs import Confirm
-from talecraft.app.text import said, short_id
+from talecraft.app.text import said
+from talecraft.app.widgets.adapters import AdapterList, AdapterPanel
 from talecraft.app.widgets.figures import Curve
 from talecraft.app.widgets.verdicts import (
     OutcomeView,
-    adapter_line,
     plan_words,
     running_words,
 )
 from talecraft.config.models import ModelSpec
 from talecraft.errors import TalecraftError
-from talecraft.library.adapters import Adapter
 from talecraft.library.runs import TrainingRun
 from talecraft.story.clean import clean_line
-
-
-class AdapterList(OptionList):
-    """The adapters; Enter makes one the one that writes."""
-
-    HELP = "The list of adapters"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Write with it", tooltip="Make this adapter the one that writes")
-    ]
 
 
 class TrainingScreen(TalecraftScreen):
@@ -50,6 +39,7 @@ class TrainingScreen(TalecraftScreen):
         Binding("c", "resume", "Go on", tooltip="Go on with the run that was cut off"),
         Binding("x", "stop", "Stop the run", tooltip="End the run at its next step"),
         Binding("b", "roll_back", "Roll back", tooltip="Write with what wrote before the adapter"),
+        Binding("a", "adapters", "Adapters", tooltip="Go to the tree of adapters"),
         Binding("escape", "leave", "Back", tooltip="Back to where you were; a run goes on"),
     ]
 
@@ -57,7 +47,6 @@ class TrainingScreen(TalecraftScreen):
         super().__init__()
         self._refusal = ""
         self._resumable = False
-        self._adapters: list[Adapter] = []
 
     def body(self) -> ComposeResult:
         with VerticalScroll(id="training", can_focus=True):
@@ -68,8 +57,7 @@ class TrainingScreen(TalecraftScreen):
                 yield Curve("Distance, KL (line: its target)", "distance")
             yield OutcomeView(id="outcome", classes="section")
             yield Static(id="training-plan", classes="section", markup=False)
-            yield Static(said(("Adapters", "bold $text-primary")), id="adapters-head")
-            yield AdapterList(id="adapters", markup=False)
+            yield AdapterPanel(id="adapter-panel")
 
     def on_mount(self) -> None:
         self._show_all()
@@ -83,7 +71,7 @@ class TrainingScreen(TalecraftScreen):
         watch = self.talecraft.run_watch
         self._show_running(watch)
         try:
-            self._show_adapters()
+            self.query_one(AdapterPanel).show()
             if watch is None:
                 self._show_rest()
         except TalecraftError as error:
@@ -118,22 +106,6 @@ class TrainingScreen(TalecraftScreen):
         mine = next((run for run in runs if run.model_id == studio.model.id), None)
         self.query_one(OutcomeView).show(mine, self.talecraft.now())
 
-    def _show_adapters(self) -> None:
-        studio = self.talecraft.studio
-        self._adapters = studio.library.adapters.list(studio.model.id)[::-1]
-        active = studio.library.adapters.active(studio.model.id)
-        options = self.query_one(OptionList)
-        highlighted = options.highlighted or 0
-        options.clear_options()
-        options.add_options(
-            [Option(adapter_line(one, self.talecraft.now())) for one in self._adapters]
-        )
-        bare = "● " if active is None else "  "
-        options.add_option(
-            Option(said((bare, "bold $text-success"), "no adapter  ", ("as it came", "dim")))
-        )
-        options.highlighted = min(highlighted, len(self._adapters))
-
     # ------------------------------------------------------------------ what can be done
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         watch = self.talecraft.run_watch
@@ -144,6 +116,8 @@ class TrainingScreen(TalecraftScreen):
                 return watch is None and self._resumable
             case "stop":
                 return watch is not None and not watch.stopping
+            case "adapters":
+                return not self.query_one(AdapterList).has_focus
             case "roll_back":
                 studio = self.talecraft.studio
                 return studio.library.adapters.active(studio.model.id) is not None
@@ -197,7 +171,8 @@ class TrainingScreen(TalecraftScreen):
         active = studio.library.adapters.active(studio.model.id)
         if active is None:
             return
-        before = f"adapter {short_id(active.parent_id)}" if active.parent_id else "the bare model"
+        back = studio.adapters.before(active)
+        before = f"adapter {clean_line(back.label)}" if back is not None else "the bare model"
 
         def roll_back(yes: bool | None) -> None:
             if not yes:
@@ -215,17 +190,8 @@ class TrainingScreen(TalecraftScreen):
         )
         self.app.push_screen(question, roll_back)
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        at = event.option_index
-        adapter = self._adapters[at] if at < len(self._adapters) else None
-        try:
-            self.talecraft.studio.use_adapter(adapter.id if adapter is not None else None)
-        except TalecraftError as error:
-            self.talecraft.tell(error)
-            return
-        name = f"adapter {short_id(adapter.id)}" if adapter is not None else "the bare model"
-        self.talecraft.say(clean_line(f"From the next passage on {name} writes."))
-        self._show_all()
+    def action_adapters(self) -> None:
+        self.query_one(AdapterList).focus()
 
     def action_leave(self) -> None:
         self.app.pop_screen()

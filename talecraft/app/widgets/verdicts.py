@@ -12,9 +12,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from talecraft.app.run_watch import RunWatch
-from talecraft.app.text import MUTED, count, duration, said, short_id, when
+from talecraft.app.text import MUTED, count, duration, said, when
 from talecraft.app.widgets.figures import histogram, progress, step_words, taste_words
-from talecraft.library.adapters import Adapter
 from talecraft.library.runs import TrainingRun
 from talecraft.process.run_events import Check, Outcome, Sample
 from talecraft.story.clean import clean, clean_line
@@ -107,15 +106,6 @@ def running_words(watch: RunWatch, width: int) -> Content:
     return Content("\n").join(lines)
 
 
-def adapter_line(adapter: Adapter, now: datetime) -> Content:
-    """One adapter of the list; the active one is marked by a dot and the word."""
-    active = adapter.state == "active"
-    return said(
-        ("● " if active else "  ", "bold $text-success"), f"{short_id(adapter.id)}  ",
-        (adapter.state, "bold" if active else ""), (f" · {when(adapter.created_at, now)}", "dim"),
-    )  # fmt: skip
-
-
 class OutcomeView(Vertical):
     """How the last run ended: the verdict, its checks, the same prompts before and after."""
 
@@ -135,7 +125,9 @@ def _outcome(run: TrainingRun, now: datetime) -> list[Widget]:
     ]
     if run.error:
         lines.append(said((clean_line(run.error), "$text-error")))
-    checks = [_check(check) for check in outcome.checks] if outcome is not None else []
+    checks = (
+        [check_line(check, check.words) for check in outcome.checks] if outcome is not None else []
+    )
     head = Static(Content("\n").join([*lines, *checks]), markup=False)
     samples = outcome.samples[:SAMPLES] if outcome is not None else []
     return [head, *(SampleView(sample) for sample in samples)]
@@ -148,9 +140,10 @@ def _decoded(run: TrainingRun) -> Outcome | None:
         return None
 
 
-def _check(check: Check) -> Content:
+def check_line(check: Check, words: str) -> Content:
+    """One condition of the gate in `words`, with a mark for whether it held."""
     mark = ("  ✓ ", "bold $text-success") if check.passed else ("  ✗ ", "bold $text-error")
-    return said(mark, clean_line(check.words))
+    return said(mark, clean_line(words))
 
 
 class SampleView(Vertical):
