@@ -14,7 +14,7 @@ from talecraft.process import adapter_files
 from talecraft.process.engine_client import COMMAND, EngineClient, Stopped
 from talecraft.process.messages import (
     AdapterRef,
-    Delta,
+    Event,
     Failed,
     Finished,
     Load,
@@ -180,7 +180,7 @@ class Studio:
         return self.model_ref(), self.settings.writing
 
     # ------------------------------------------------------------------ events and the end
-    def _on_engine(self, event: Phase | Loaded | Delta | Finished | Failed | Stopped) -> None:
+    def _on_engine(self, event: Event | Stopped) -> None:
         match event:
             case Finished() | Failed(request=int()):
                 self.writing.settle(event)

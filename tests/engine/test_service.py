@@ -16,6 +16,9 @@ from talecraft.process.engine_client import EngineClient, Stopped
 from talecraft.process.messages import (
     AdapterRef,
     Delta,
+    Draft,
+    Drafted,
+    DraftsOver,
     Failed,
     Finished,
     Generate,
@@ -49,6 +52,10 @@ class Driver:
     def write(self, request, blocks=(PREMISE,), **sampling):
         self.client.generate(Generate(request, list(blocks), Sampling(**sampling)))
         return self.until(Finished, Failed)
+
+    def draft(self, request, prompts, seeds, **sampling):
+        short = Sampling(**{"outline_tokens": 12, "prose_tokens": 16} | sampling)
+        self.client.generate(Draft(request, bundled_ref().key, prompts, short, seeds))
 
 
 @pytest.fixture(scope="module")
@@ -229,4 +236,122 @@ def test_a_model_that_cannot_be_loaded_is_one_clear_line(tmp_path, what):
     assert "llama-ember" in failed.message
     assert "\n" not in failed.message
     assert failed.hint
+    driver.client.close()
+
+
+# ---------------------------------------------------------------------------- drafts
+PROMPTS = [[Block(f"<prompt>\nA {one} learns to share\n")] for one in ("fox", "bear", "hen")]
+SEEDS = [[1, 2], [3, 4], [5, 6]]
+
+
+def made(events):
+    """The drafts among `events`: by prompt, their ids."""
+    found = {e.index: [t.generation.response_ids for t in e.turns] for e in events if is_draft(e)}
+    assert list(found) == sorted(found), "in order"
+    return found
+
+
+def is_draft(event):
+    return isinstance(event, Drafted)
+
+
+def test_drafts_come_in_order_with_the_whole_record(shared):
+    shared.draft(50, PROMPTS, SEEDS, temperature=0.9)
+    events = shared.until(DraftsOver, Failed)
+    drafted = [e for e in events if is_draft(e)]
+    assert [(e.request, e.index) for e in drafted] == [(50, 0), (50, 1), (50, 2)]
+    assert "drafting" in [e.phase for e in events if isinstance(e, Phase)]
+    for event, seeds in zip(drafted, SEEDS, strict=True):
+        assert [t.generation.sampling.seed for t in event.turns] == seeds
+        first, second = event.turns
+        assert first.prose != second.prose
+        assert first.generation.prompt_ids == second.generation.prompt_ids
+        for turn in event.turns:
+            record = turn.generation
+            assert turn.prose
+            assert record.engine_mode == "batch-cpu-float32"
+            assert record.sampling.temperature == 0.9
+            lengths = {
+                len(column)
+                for column in (
+                    record.response_ids,
+                    record.forced,
+                    record.raw_logprobs,
+                    record.sampled_logprobs,
+                )
+            }
+            assert len(lengths) == 1
+            assert record.seconds > 0
+    shared.until(Phase)
+
+
+def test_more_drafts_than_decode_together_are_the_same_as_each_alone(shared):
+    prompts, seeds = PROMPTS * 3, [[i, 100 + i] for i in range(9)]
+    shared.draft(51, prompts, seeds)
+    together = made(shared.until(DraftsOver, Failed))
+    assert len(together) == 9
+    for index in (0, 4, 8):
+        shared.draft(60 + index, prompts[index : index + 1], seeds[index : index + 1])
+        assert made(shared.until(DraftsOver, Failed))[0] == together[index]
+
+
+def test_a_turn_goes_before_the_drafts_and_they_go_on_afterwards(shared):
+    shared.draft(70, PROMPTS * 4, SEEDS * 4)
+    whole = made(shared.until(DraftsOver, Failed))
+    shared.draft(71, PROMPTS * 4, SEEDS * 4)
+    before = shared.until(Drafted)
+    turn = shared.write(72, seed=9)
+    assert isinstance(turn[-1], Finished), "it is over before the drafts are"
+    after = shared.until(DraftsOver, Failed)
+    assert made(before + turn + after) == whole
+    assert len(made(after)) > 6
+    alone = shared.write(73, seed=9)[-1].generation.response_ids
+    assert turn[-1].generation.response_ids == alone
+
+
+def test_drafts_that_are_cancelled_end_between_two_tokens(shared):
+    shared.draft(80, PROMPTS * 20, SEEDS * 20)
+    shared.until(Drafted)
+    shared.client.cancel(80)
+    events = shared.until(DraftsOver, Failed)
+    assert isinstance(events[-1], DraftsOver)
+    assert len(made(events)) < 30
+    assert isinstance(shared.write(81, seed=1)[-1], Finished)
+
+
+def test_what_is_half_drafted_when_the_adapter_changes_is_written_anew(shared, tmp_path):
+    adapter = made_adapter(tmp_path / "one")
+    shared.draft(90, PROMPTS * 8, SEEDS * 8)
+    shared.until(Drafted)
+    shared.client.load(Load(bundled_ref(), adapter))
+    events = shared.until(DraftsOver, Failed)
+    at = next(i for i, e in enumerate(events) if isinstance(e, Loaded))
+    later = [t.generation for e in events[at:] if is_draft(e) for t in e.turns]
+    assert {record.adapter_id for record in later} == {adapter.id}
+    shared.draft(91, PROMPTS[:1], SEEDS[:1])
+    alone = made(shared.until(DraftsOver, Failed))[0]
+    assert alone in [[t.generation.response_ids for t in e.turns] for e in events if is_draft(e)]
+    shared.client.load(Load(bundled_ref()))
+    assert shared.until(Loaded)[-1].adapter_id is None
+
+
+def test_drafts_for_another_model_are_refused(shared):
+    prompts = [[Block("", [1, 2, 3])]]
+    shared.client.generate(Draft(95, "another@1", prompts, Sampling(), [[1, 2]]))
+    failed = shared.until(DraftsOver, Failed)[-1]
+    assert (failed.request, failed.message) == (95, "Another model writes now.")
+
+
+def test_an_engine_that_dies_fails_its_drafts(tmp_path):
+    driver = Driver(tmp_path)
+    driver.client.load(Load(bundled_ref()))
+    driver.until(Loaded)
+    driver.draft(1, PROMPTS * 20, SEEDS * 20)
+    driver.until(Drafted)
+    os.kill(driver.client.pid, signal.SIGKILL)
+    failed = driver.until(Failed)[-1]
+    assert failed.request == 1
+    driver.until(Loaded)
+    driver.draft(2, PROMPTS[:1], SEEDS[:1])
+    assert len(made(driver.until(DraftsOver, Failed))) == 1
     driver.client.close()
