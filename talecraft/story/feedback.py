@@ -21,8 +21,9 @@ THUMB_WEIGHT = 0.7
 class Feedback(msgspec.Struct, frozen=True):
     """One line of the append-only log.
 
-    `value`: stars 1-5; thumb +1 or -1; choice and edit 1. None withdraws what was said before.
-    `others` are the siblings a choice was made against; `text` is what an edit made of the turn.
+    `value`: stars 1-5; thumb +1 or -1; edit 1; choice 1, or 0 where neither was better. None
+    withdraws what was said before. `others` are the siblings a choice was made against; `text` is
+    what an edit made of the turn.
     """
 
     id: int
@@ -52,11 +53,15 @@ def check(kind: str, value: float | None) -> None:
         )
     if value is None:
         return
-    allowed: dict[str, tuple[float, ...]] = {"stars": tuple(STARS), "thumb": (-1, 1)}
+    allowed: dict[str, tuple[float, ...]] = {
+        "stars": tuple(STARS), "thumb": (-1, 1), "choice": (0, 1),
+    }  # fmt: skip
     if value not in allowed.get(kind, (1,)):
         raise UsageError(
             f"{value:g} is not a score.",
-            "Stars go from 1 to 5, a thumb is 1 or -1." if kind in allowed else "It must be 1.",
+            "Stars go from 1 to 5, a thumb is 1 or -1, a choice 1 or (for a tie) 0."
+            if kind in allowed
+            else "It must be 1.",
         )
 
 

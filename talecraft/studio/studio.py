@@ -14,6 +14,8 @@ from talecraft.process import adapter_files
 from talecraft.process.engine_client import COMMAND, EngineClient, Stopped
 from talecraft.process.messages import (
     AdapterRef,
+    Drafted,
+    DraftsOver,
     Event,
     Failed,
     Finished,
@@ -23,6 +25,7 @@ from talecraft.process.messages import (
     Phase,
 )
 from talecraft.studio.events import Listener, Notice, StudioEvent
+from talecraft.studio.tasting import Tasting
 from talecraft.studio.training import Training
 from talecraft.studio.writing import Writing
 
@@ -57,6 +60,9 @@ class Studio:
         self._listener = listener or (lambda event: None)
         self.engine = EngineClient(self._on_engine, self.home.logs, engine_command)
         self.writing = Writing(self.library, self.engine, self._tell, self._prompting)
+        self.tasting = Tasting(
+            self.library, self.engine, self._tell, self._prompting, self.writing.score_many
+        )
         self.training = Training(
             self.library, self.home, self.settings, self.model_ref, self.adapter_ref
         )
@@ -182,8 +188,13 @@ class Studio:
     # ------------------------------------------------------------------ events and the end
     def _on_engine(self, event: Event | Stopped) -> None:
         match event:
-            case Finished() | Failed(request=int()):
+            case Finished():
                 self.writing.settle(event)
+            case Drafted() | DraftsOver():
+                self.tasting.settle(event)
+            case Failed(request=int()):  # whichever of the two has asked
+                self.writing.settle(event)
+                self.tasting.settle(event)
             case Failed():
                 self._tell(Notice(event.message, event.hint))
             case _:
@@ -201,6 +212,7 @@ class Studio:
 
         What is being written is stopped first and kept, as if the writer had pressed Esc.
         """
+        self.tasting.stop()
         self.writing.finish(CLOSE_SECONDS)
         self.engine.close()
         self.library.close()
