@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.command import Provider
+from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 
 from talecraft.app import messages
@@ -55,6 +55,7 @@ class TalecraftApp(App[int]):
         "styles/writing.tcss",
         "styles/lists.tcss",
         "styles/training.tcss",
+        "styles/tasting.tcss",
     ]
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -227,6 +228,13 @@ class TalecraftApp(App[int]):
             screen.reload()
         self._engine_changed()
 
+    def on_pair_came(self, message: messages.PairCame) -> None:
+        if message.failed is not None:
+            failed = message.failed
+            self.say(f"{failed.message} {failed.hint}", "No more pairs for now", "error")
+        for screen in self._screens():
+            screen.pair_came()
+
     def on_studio_notice(self, message: messages.StudioNotice) -> None:
         notice = message.notice
         if self.studio.loaded is None:
@@ -330,7 +338,18 @@ class TalecraftApp(App[int]):
 
         self._show(TrainingScreen)
 
-    def _show(self, kind: type[TalecraftScreen]) -> None:
+    def action_taste(self) -> None:
+        """Show the taste round that is going, or begin one from the open story."""
+        from talecraft.app.screens.tasting import TastingScreen
+
+        if any(isinstance(screen, TastingScreen) for screen in self.screen_stack):
+            while not isinstance(self.screen, TastingScreen):
+                self.pop_screen()
+            return
+        stories = [one.story_id for one in self._screens() if one.story_id is not None]
+        self._show(lambda: TastingScreen(stories[-1] if stories else None))
+
+    def _show(self, kind: Callable[[], TalecraftScreen]) -> None:
         """Show a screen over the page; over another such screen it takes that one's place."""
         if not isinstance(self.screen, TalecraftScreen):
             return
@@ -340,7 +359,8 @@ class TalecraftApp(App[int]):
             self.switch_screen(kind())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("help", "models", "training", "new_story"):
-            screen = self.screen
-            return isinstance(screen, TalecraftScreen) and action != screen.SHOWN_BY
+        if action in ("help", "models", "training", "new_story", "taste"):
+            # Called from the palette it is the screen below that is left.
+            stack = [one for one in self.screen_stack if not isinstance(one, CommandPalette)]
+            return isinstance(stack[-1], TalecraftScreen) and action != stack[-1].SHOWN_BY
         return super().check_action(action, parameters)

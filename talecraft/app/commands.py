@@ -27,7 +27,12 @@ class Commands(Provider):
                     for action, key, words in _each(command):
                         if self._works(action, node):
                             yield words, key, partial(self.app.run_action, action, node)
+        if self._works("taste", self.app):
+            yield "Choose between pairs of passages (taste round)", "", self._taste
         yield "Change the colours (theme)", "", self.app.action_change_theme
+
+    async def _taste(self) -> None:
+        await self.app.run_action("taste", self.app)
 
     def _nodes(self) -> Iterator[DOMNode]:
         screen = self.screen

@@ -45,6 +45,7 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.screens.library import LibraryScreen, StoryList
     from talecraft.app.screens.models import ModelList, ModelsScreen
     from talecraft.app.screens.opening import OpeningComposer, OpeningScreen
+    from talecraft.app.screens.tasting import TastingScreen
     from talecraft.app.screens.training import AdapterList, TrainingScreen
     from talecraft.app.screens.writing import WritingScreen
     from talecraft.app.widgets.composer import Composer, ScoringComposer
@@ -53,5 +54,5 @@ def help_groups() -> Iterator[type[DOMNode]]:
     yield TalecraftApp
     yield from (WritingScreen, Composer, ScoringComposer, Manuscript)
     yield from (LibraryScreen, StoryList, OpeningScreen, OpeningComposer)
-    yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList)
+    yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList, TastingScreen)
     yield from (AskName, Confirm, HelpScreen)

@@ -137,6 +137,25 @@ def test_training_outcome(look, studio, size):
     assert look(prepare, size)
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_tasting(look, studio, size):
+    story = _written(studio)
+    studio.writing.say(story, "She wrote the number down, and crossed it out.")
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
+        await pilot.press("f3", "t")
+        for number in range(3):
+            await until(pilot, lambda: getattr(app.screen, "_round", None) is not None)
+            await until(pilot, lambda: app.screen._round.pair is not None)
+            if number < 2:
+                await pilot.press("a")
+        await until(pilot, lambda: len(app.screen._round._ready) > 4)
+        await until(pilot, lambda: app.phase.phase == "ready")
+
+    assert look(prepare, size)
+
+
 def test_too_small(look, studio):
     _written(studio)
 
