@@ -169,13 +169,14 @@ class Batch:
     """Writes `rows` together; between two steps it may be left lying, or for good.
 
     Prompts are padded on the left; one that several rows share is read once. With `record` each
-    response holds its log-probs, as the page's do.
+    response holds its log-probs, as the page's do. `model` may be another wrapper of the same
+    weights at each step.
     """
 
     def __init__(
         self, model: Any, rows: Sequence[Row], sampling: Sampling, pad: int, record: bool = False
     ) -> None:
-        self._model = model
+        self.model = model
         self._rows = list(rows)
         self._sampler = BatchSampler(sampling)
         self._pad = pad
@@ -214,14 +215,14 @@ class Batch:
         if self._read < self._prompts.shape[1]:
             return
         if len(self._rows) > len(self._prompts):
-            self._cache.batch_select_indices(self._copies.to(self._model.device))
+            self._cache.batch_select_indices(self._copies.to(self.model.device))
         self._mask, self._positions = self._mask[self._copies], self._positions[self._copies]
         self._write(logits[self._copies])
 
     def _forward(self, ids: Tensor, positions: Tensor, width: int | None = None) -> Tensor:
         """The logits (B, V), on the CPU, after the last of `ids` (B, n)."""
-        device = self._model.device
-        output = self._model(
+        device = self.model.device
+        output = self.model(
             input_ids=ids.to(device),
             attention_mask=self._mask[:, :width].to(device),
             position_ids=positions.to(device),
@@ -253,7 +254,7 @@ class Batch:
             self._written, self._mask = self._written[keep], self._mask[keep]
             self._positions = self._positions[keep]
             if going:
-                self._cache.batch_select_indices(keep.to(self._model.device))
+                self._cache.batch_select_indices(keep.to(self.model.device))
 
     def _take(self, row: Row, at: int, sampled: int, logits: Tensor, scores: Tensor) -> int:
         token = row.next(sampled)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from talecraft.engine.batch import Batch, Row
 from talecraft.engine.codec import Codec
 from talecraft.engine.decoding import Response
-from talecraft.process.messages import Draft, Drafted, DraftsOver, Finished
+from talecraft.process.messages import AdapterRef, Draft, Drafted, DraftsOver, Finished
 from talecraft.story.turns import Sampling
 
 # As many as decode together for little more than the price of one, and as fit beside the page.
@@ -25,7 +25,8 @@ Record = Callable[[Sampling, list[int], Response, float], Finished]
 class Drafting:
     """One `Draft` on its way. Between two steps the model may do other work.
 
-    `prompts` are the command's in ids, `record` makes a finished turn of what was written.
+    `prompts` are the command's in ids, `record` makes a finished turn of what was written. Where
+    adapters are compared, all is written with the first of them, then with the next.
     """
 
     def __init__(
@@ -46,10 +47,18 @@ class Drafting:
         self._record = record
         self._send = send
         self._cancelled = cancelled
-        self._next = 0  # the first prompt whose drafts have not been sent
+        self._rounds = max(1, len(command.adapters))
+        self._round = 0  # which adapter's turn it is
+        self._next = 0  # the first prompt that this round has not finished
+        self._turns: list[list[Finished]] = [[] for _ in prompts]
         self._rows: deque[list[Row]] = deque()
         self._batch: Batch | None = None
         self._seconds = 0.0  # of work, this batch
+
+    @property
+    def adapter(self) -> AdapterRef | Literal["active"] | None:
+        """What the next step is to be written with."""
+        return self._command.adapters[self._round] if self._command.adapters else "active"
 
     def restart(self) -> None:
         """What is half written belongs to another adapter: write it anew."""
@@ -68,20 +77,28 @@ class Drafting:
         started = time.perf_counter()
         if self._batch is None:
             self._batch = self._begin(model)
+        self._batch.model = model
         self._batch.step()
         self._seconds += time.perf_counter() - started
         while self._rows and all(row.done for row in self._rows[0]):
-            self._tell(self._rows.popleft())
+            self._finish(self._rows.popleft())
         if not self._rows:
             self._batch = None
+        if self._next == len(self._prompts) and self._round + 1 < self._rounds:
+            self._round, self._next = self._round + 1, 0
         return True
+
+    def _seeds(self, index: int) -> list[int]:
+        """Of this round's drafts: all, or where adapters are compared the one's."""
+        seeds = self._command.seeds[index]
+        return seeds if self._rounds == 1 else [seeds[self._round]]
 
     def _begin(self, model: Any) -> Batch:
         """The next few prompts, as many as may be written together."""
         sampling, self._seconds = self._command.sampling, 0.0
         longest = count = 0
         for index in range(self._next, len(self._prompts)):
-            seeds = self._command.seeds[index]
+            seeds = self._seeds(index)
             longest, count = max(longest, len(self._prompts[index])), count + len(seeds)
             if self._rows and (count > ROWS_AT_ONCE or count * longest > TOKENS_AT_ONCE):
                 break
@@ -91,10 +108,12 @@ class Drafting:
         rows = [row for drafts in self._rows for row in drafts]
         return Batch(model, rows, sampling, self._pad, record=True)
 
-    def _tell(self, rows: list[Row]) -> None:
-        turns = []
-        for row, seed in zip(rows, self._command.seeds[self._next], strict=True):
+    def _finish(self, rows: list[Row]) -> None:
+        """Keep what is written after one prompt, and tell it when it is all there is to be."""
+        turns = self._turns[self._next]
+        for row, seed in zip(rows, self._seeds(self._next), strict=True):
             sampling = msgspec.structs.replace(self._command.sampling, seed=seed)
             turns.append(self._record(sampling, row.prompt, row.response, self._seconds))
-        self._send(Drafted(self.request, self._next, turns))
+        if self._round + 1 == self._rounds:
+            self._send(Drafted(self.request, self._next, turns))
         self._next += 1

@@ -15,13 +15,14 @@ from transformers.utils import logging as hf_logging
 from talecraft.engine import loading
 from talecraft.engine.codec import Codec
 from talecraft.engine.decoding import Response, Writer
+from talecraft.engine.deltas import Deltas
 from talecraft.engine.drafting import Drafting
 from talecraft.engine.session import ReadingCancelled, Session
 from talecraft.errors import AdapterError, EngineError, TalecraftError
 from talecraft.process.child import Wire
 from talecraft.process.messages import (
+    AdapterRef,
     Command,
-    Delta,
     Draft,
     Failed,
     Finished,
@@ -32,13 +33,10 @@ from talecraft.process.messages import (
     Phase,
     Quit,
 )
-from talecraft.story.clean import CleanStream, clean
+from talecraft.story.clean import clean
 from talecraft.story.context import Block, assemble
-from talecraft.story.outline import Part, Piece
 from talecraft.story.turns import Generation, Sampling
 
-# Deltas are gathered this long: often enough to look like writing, seldom enough to be cheap.
-BATCH_SECONDS = 0.03
 # Room beside the budgets for the tags that the program writes and the grace of a sentence.
 SPARE_TOKENS = 48
 # Which decode path made the log-probs; recorded with each generation.
@@ -57,7 +55,8 @@ class Service:
         self._cancelled = cancelled
         self._ref: ModelRef | None = None
         self._model: Any = None
-        self._adapter_id: str | None = None
+        self._adapter: AdapterRef | None = None  # the one that writes
+        self._worn: str | None = None  # the one that is on: another only while two are compared
         self._device = loading.Device("cpu", torch.float32)
         self._codec: Codec | None = None
         self._pad = 0
@@ -81,9 +80,12 @@ class Service:
         """Do what is asked, or (None) a step of the oldest draft."""
         request = command.request if isinstance(command, Generate | Draft) else None
         drafting = self._drafts[0] if command is None else None
+        if command is not None:
+            self._restore()
         try:
             if drafting is not None:
                 request = drafting.request
+                self._wear(self._adapter if drafting.adapter == "active" else drafting.adapter)
                 if drafting.step(self._model):
                     return
             elif isinstance(command, Load):
@@ -109,6 +111,7 @@ class Service:
         if drafting is not None:
             self._drafts.popleft()
             self._cancelled.discard(drafting.request)
+            self._restore()
         if self._drafts:
             self._wire.send(Phase("drafting"))
         else:
@@ -120,7 +123,7 @@ class Service:
         if self._ref != command.model or self._model is None:
             self._wire.send(Phase("loading", command.model.id))
             self._give_up_drafts()
-            self._ref = self._model = self._session = self._adapter_id = None
+            self._ref = self._model = self._session = self._adapter = self._worn = None
             tokenizer = loading.load_tokenizer(command.model)
             self._model, self._device = loading.load_base(command.model)
             self._ref = command.model
@@ -128,30 +131,49 @@ class Service:
             self._codec = Codec(
                 tokenizer, command.model.style, loading.end_ids(self._model, tokenizer)
             )
-        wanted = command.adapter.id if command.adapter is not None else None
         try:
-            if wanted != self._adapter_id:
-                self._session = None
+            if _id(command.adapter) != _id(self._adapter):
                 for drafting in self._drafts:
                     drafting.restart()
-                self._switch(command)
+                if command.adapter is not None:
+                    self._wire.send(Phase("loading", f"adapter {command.adapter.id[:8]}"))
+                self._adapter = None
+                self._wear(command.adapter)
+                self._adapter = command.adapter
         finally:
             # Also after a refused adapter: the bare model writes, and the page is told so.
             if self._session is None:
                 self._session = Session(self._model, self._device.name)
             self._tell_loaded()
 
-    def _switch(self, command: Load) -> None:
-        if command.adapter is None:
-            self._model, self._adapter_id = loading.detach(self._model), None
+    def _wear(self, adapter: AdapterRef | None) -> None:
+        """Put this adapter on, checked as ever; after a refusal (AdapterError) there is none."""
+        assert self._ref is not None
+        if _id(adapter) == self._worn:
             return
-        self._wire.send(Phase("loading", f"adapter {command.adapter.id[:8]}"))
+        self._session = self._worn = None
         try:
-            self._model = loading.attach(self._model, command.adapter, command.model)
-            self._adapter_id = command.adapter.id
+            if adapter is None:
+                self._model = loading.detach(self._model)
+            else:
+                self._model = loading.attach(self._model, adapter, self._ref)
+                self._worn = adapter.id
         except AdapterError:
-            self._model, self._adapter_id = loading.detach(self._model), None
+            self._model = loading.detach(self._model)
             raise
+        finally:
+            self._session = Session(self._model, self._device.name)
+
+    def _restore(self) -> None:
+        """What was put on for a comparison comes off: the one that writes is back."""
+        if self._model is None:
+            return
+        try:
+            self._wear(self._adapter)
+        except AdapterError as error:  # damaged since it was loaded
+            self._adapter = None
+            self._tell_loaded()
+            self._wire.send(Failed(None, error.message, error.hint, True))
 
     @property
     def _quantisation(self) -> str:
@@ -170,7 +192,7 @@ class Service:
                 self._device.name,
                 self._device.dtype_name,
                 self._ref.context_length,
-                self._adapter_id,
+                self._worn,
             )
         )
 
@@ -185,7 +207,7 @@ class Service:
             return request in self._cancelled
 
         prompt = self._prompt(command.blocks, codec, command.sampling, command.outline)
-        stream = _Deltas(self._wire, request)
+        stream = Deltas(self._wire, request)
         response = Response(stop_reason="cancelled")
         try:
             logits = self._session.read(
@@ -259,7 +281,7 @@ class Service:
                 model_id=self._ref.id,
                 revision=self._ref.revision,
                 quantisation=self._quantisation,
-                adapter_id=self._adapter_id,
+                adapter_id=self._worn,
                 engine_mode=f"{mode}-{self._device.name}-{self._device.dtype_name}",
                 sampling=sampling,
                 prompt_ids=prompt,
@@ -275,31 +297,5 @@ class Service:
         )
 
 
-class _Deltas:
-    """Gathers pieces and sends them cleaned, a batch at a time; names the phase they begin."""
-
-    def __init__(self, wire: Wire, request: int) -> None:
-        self._wire = wire
-        self._request = request
-        self._part: Part | None = None
-        self._clean = CleanStream()
-        self._text = ""
-        self._sent = 0.0
-
-    def add(self, piece: Piece) -> None:
-        if piece.part != self._part:
-            self.close()
-            self._part = piece.part
-            self._wire.send(Phase("thinking" if piece.part == "think" else "writing"))
-        self._text += self._clean.feed(piece.text)
-        if time.monotonic() - self._sent >= BATCH_SECONDS:
-            self._flush()
-
-    def close(self) -> None:
-        self._text += self._clean.close()
-        self._flush()
-
-    def _flush(self) -> None:
-        if self._text and self._part is not None:
-            self._wire.send(Delta(self._request, self._part, self._text))
-            self._text, self._sent = "", time.monotonic()
+def _id(adapter: AdapterRef | None) -> str | None:
+    return adapter.id if adapter is not None else None

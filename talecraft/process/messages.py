@@ -60,7 +60,8 @@ class Draft(msgspec.Struct, frozen=True, tag="draft"):
     """Write short turns after each of `prompts`, as many as it has `seeds`, to choose between.
 
     `model` is the `id@revision` the prompts are for. Whatever else is asked goes first; drafting
-    then goes on where it was.
+    then goes on where it was. With `adapters` (one for each seed of a prompt; None: the bare
+    model) they are compared; afterwards the one that writes is back.
     """
 
     request: int
@@ -68,6 +69,7 @@ class Draft(msgspec.Struct, frozen=True, tag="draft"):
     prompts: list[list[Block]]
     sampling: Sampling
     seeds: list[list[int]]
+    adapters: list[AdapterRef | None] = []
 
 
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):

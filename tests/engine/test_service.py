@@ -53,9 +53,10 @@ class Driver:
         self.client.generate(Generate(request, list(blocks), Sampling(**sampling)))
         return self.until(Finished, Failed)
 
-    def draft(self, request, prompts, seeds, **sampling):
+    def draft(self, request, prompts, seeds, adapters=(), **sampling):
         short = Sampling(**{"outline_tokens": 12, "prose_tokens": 16} | sampling)
-        self.client.generate(Draft(request, bundled_ref().key, prompts, short, seeds))
+        command = Draft(request, bundled_ref().key, prompts, short, seeds, list(adapters))
+        self.client.generate(command)
 
 
 @pytest.fixture(scope="module")
@@ -355,3 +356,102 @@ def test_an_engine_that_dies_fails_its_drafts(tmp_path):
     driver.draft(2, PROMPTS[:1], SEEDS[:1])
     assert len(made(driver.until(DraftsOver, Failed))) == 1
     driver.client.close()
+
+
+# ---------------------------------------------------------------------------- comparisons
+@pytest.fixture(scope="module")
+def adapters(tmp_path_factory):
+    """Three adapters that write differently."""
+    folder = tmp_path_factory.mktemp("adapters")
+    return [made_adapter(folder / str(seed), seed) for seed in range(3)]
+
+
+@pytest.fixture
+def writing(shared, adapters):
+    """An engine on which the first of the adapters writes."""
+    shared.client.load(Load(bundled_ref(), adapters[0]))
+    assert shared.until(Loaded)[-1].adapter_id == adapters[0].id
+    yield shared
+    shared.client.load(Load(bundled_ref()))
+    shared.until(Loaded)
+
+
+def still_writes(driver, adapter, request):
+    """The next turn is this adapter's."""
+    done = driver.write(request, seed=9)[-1]
+    assert done.generation.adapter_id == adapter.id
+    return done.generation.response_ids
+
+
+def test_two_adapters_draft_after_the_same_prompts_with_the_same_seeds(writing, adapters):
+    same = [[7, 7], [8, 8], [9, 9]]
+    before = still_writes(writing, adapters[0], 100)
+    writing.draft(101, PROMPTS, same, [None, adapters[1]])
+    events = writing.until(DraftsOver, Failed)
+    drafted = [e for e in events if is_draft(e)]
+    assert [e.index for e in drafted] == [0, 1, 2]
+    for event in drafted:
+        records = [turn.generation for turn in event.turns]
+        assert [record.adapter_id for record in records] == [None, adapters[1].id]
+        assert len({record.sampling.seed for record in records}) == 1
+        assert records[0].prompt_ids == records[1].prompt_ids
+        assert records[0].response_ids != records[1].response_ids
+    assert not [e for e in events if isinstance(e, Loaded)], "what writes has not changed"
+    assert still_writes(writing, adapters[0], 102) == before
+    writing.client.load(Load(bundled_ref(), adapters[1]))
+    writing.until(Loaded)
+    writing.draft(103, PROMPTS, [[seed] for seed, _ in same])
+    alone = made(writing.until(DraftsOver, Failed))
+    assert [alone[i][0] for i in range(3)] == [e.turns[1].generation.response_ids for e in drafted]
+
+
+def test_a_turn_amid_a_comparison_is_the_writing_adapters(writing, adapters):
+    order = (PROMPTS * 4, [[i, i] for i in range(12)], [adapters[1], adapters[2]])
+    before = still_writes(writing, adapters[0], 110)
+    writing.draft(111, *order)
+    whole = made(writing.until(DraftsOver, Failed))
+    writing.draft(112, *order)
+    writing.until(Phase)
+    events = []
+    for request in (113, 114):  # amid the first one's drafts, and later
+        writing.client.generate(Generate(request, [PREMISE], Sampling(seed=9)))
+        events += writing.until(Finished, Failed)
+        assert events[-1].generation.adapter_id == adapters[0].id
+        assert events[-1].generation.response_ids == before
+    events += writing.until(DraftsOver, Failed)
+    assert made(events) == whole
+
+
+def test_a_cancelled_comparison_leaves_the_writing_adapter_on(writing, adapters):
+    writing.draft(120, PROMPTS * 20, [[i, i] for i in range(60)], [adapters[1], None])
+    writing.until(Phase)
+    writing.client.cancel(120)
+    assert isinstance(writing.until(DraftsOver, Failed)[-1], DraftsOver)
+    still_writes(writing, adapters[0], 121)
+
+
+def test_a_damaged_adapter_is_not_compared_and_the_writing_one_stays(writing, adapters, tmp_path):
+    bad = made_adapter(tmp_path / "bad", 5)
+    weights = tmp_path / "bad" / "adapter_model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1000] ^= 1
+    weights.write_bytes(data)
+    writing.draft(130, PROMPTS, SEEDS, [adapters[1], bad])
+    events = writing.until(DraftsOver, Failed)
+    assert (events[-1].request, bad.id in events[-1].message) == (130, True)
+    assert made(events) == {}
+    still_writes(writing, adapters[0], 131)
+
+
+def test_a_writing_adapter_that_was_damaged_meanwhile_is_said_to_be_off(shared, tmp_path, adapters):
+    mine = made_adapter(tmp_path / "mine", 6)
+    shared.client.load(Load(bundled_ref(), mine))
+    shared.until(Loaded)
+    (tmp_path / "mine" / "adapter_model.safetensors").unlink()
+    shared.draft(140, PROMPTS, SEEDS, [adapters[1], None])
+    assert isinstance(shared.until(DraftsOver, Failed)[-1], DraftsOver)
+    shared.draft(141, PROMPTS, SEEDS, [None, adapters[1]])
+    events = shared.until(Loaded)
+    assert events[-1].adapter_id is None
+    assert shared.until(Failed)[-1].request is None
+    assert shared.write(142, seed=1)[-1].generation.adapter_id is None

@@ -50,6 +50,7 @@ COMMANDS = [
     Generate(1, [Block("Es war einmal …\n", [1, 2]), Block("b")], Sampling(seed=1), "- plan"),
     Generate(2, [], Sampling()),
     Draft(3, "m@r1", [[Block("a", [1])], [Block("b")]], Sampling(), [[1, 2], [3, 4]]),
+    Draft(4, "m@r1", [[Block("a")]], Sampling(), [[1, 1]], [ADAPTER, None]),
     Cancel(1),
     Quit(),
 ]
