@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import PurePath
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import App
@@ -30,6 +30,9 @@ from talecraft.process.messages import Phase
 from talecraft.story.clean import clean_line
 from talecraft.studio import Studio
 from talecraft.studio.events import Listener, StudioEvent
+
+if TYPE_CHECKING:
+    from talecraft.app.screens.tasting import TastingScreen
 
 WATCH_SECONDS = 0.25
 # How often, in looks at the run, it is asked whether another program has started one.
@@ -342,12 +345,27 @@ class TalecraftApp(App[int]):
         """Show the taste round that is going, or begin one from the open story."""
         from talecraft.app.screens.tasting import TastingScreen
 
-        if any(isinstance(screen, TastingScreen) for screen in self.screen_stack):
-            while not isinstance(self.screen, TastingScreen):
-                self.pop_screen()
-            return
+        self._show_round(TastingScreen)
+
+    def action_compare(self) -> None:
+        """The same with the blind comparison."""
+        from talecraft.app.screens.comparing import ComparisonScreen
+
+        self._show_round(ComparisonScreen)
+
+    def _show_round(self, kind: type[TastingScreen]) -> None:
+        """One round at a time: one of the other kind gives its place to this one."""
+        from talecraft.app.screens.tasting import TastingScreen
+
         stories = [one.story_id for one in self._screens() if one.story_id is not None]
-        self._show(lambda: TastingScreen(stories[-1] if stories else None))
+        screen = kind(stories[-1] if stories else None)
+        if not any(isinstance(one, TastingScreen) for one in self.screen_stack):
+            self._show(lambda: screen)
+            return
+        while not isinstance(self.screen, TastingScreen):
+            self.pop_screen()
+        if type(self.screen) is not kind:
+            self.switch_screen(screen)
 
     def _show(self, kind: Callable[[], TalecraftScreen]) -> None:
         """Show a screen over the page; over another such screen it takes that one's place."""
@@ -359,7 +377,7 @@ class TalecraftApp(App[int]):
             self.switch_screen(kind())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("help", "models", "training", "new_story", "taste"):
+        if action in ("help", "models", "training", "new_story", "taste", "compare"):
             # Called from the palette it is the screen below that is left.
             stack = [one for one in self.screen_stack if not isinstance(one, CommandPalette)]
             return isinstance(stack[-1], TalecraftScreen) and action != stack[-1].SHOWN_BY

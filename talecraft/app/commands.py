@@ -27,12 +27,13 @@ class Commands(Provider):
                     for action, key, words in _each(command):
                         if self._works(action, node):
                             yield words, key, partial(self.app.run_action, action, node)
-        if self._works("taste", self.app):
-            yield "Choose between pairs of passages (taste round)", "", self._taste
+        for action, words in (
+            ("taste", "Choose between pairs of passages (taste round)"),
+            ("compare", "Compare the newest adapter with the one before, blind"),
+        ):
+            if self._works(action, self.app):
+                yield words, "", partial(self.app.run_action, action, self.app)
         yield "Change the colours (theme)", "", self.app.action_change_theme
-
-    async def _taste(self) -> None:
-        await self.app.run_action("taste", self.app)
 
     def _nodes(self) -> Iterator[DOMNode]:
         screen = self.screen

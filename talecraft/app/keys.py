@@ -40,6 +40,7 @@ def commands_of(kind: type[DOMNode], app: App[object]) -> list[Command]:
 def help_groups() -> Iterator[type[DOMNode]]:
     """Everything that declares keys, in the order the help shows them."""
     from talecraft.app.app import TalecraftApp
+    from talecraft.app.screens.comparing import ComparisonScreen
     from talecraft.app.screens.dialogs import AskName, Confirm
     from talecraft.app.screens.help import HelpScreen
     from talecraft.app.screens.library import LibraryScreen, StoryList
@@ -54,5 +55,6 @@ def help_groups() -> Iterator[type[DOMNode]]:
     yield TalecraftApp
     yield from (WritingScreen, Composer, ScoringComposer, Manuscript)
     yield from (LibraryScreen, StoryList, OpeningScreen, OpeningComposer)
-    yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList, TastingScreen)
+    yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList)
+    yield from (TastingScreen, ComparisonScreen)
     yield from (AskName, Confirm, HelpScreen)

@@ -13,7 +13,7 @@ from talecraft.errors import UsageError
 
 if TYPE_CHECKING:
     from talecraft.studio.events import StudioEvent
-    from talecraft.studio.tasting import Pair, Round, Verdict
+    from talecraft.studio.rounds import Pair, Round, Verdict
     from talecraft.studio.waiting import Inbox
 
 ASK = "Better: a or b, = equally good, space neither (n), u takes back, q ends: "
@@ -108,7 +108,7 @@ class Sitting:
             console.out_json({"pair": number, "choice": verdict, "turns": [pair.a.id, pair.b.id]})
 
     def _show(self, pair: Pair) -> None:
-        from talecraft.studio.tasting import passage
+        from talecraft.studio.rounds import passage
 
         number = self._round.judged + 1
         if self._as_json:

@@ -79,7 +79,7 @@ class Studio:
         if adapter_id == ACTIVE:
             adapter = self._active()
         else:
-            adapter = None if adapter_id is None else self._usable(adapter_id)
+            adapter = None if adapter_id is None else self.usable(adapter_id)
             if adapter is not None and adapter.model_id != self.model.id:
                 raise AdapterError(
                     f"Adapter {adapter.id} was made for {adapter.model_id}, not {self.model.id}.",
@@ -96,21 +96,23 @@ class Studio:
         self.start_engine()
         return spec
 
-    def use_adapter(self, adapter_id: str | None) -> Adapter | None:
+    def use_adapter(self, adapter_id: str | None, overrule: bool = False) -> Adapter | None:
         """Make an adapter (None: the bare model) the one that writes, from the next turn on.
 
-        Raises UsageError for an unknown or rejected one, AdapterError for a damaged one; the old
-        one stays.
+        With `overrule` one that its test rejected may be used too: the writer has read what it
+        writes. Raises UsageError for an unknown or rejected one, AdapterError for a damaged one;
+        the old one stays.
         """
         if adapter_id is None:
             self.library.adapters.activate(self.model.id, None)
             adapter = None
         else:
-            adapter = self._usable(adapter_id)
-            if adapter.state == "rejected":
+            adapter = self.usable(adapter_id)
+            if adapter.state == "rejected" and not overrule:
                 raise UsageError(
                     f"Adapter {adapter.id} did not pass its test and was rejected.",
-                    f"Try it without adopting it: talecraft write --adapter {adapter.id}.",
+                    "Compare it without knowing which is which, and your verdict counts:"
+                    f" talecraft compare {adapter.id[:8]}.",
                 )
             self.library.adapters.activate(adapter.model_id, adapter.id)
         self.reload()
@@ -130,7 +132,7 @@ class Studio:
             return None
         return adapter
 
-    def _usable(self, adapter_id: str) -> Adapter:
+    def usable(self, adapter_id: str) -> Adapter:
         """An adapter proved to be whole and to belong to its model as it is installed now."""
         adapter = self.library.adapters.get(adapter_id)
         reference = self.adapter_ref(adapter)

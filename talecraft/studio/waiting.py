@@ -12,7 +12,7 @@ from talecraft.process.engine_client import Stopped
 from talecraft.process.messages import Loaded
 from talecraft.process.run_events import RunEvent
 from talecraft.studio.events import Notice, StudioEvent, TurnFailed, TurnWritten
-from talecraft.studio.tasting import Pair, Round
+from talecraft.studio.rounds import Pair, Round
 from talecraft.studio.training import Training
 
 Hear = Callable[[StudioEvent], None]

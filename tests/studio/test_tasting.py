@@ -19,7 +19,7 @@ from talecraft.story.feedback import Feedback
 from talecraft.story.turns import Turn
 from talecraft.studio import Studio, reading, tasting
 from talecraft.studio.events import PairReady, RoundFailed
-from talecraft.studio.tasting import Pair, Round, passage
+from talecraft.studio.rounds import Pair, Round, passage
 from tests.support.tiny import Heard, until
 
 Write = Callable[[str], Turn]

@@ -157,12 +157,18 @@ class ScriptedEngine:
             if self._stopped(command.request):
                 break
             turns = []
-            for seed, prose in zip(seeds, DRAFTS, strict=True):
+            for copy, (seed, prose) in enumerate(zip(seeds, DRAFTS, strict=True)):
                 hostile = {"ESCAPES": ESCAPES, "MARKUP": MARKUP}
                 said = next((f"{prose[:9]} {hostile[w]}" for w in hostile if w in text), prose)
                 sampling = msgspec.structs.replace(command.sampling, seed=seed)
                 stop: StopReason = "end" if said.endswith(".") else "length"
-                turns.append(self._made(command.request, sampling, OUTLINE, said, stop))
+                turn = self._made(command.request, sampling, OUTLINE, said, stop)
+                if command.adapters:
+                    chosen = command.adapters[copy]
+                    adapter = chosen.id if chosen is not None else None
+                    made = msgspec.structs.replace(turn.generation, adapter_id=adapter)
+                    turn = msgspec.structs.replace(turn, generation=made)
+                turns.append(turn)
             self.wire.send(Drafted(command.request, index, turns))
         self.wire.send(DraftsOver(command.request))
 

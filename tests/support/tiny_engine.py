@@ -118,13 +118,20 @@ class TinyEngine:
             if command.request in self.cancelled:
                 break
             turns = []
-            for seed in seeds:
+            for copy, seed in enumerate(seeds):
                 prose = f"Draft {1 if 'SAME' in told else seed} of {len(blocks)} blocks."
+                adapter = self.adapter
+                if command.adapters:
+                    chosen = command.adapters[copy]
+                    adapter = chosen.id if chosen is not None else None
+                    prose = f"{prose[:-1]} by {adapter}."
                 if "MARKUP" in told:
                     prose = f"[/oops] [red]not red[/red] [@click=app.quit] {seed}"
                 prose = "" if "EMPTY" in told else prose
                 sampling = msgspec.structs.replace(command.sampling, seed=seed)
-                turns.append(self.made(command.request, sampling, f"- plan {seed}", prose, "end"))
+                plan = f"- plan {seed}"
+                turn = self.made(command.request, sampling, plan, prose, "end", adapter)
+                turns.append(turn)
             self.wire.send(Drafted(command.request, index, turns))
         self.wire.send(DraftsOver(command.request))
 
@@ -133,15 +140,23 @@ class TinyEngine:
             time.sleep(0.005)
 
     def finish(self, command: Generate, plan: str, prose: str, stop: StopReason) -> None:
-        self.wire.send(self.made(command.request, command.sampling, plan, prose, stop))
+        self.wire.send(
+            self.made(command.request, command.sampling, plan, prose, stop, self.adapter)
+        )
 
     def made(
-        self, request: int, sampling: Sampling, plan: str, prose: str, stop: StopReason
+        self,
+        request: int,
+        sampling: Sampling,
+        plan: str,
+        prose: str,
+        stop: StopReason,
+        adapter: str | None,
     ) -> Finished:
         assert self.load is not None
         model = self.load.model
         made = Generation(
-            model.id, model.revision, "none", self.adapter, "tiny", sampling,
+            model.id, model.revision, "none", adapter, "tiny", sampling,
             [1, 2, 3], [4, 5, 6, 7], [True, False, False, False], 2, 3,
             [-0.5] * 4, [-0.25] * 4, stop, 0.01,
         )  # fmt: skip

@@ -10,7 +10,7 @@ from textual.widgets import Static
 from talecraft.app.text import MUTED, said
 from talecraft.app.widgets.wrapping import wrap
 from talecraft.story.clean import clean
-from talecraft.studio.tasting import Pair, passage
+from talecraft.studio.rounds import Pair, passage
 
 _BEFORE_LINES = 3
 _MEASURE = 96
