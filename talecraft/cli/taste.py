@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from talecraft.cli import console, keys, opening, shapes
 from talecraft.errors import UsageError
 
 if TYPE_CHECKING:
+    from talecraft.story.turns import Turn
     from talecraft.studio.events import StudioEvent
     from talecraft.studio.rounds import Pair, Round, Verdict
     from talecraft.studio.waiting import Inbox
@@ -67,10 +68,12 @@ def narrate(event: StudioEvent) -> None:
 class Sitting:
     """Shows one pair after the other and hears what is thought of it."""
 
-    def __init__(self, a_round: Round, inbox: Inbox, as_json: bool) -> None:
+    def __init__(self, a_round: Round, inbox: Inbox, as_json: bool, blind: bool = False) -> None:
+        """With `blind` nothing says by which adapter a passage is."""
         self._round = a_round
         self._inbox = inbox
         self._as_json = as_json
+        self._hidden = {"adapter"} if blind else set()
 
     def run(self) -> None:
         """Until all are judged, the writer ends it, or the pipe does.
@@ -117,8 +120,8 @@ class Sitting:
                     "pair": number,
                     "of": self._round.total,
                     "before": pair.before,
-                    "a": shapes.turn(pair.a),
-                    "b": shapes.turn(pair.b),
+                    "a": self._shape(pair.a),
+                    "b": self._shape(pair.b),
                 }
             )
         end = pair.before[-_LAST_LINES:]
@@ -127,6 +130,9 @@ class Sitting:
         say(f"{number} of {self._round.total}\n\n{_indented(before)}\n")
         for name, turn in (("a", pair.a), ("b", pair.b)):
             say(f"{name}   {_indented(passage(turn)).strip()}\n")
+
+    def _shape(self, turn: Turn) -> dict[str, Any]:
+        return {key: value for key, value in shapes.turn(turn).items() if key not in self._hidden}
 
     def say_what_is_kept(self) -> None:
         judged = self._round.judged

@@ -124,7 +124,7 @@ class TinyEngine:
                 if command.adapters:
                     chosen = command.adapters[copy]
                     adapter = chosen.id if chosen is not None else None
-                    prose = f"{prose[:-1]} by {adapter}."
+                    prose = f"{prose[:-1]}, take {copy}."
                 if "MARKUP" in told:
                     prose = f"[/oops] [red]not red[/red] [@click=app.quit] {seed}"
                 prose = "" if "EMPTY" in told else prose
