@@ -8,12 +8,12 @@ import signal
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import PurePath
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.command import Provider
+from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 
 from talecraft.app import messages
@@ -30,6 +30,9 @@ from talecraft.process.messages import Phase
 from talecraft.story.clean import clean_line
 from talecraft.studio import Studio
 from talecraft.studio.events import Listener, StudioEvent
+
+if TYPE_CHECKING:
+    from talecraft.app.screens.tasting import TastingScreen
 
 WATCH_SECONDS = 0.25
 # How often, in looks at the run, it is asked whether another program has started one.
@@ -55,6 +58,7 @@ class TalecraftApp(App[int]):
         "styles/writing.tcss",
         "styles/lists.tcss",
         "styles/training.tcss",
+        "styles/tasting.tcss",
     ]
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -227,6 +231,13 @@ class TalecraftApp(App[int]):
             screen.reload()
         self._engine_changed()
 
+    def on_pair_came(self, message: messages.PairCame) -> None:
+        if message.failed is not None:
+            failed = message.failed
+            self.say(f"{failed.message} {failed.hint}", "No more pairs for now", "error")
+        for screen in self._screens():
+            screen.pair_came()
+
     def on_studio_notice(self, message: messages.StudioNotice) -> None:
         notice = message.notice
         if self.studio.loaded is None:
@@ -330,7 +341,33 @@ class TalecraftApp(App[int]):
 
         self._show(TrainingScreen)
 
-    def _show(self, kind: type[TalecraftScreen]) -> None:
+    def action_taste(self) -> None:
+        """Show the taste round that is going, or begin one from the open story."""
+        from talecraft.app.screens.tasting import TastingScreen
+
+        self._show_round(TastingScreen)
+
+    def action_compare(self) -> None:
+        """The same with the blind comparison."""
+        from talecraft.app.screens.comparing import ComparisonScreen
+
+        self._show_round(ComparisonScreen)
+
+    def _show_round(self, kind: type[TastingScreen]) -> None:
+        """One round at a time: one of the other kind gives its place to this one."""
+        from talecraft.app.screens.tasting import TastingScreen
+
+        stories = [one.story_id for one in self._screens() if one.story_id is not None]
+        screen = kind(stories[-1] if stories else None)
+        if not any(isinstance(one, TastingScreen) for one in self.screen_stack):
+            self._show(lambda: screen)
+            return
+        while not isinstance(self.screen, TastingScreen):
+            self.pop_screen()
+        if type(self.screen) is not kind:
+            self.switch_screen(screen)
+
+    def _show(self, kind: Callable[[], TalecraftScreen]) -> None:
         """Show a screen over the page; over another such screen it takes that one's place."""
         if not isinstance(self.screen, TalecraftScreen):
             return
@@ -340,7 +377,8 @@ class TalecraftApp(App[int]):
             self.switch_screen(kind())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("help", "models", "training", "new_story"):
-            screen = self.screen
-            return isinstance(screen, TalecraftScreen) and action != screen.SHOWN_BY
+        if action in ("help", "models", "training", "new_story", "taste", "compare"):
+            # Called from the palette it is the screen below that is left.
+            stack = [one for one in self.screen_stack if not isinstance(one, CommandPalette)]
+            return isinstance(stack[-1], TalecraftScreen) and action != stack[-1].SHOWN_BY
         return super().check_action(action, parameters)

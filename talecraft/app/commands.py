@@ -27,6 +27,12 @@ class Commands(Provider):
                     for action, key, words in _each(command):
                         if self._works(action, node):
                             yield words, key, partial(self.app.run_action, action, node)
+        for action, words in (
+            ("taste", "Choose between pairs of passages (taste round)"),
+            ("compare", "Compare the newest adapter with the one before, blind"),
+        ):
+            if self._works(action, self.app):
+                yield words, "", partial(self.app.run_action, action, self.app)
         yield "Change the colours (theme)", "", self.app.action_change_theme
 
     def _nodes(self) -> Iterator[DOMNode]:

@@ -40,11 +40,13 @@ def commands_of(kind: type[DOMNode], app: App[object]) -> list[Command]:
 def help_groups() -> Iterator[type[DOMNode]]:
     """Everything that declares keys, in the order the help shows them."""
     from talecraft.app.app import TalecraftApp
+    from talecraft.app.screens.comparing import ComparisonScreen
     from talecraft.app.screens.dialogs import AskName, Confirm
     from talecraft.app.screens.help import HelpScreen
     from talecraft.app.screens.library import LibraryScreen, StoryList
     from talecraft.app.screens.models import ModelList, ModelsScreen
     from talecraft.app.screens.opening import OpeningComposer, OpeningScreen
+    from talecraft.app.screens.tasting import TastingScreen
     from talecraft.app.screens.training import TrainingScreen
     from talecraft.app.screens.writing import WritingScreen
     from talecraft.app.widgets.adapters import AdapterList
@@ -55,4 +57,5 @@ def help_groups() -> Iterator[type[DOMNode]]:
     yield from (WritingScreen, Composer, ScoringComposer, Manuscript)
     yield from (LibraryScreen, StoryList, OpeningScreen, OpeningComposer)
     yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList)
+    yield from (TastingScreen, ComparisonScreen)
     yield from (AskName, Confirm, HelpScreen)

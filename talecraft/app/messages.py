@@ -7,7 +7,14 @@ from textual.message import Message
 from talecraft.library.runs import TrainingRun
 from talecraft.process.engine_client import Stopped
 from talecraft.process.messages import Delta, Loaded, Phase
-from talecraft.studio.events import Notice, StudioEvent, TurnFailed, TurnWritten
+from talecraft.studio.events import (
+    Notice,
+    PairReady,
+    RoundFailed,
+    StudioEvent,
+    TurnFailed,
+    TurnWritten,
+)
 
 
 class EnginePhase(Message):
@@ -57,6 +64,14 @@ class StudioNotice(Message):
         super().__init__()
 
 
+class PairCame(Message):
+    """The taste round has one pair more, or (`failed`) gets no more for now."""
+
+    def __init__(self, failed: RoundFailed | None = None) -> None:
+        self.failed = failed
+        super().__init__()
+
+
 class RunsSettled(Message):
     """These training runs have ended and their verdicts are in the library."""
 
@@ -83,3 +98,7 @@ def message_for(event: StudioEvent) -> Message:
             return PassageFailed(event)
         case Notice():
             return StudioNotice(event)
+        case PairReady():
+            return PairCame()
+        case RoundFailed():
+            return PairCame(event)

@@ -52,6 +52,13 @@ def stream(text: str, narration: bool = False) -> None:
     target.flush()
 
 
+def tell(text: str) -> None:
+    """Lines of narration as they are."""
+    from talecraft.story.clean import clean
+
+    print(clean(text), file=sys.stderr, flush=True)
+
+
 def note(text: str) -> None:
     """One line of narration."""
     from talecraft.story.clean import clean_line

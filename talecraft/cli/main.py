@@ -15,8 +15,10 @@ from typer.exceptions import TyperException
 
 from talecraft import __version__
 from talecraft.cli import adapters, console, feedback, models, stories, system, train
+from talecraft.cli.compare import compare
 from talecraft.cli.demo import demo
 from talecraft.cli.page import OpenPage, guarded, open_on
+from talecraft.cli.taste import taste
 from talecraft.cli.write import write
 from talecraft.errors import UsageError
 
@@ -36,6 +38,8 @@ app = typer.Typer(
 )
 app.command()(write)
 app.add_typer(stories.app, name="stories")
+app.command()(taste)
+app.command()(compare)
 app.add_typer(feedback.app, name="feedback")
 app.add_typer(models.app, name="models")
 app.add_typer(train.app, name="train")

@@ -1,9 +1,12 @@
-"""The engine's main loop: one command after the other, each answered."""
+"""The engine's main loop: one command after the other, each answered; drafts in between."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,11 +15,15 @@ from transformers.utils import logging as hf_logging
 from talecraft.engine import loading
 from talecraft.engine.codec import Codec
 from talecraft.engine.decoding import Response, Writer
+from talecraft.engine.deltas import Deltas
+from talecraft.engine.drafting import Drafting
 from talecraft.engine.session import ReadingCancelled, Session
 from talecraft.errors import AdapterError, EngineError, TalecraftError
 from talecraft.process.child import Wire
 from talecraft.process.messages import (
-    Delta,
+    AdapterRef,
+    Command,
+    Draft,
     Failed,
     Finished,
     Generate,
@@ -26,57 +33,88 @@ from talecraft.process.messages import (
     Phase,
     Quit,
 )
-from talecraft.story.clean import CleanStream, clean
-from talecraft.story.context import assemble
-from talecraft.story.outline import Part, Piece
-from talecraft.story.turns import Generation
+from talecraft.story.clean import clean
+from talecraft.story.context import Block, assemble
+from talecraft.story.turns import Generation, Sampling
 
-# Deltas are gathered this long: often enough to look like writing, seldom enough to be cheap.
-BATCH_SECONDS = 0.03
 # Room beside the budgets for the tags that the program writes and the grace of a sentence.
 SPARE_TOKENS = 48
-ENGINE_MODE = "eager"  # which decode path made the log-probs; recorded with each generation
+# Which decode path made the log-probs; recorded with each generation.
+ONE, MANY = "eager", "batch"
+_ANOTHER_MODEL = "Another model writes now."
 
 
 class Service:
-    """Holds the model, its adapter and its session; answers Load, Generate and Quit."""
+    """Holds the model, its adapter and its session; answers Load, Generate, Draft and Quit.
+
+    Drafts wait for whatever else is asked: between two of their steps the wire is looked at.
+    """
 
     def __init__(self, wire: Wire, cancelled: set[int]) -> None:
         self._wire = wire
         self._cancelled = cancelled
         self._ref: ModelRef | None = None
         self._model: Any = None
-        self._adapter_id: str | None = None
+        self._adapter: AdapterRef | None = None  # the one that writes
+        self._worn: str | None = None  # the one that is on: another only while two are compared
         self._device = loading.Device("cpu", torch.float32)
         self._codec: Codec | None = None
+        self._pad = 0
         self._session: Session | None = None
+        self._drafts: deque[Drafting] = deque()
         loading.use_threads()
         hf_logging.set_verbosity_error()
         hf_logging.disable_progress_bar()
 
     def run(self) -> None:
         while True:
+            if self._drafts and not self._wire.waiting():
+                self._answer(None)
+                continue
             command = self._wire.next()
             if isinstance(command, Quit):
                 return
-            request = command.request if isinstance(command, Generate) else None
-            try:
-                if isinstance(command, Load):
-                    self._load(command)
-                elif isinstance(command, Generate):
-                    self._generate(command)
-            except TalecraftError as error:
-                refused = isinstance(error, AdapterError)
-                self._wire.send(Failed(request, error.message, error.hint, refused))
-            except (MemoryError, torch.OutOfMemoryError):
-                if self._session is not None:
-                    self._session.forget()
-                self._wire.send(Failed(request, "Memory ran out.", "Close other programs."))
-            except Exception as error:
-                # A defect here must not take the warm model along; the log has the traceback.
-                logging.getLogger(__name__).exception("engine")
-                message = f"The engine failed: {type(error).__name__}: {clean(str(error))[:200]}"
-                self._wire.send(Failed(request, message, "Details are in engine.log."))
+            self._answer(command)
+
+    def _answer(self, command: Command | None) -> None:
+        """Do what is asked, or (None) a step of the oldest draft."""
+        request = command.request if isinstance(command, Generate | Draft) else None
+        drafting = self._drafts[0] if command is None else None
+        if command is not None:
+            self._restore()
+        try:
+            if drafting is not None:
+                request = drafting.request
+                self._wear(self._adapter if drafting.adapter == "active" else drafting.adapter)
+                if drafting.step(self._model):
+                    return
+            elif isinstance(command, Load):
+                self._load(command)
+            elif isinstance(command, Generate):
+                self._generate(command)
+            elif isinstance(command, Draft):
+                self._drafts.append(self._drafting(command))
+                self._wire.send(Phase("drafting"))
+                return
+        except TalecraftError as error:
+            refused = isinstance(error, AdapterError)
+            self._wire.send(Failed(request, error.message, error.hint, refused))
+        except (MemoryError, torch.OutOfMemoryError):
+            if self._session is not None:
+                self._session.forget()
+            self._wire.send(Failed(request, "Memory ran out.", "Close other programs."))
+        except Exception as error:
+            # A defect here must not take the warm model along; the log has the traceback.
+            logging.getLogger(__name__).exception("engine")
+            message = f"The engine failed: {type(error).__name__}: {clean(str(error))[:200]}"
+            self._wire.send(Failed(request, message, "Details are in engine.log."))
+        if drafting is not None:
+            self._drafts.popleft()
+            self._cancelled.discard(drafting.request)
+            self._restore()
+        if self._drafts:
+            self._wire.send(Phase("drafting"))
+        else:
             self._wire.send(Phase("ready" if self._model is not None else "stopped"))
 
     # ------------------------------------------------------------------ loading
@@ -84,35 +122,58 @@ class Service:
         """Load what differs from what is there, and say what is really in use."""
         if self._ref != command.model or self._model is None:
             self._wire.send(Phase("loading", command.model.id))
-            self._ref = self._model = self._session = self._adapter_id = None
+            self._give_up_drafts()
+            self._ref = self._model = self._session = self._adapter = self._worn = None
             tokenizer = loading.load_tokenizer(command.model)
             self._model, self._device = loading.load_base(command.model)
             self._ref = command.model
+            self._pad = loading.pad_id(self._model, tokenizer)
             self._codec = Codec(
                 tokenizer, command.model.style, loading.end_ids(self._model, tokenizer)
             )
-        wanted = command.adapter.id if command.adapter is not None else None
         try:
-            if wanted != self._adapter_id:
-                self._session = None
-                self._switch(command)
+            if _id(command.adapter) != _id(self._adapter):
+                for drafting in self._drafts:
+                    drafting.restart()
+                if command.adapter is not None:
+                    self._wire.send(Phase("loading", f"adapter {command.adapter.id[:8]}"))
+                self._adapter = None
+                self._wear(command.adapter)
+                self._adapter = command.adapter
         finally:
             # Also after a refused adapter: the bare model writes, and the page is told so.
             if self._session is None:
                 self._session = Session(self._model, self._device.name)
             self._tell_loaded()
 
-    def _switch(self, command: Load) -> None:
-        if command.adapter is None:
-            self._model, self._adapter_id = loading.detach(self._model), None
+    def _wear(self, adapter: AdapterRef | None) -> None:
+        """Put this adapter on, checked as ever; after a refusal (AdapterError) there is none."""
+        assert self._ref is not None
+        if _id(adapter) == self._worn:
             return
-        self._wire.send(Phase("loading", f"adapter {command.adapter.id[:8]}"))
+        self._session = self._worn = None
         try:
-            self._model = loading.attach(self._model, command.adapter, command.model)
-            self._adapter_id = command.adapter.id
+            if adapter is None:
+                self._model = loading.detach(self._model)
+            else:
+                self._model = loading.attach(self._model, adapter, self._ref)
+                self._worn = adapter.id
         except AdapterError:
-            self._model, self._adapter_id = loading.detach(self._model), None
+            self._model = loading.detach(self._model)
             raise
+        finally:
+            self._session = Session(self._model, self._device.name)
+
+    def _restore(self) -> None:
+        """What was put on for a comparison comes off: the one that writes is back."""
+        if self._model is None:
+            return
+        try:
+            self._wear(self._adapter)
+        except AdapterError as error:  # damaged since it was loaded
+            self._adapter = None
+            self._tell_loaded()
+            self._wire.send(Failed(None, error.message, error.hint, True))
 
     @property
     def _quantisation(self) -> str:
@@ -131,7 +192,7 @@ class Service:
                 self._device.name,
                 self._device.dtype_name,
                 self._ref.context_length,
-                self._adapter_id,
+                self._worn,
             )
         )
 
@@ -145,8 +206,8 @@ class Service:
         def cancelled() -> bool:
             return request in self._cancelled
 
-        prompt = self._prompt(command, codec)
-        stream = _Deltas(self._wire, request)
+        prompt = self._prompt(command.blocks, codec, command.sampling, command.outline)
+        stream = Deltas(self._wire, request)
         response = Response(stop_reason="cancelled")
         try:
             logits = self._session.read(
@@ -158,12 +219,14 @@ class Service:
             pass
         stream.close()
         self._cancelled.discard(request)
-        self._wire.send(self._finished(command, prompt, response, time.perf_counter() - started))
+        seconds = time.perf_counter() - started
+        self._wire.send(self._finished(request, command.sampling, prompt, response, seconds))
 
-    def _prompt(self, command: Generate, codec: Codec) -> list[int]:
+    def _prompt(
+        self, blocks: Sequence[Block], codec: Codec, sampling: Sampling, outline: str | None = None
+    ) -> list[int]:
         assert self._ref is not None
-        sampling = command.sampling
-        plan = len(codec.encode(command.outline)) if command.outline else sampling.outline_tokens
+        plan = len(codec.encode(outline)) if outline else sampling.outline_tokens
         budget = self._ref.context_length - plan - sampling.prose_tokens - SPARE_TOKENS
         if budget < 16:
             raise EngineError(
@@ -171,32 +234,56 @@ class Service:
                 " this plan and passage.",
                 "Shorten the plan, or lower outline_tokens and prose_tokens in config.toml.",
             )
-        first = command.blocks[0]
+        first = blocks[0]
         return assemble(
-            command.blocks,
+            blocks,
             lambda block: codec.premise(block) if block is first else codec.block(block),
             budget,
         )
+
+    def _drafting(self, command: Draft) -> Drafting:
+        """Raises EngineError where the prompts are not for the model that writes now."""
+        if self._codec is None or self._ref is None:
+            raise EngineError("No model is loaded.", "Choose one on the models screen.")
+        if command.model != self._ref.key:
+            raise EngineError(_ANOTHER_MODEL, "Begin again.")
+        request, codec = command.request, self._codec
+        return Drafting(
+            command,
+            [self._prompt(blocks, codec, command.sampling) for blocks in command.prompts],
+            codec,
+            self._pad,
+            partial(self._finished, request, mode=MANY),
+            self._wire.send,
+            lambda: request in self._cancelled,
+        )
+
+    def _give_up_drafts(self) -> None:
+        """Their prompts are in another model's ids."""
+        while self._drafts:
+            request = self._drafts.popleft().request
+            self._wire.send(Failed(request, _ANOTHER_MODEL, "Begin again."))
 
     def _reading(self, done: int, total: int) -> None:
         if total > 64:
             self._wire.send(Phase("reading", done=done, total=total))
 
     def _finished(
-        self, command: Generate, prompt: list[int], response: Response, seconds: float
-    ) -> Finished:
+        self, request: int, sampling: Sampling, prompt: list[int], response: Response,
+        seconds: float, mode: str = ONE,
+    ) -> Finished:  # fmt: skip
         assert self._ref is not None
         return Finished(
-            command.request,
+            request,
             clean(response.outline).strip(),
             clean(response.prose).strip(),
             Generation(
                 model_id=self._ref.id,
                 revision=self._ref.revision,
                 quantisation=self._quantisation,
-                adapter_id=self._adapter_id,
-                engine_mode=f"{ENGINE_MODE}-{self._device.name}-{self._device.dtype_name}",
-                sampling=command.sampling,
+                adapter_id=self._worn,
+                engine_mode=f"{mode}-{self._device.name}-{self._device.dtype_name}",
+                sampling=sampling,
                 prompt_ids=prompt,
                 response_ids=response.ids,
                 forced=response.forced,
@@ -210,31 +297,5 @@ class Service:
         )
 
 
-class _Deltas:
-    """Gathers pieces and sends them cleaned, a batch at a time; names the phase they begin."""
-
-    def __init__(self, wire: Wire, request: int) -> None:
-        self._wire = wire
-        self._request = request
-        self._part: Part | None = None
-        self._clean = CleanStream()
-        self._text = ""
-        self._sent = 0.0
-
-    def add(self, piece: Piece) -> None:
-        if piece.part != self._part:
-            self.close()
-            self._part = piece.part
-            self._wire.send(Phase("thinking" if piece.part == "think" else "writing"))
-        self._text += self._clean.feed(piece.text)
-        if time.monotonic() - self._sent >= BATCH_SECONDS:
-            self._flush()
-
-    def close(self) -> None:
-        self._text += self._clean.close()
-        self._flush()
-
-    def _flush(self) -> None:
-        if self._text and self._part is not None:
-            self._wire.send(Delta(self._request, self._part, self._text))
-            self._text, self._sent = "", time.monotonic()
+def _id(adapter: AdapterRef | None) -> str | None:
+    return adapter.id if adapter is not None else None

@@ -104,6 +104,11 @@ MIGRATIONS: Mapping[str, str] = {
             draft TEXT NOT NULL
         );
     """,
+    "0003_trials": """
+        ALTER TABLE turns ADD COLUMN trial INTEGER NOT NULL DEFAULT 0 CHECK (trial IN (0, 1));
+        ALTER TABLE stories ADD COLUMN kind TEXT NOT NULL DEFAULT 'story'
+            CHECK (kind IN ('story', 'taste'));
+    """,
     "0004_discards": """
         CREATE TABLE feedback_with_discards (
             id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -12,7 +12,7 @@ import msgspec
 
 from talecraft.errors import UsageError
 from talecraft.library.database import Database
-from talecraft.story.turns import Author, Generation, Sampling, Story, Tree, Turn
+from talecraft.story.turns import Author, Generation, Sampling, Story, Tree, Turn, title_from
 
 _TURNS = "SELECT t.*, g.* FROM turns t LEFT JOIN generations g ON g.turn_id = t.id "
 
@@ -35,8 +35,8 @@ class Stories:
         return self.get(story_id)
 
     def get(self, story_id: int) -> Story:
-        """Raises UsageError where there is none."""
-        rows = self._db.rows("SELECT * FROM stories WHERE id=?", (story_id,))
+        """Raises UsageError where there is none that a writer could open."""
+        rows = self._db.rows("SELECT * FROM stories WHERE id=? AND kind='story'", (story_id,))
         if not rows:
             raise UsageError(f"There is no story {story_id}.", "See `talecraft stories list`.")
         return _story(rows[0])
@@ -46,7 +46,8 @@ class Stories:
         return [
             _story(row)
             for row in self._db.rows(
-                "SELECT * FROM stories WHERE trashed=? ORDER BY COALESCE(leaf_id, 0) DESC, id DESC",
+                "SELECT * FROM stories WHERE trashed=? AND kind='story'"
+                " ORDER BY COALESCE(leaf_id, 0) DESC, id DESC",
                 (trashed,),
             )
         ]
@@ -93,21 +94,59 @@ class Stories:
         One transaction: either all of it is on disk or none.
         """
         with self._db.transaction():
-            turn_id = self._db.execute(
-                "INSERT INTO turns (story_id, parent_id, author, outline, prose, created_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (story_id, parent_id, author, outline, prose, now()),
-            )
-            if generation is not None:
-                self._db.execute(
-                    f"INSERT INTO generations VALUES ({','.join('?' * 16)})",
-                    (turn_id, *_generation_row(generation)),
-                )
+            turn_id = self._insert(story_id, parent_id, author, prose, outline, generation)
             if open_it:
                 self._db.execute("UPDATE stories SET leaf_id=? WHERE id=?", (turn_id, story_id))
             if draft is not None:
                 self._db.execute("UPDATE stories SET draft=? WHERE id=?", (draft, story_id))
         return self.turn(turn_id)
+
+    def add_trials(
+        self,
+        story_id: int | None,
+        parent_id: int | None,
+        premise: str,
+        trials: Sequence[tuple[str, str, Generation]],
+    ) -> Sequence[Turn]:
+        """Commit siblings to choose between: each its prose, its plan and its record.
+
+        Without a story they begin one of kind `taste` from `premise`. One transaction.
+        """
+        with self._db.transaction():
+            if story_id is None:
+                story_id = self._db.execute(
+                    "INSERT INTO stories (title, premise, created_at, kind)"
+                    " VALUES (?, ?, ?, 'taste')",
+                    (title_from(premise), premise, now()),
+                )
+            return self.turns(
+                [
+                    self._insert(story_id, parent_id, "model", prose, outline, made, trial=True)
+                    for prose, outline, made in trials
+                ]
+            )
+
+    def _insert(
+        self,
+        story_id: int,
+        parent_id: int | None,
+        author: Author,
+        prose: str,
+        outline: str,
+        generation: Generation | None,
+        trial: bool = False,
+    ) -> int:
+        turn_id = self._db.execute(
+            "INSERT INTO turns (story_id, parent_id, author, outline, prose, created_at, trial)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (story_id, parent_id, author, outline, prose, now(), trial),
+        )
+        if generation is not None:
+            self._db.execute(
+                f"INSERT INTO generations VALUES ({','.join('?' * 16)})",
+                (turn_id, *_generation_row(generation)),
+            )
+        return turn_id
 
     def turn(self, turn_id: int) -> Turn:
         """Raises UsageError where there is none."""
@@ -125,12 +164,11 @@ class Stories:
         return [_turn(row) for row in rows]
 
     def tree(self, story_id: int) -> Tree:
-        return Tree(
-            [
-                _turn(r)
-                for r in self._db.rows(_TURNS + "WHERE t.story_id=? ORDER BY t.id", (story_id,))
-            ]
+        """Every turn of every branch, the trials left out."""
+        rows = self._db.rows(
+            _TURNS + "WHERE t.story_id=? AND NOT t.trial ORDER BY t.id", (story_id,)
         )
+        return Tree([_turn(row) for row in rows])
 
     def path(self, leaf_id: int | None) -> Sequence[Turn]:
         """From the first turn to `leaf_id`, without the generations' records: quick to read."""
@@ -146,10 +184,13 @@ class Stories:
         ]
 
     def siblings(self, turn_id: int) -> Sequence[int]:
-        """The ids of all versions of this passage, itself included, oldest first."""
+        """The ids of all versions of this passage, itself included, oldest first.
+
+        Trials are no versions of what is read, nor the other way round.
+        """
         rows = self._db.rows(
             "SELECT t.id FROM turns t JOIN turns me ON t.story_id=me.story_id"
-            " AND t.parent_id IS me.parent_id WHERE me.id=? ORDER BY t.id",
+            " AND t.parent_id IS me.parent_id AND t.trial=me.trial WHERE me.id=? ORDER BY t.id",
             (turn_id,),
         )
         return [int(row["id"]) for row in rows]
@@ -174,7 +215,7 @@ class Stories:
 def _story(row: sqlite3.Row) -> Story:
     return Story(
         row["id"], row["title"], row["premise"], row["leaf_id"], row["draft"], row["created_at"],
-        bool(row["trashed"]),
+        bool(row["trashed"]), row["kind"],
     )  # fmt: skip
 
 
@@ -182,6 +223,7 @@ def _turn(row: sqlite3.Row) -> Turn:
     return Turn(
         row["id"], row["story_id"], row["parent_id"], row["author"], row["outline"], row["prose"],
         row["created_at"], None if row["turn_id"] is None else _generation(row),
+        bool(row["trial"]),
     )  # fmt: skip
 
 

@@ -45,6 +45,10 @@ class Wire:
         """Wait for the next command other than a cancel."""
         return self._commands.get()
 
+    def waiting(self) -> bool:
+        """Would `next` return at once?"""
+        return not self._commands.empty()
+
     def _read(self) -> None:
         for line in self._in:
             try:

@@ -24,6 +24,8 @@ from talecraft.process.environment import child_environment
 from talecraft.process.messages import (
     Cancel,
     Command,
+    Draft,
+    DraftsOver,
     Event,
     Failed,
     Finished,
@@ -85,7 +87,7 @@ class EngineClient:
             else:
                 self._start()
 
-    def generate(self, request: Generate) -> None:
+    def generate(self, request: Generate | Draft) -> None:
         """Raises EngineError where nothing was loaded."""
         with self._lock:
             if self._load is None:
@@ -156,7 +158,7 @@ class EngineClient:
                 event = messages.decode_event(line)
             except msgspec.MsgspecError:
                 continue
-            if isinstance(event, Finished | Failed) and event.request is not None:
+            if isinstance(event, Finished | DraftsOver | Failed) and event.request is not None:
                 with self._lock:
                     self._open_requests.pop(event.request, None)
             self._callback(event)

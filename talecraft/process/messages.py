@@ -10,7 +10,9 @@ from talecraft.story.context import Block, PromptStyle
 from talecraft.story.outline import Part
 from talecraft.story.turns import Generation, Sampling
 
-EnginePhase = Literal["starting", "loading", "reading", "thinking", "writing", "ready", "stopped"]
+EnginePhase = Literal[
+    "starting", "loading", "reading", "thinking", "writing", "drafting", "ready", "stopped"
+]
 
 
 class ModelRef(msgspec.Struct, frozen=True):
@@ -54,8 +56,27 @@ class Generate(msgspec.Struct, frozen=True, tag="generate"):
     outline: str | None = None
 
 
+class Draft(msgspec.Struct, frozen=True, tag="draft"):
+    """Write short turns after each of `prompts`, as many as it has `seeds`, to choose between.
+
+    `model` is the `id@revision` the prompts are for. Whatever else is asked goes first; drafting
+    then goes on where it was. With `adapters` (one for each seed of a prompt; None: the bare
+    model) they are compared; afterwards the one that writes is back.
+    """
+
+    request: int
+    model: str
+    prompts: list[list[Block]]
+    sampling: Sampling
+    seeds: list[list[int]]
+    adapters: list[AdapterRef | None] = []
+
+
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
-    """Stop `request` between two tokens or two chunks of reading, and keep what came."""
+    """Stop `request` between two tokens or two chunks of reading, and keep what came.
+
+    Of drafts only whole ones are kept.
+    """
 
     request: int
 
@@ -64,7 +85,7 @@ class Quit(msgspec.Struct, frozen=True, tag="quit"):
     """End the engine."""
 
 
-Command = Load | Generate | Cancel | Quit
+Command = Load | Generate | Draft | Cancel | Quit
 
 
 # ------------------------------------------------------------------------ engine to parent
@@ -106,6 +127,20 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
     generation: Generation
 
 
+class Drafted(msgspec.Struct, frozen=True, tag="drafted"):
+    """The turns of prompt number `index` are ready; they come in order."""
+
+    request: int
+    index: int
+    turns: list[Finished]
+
+
+class DraftsOver(msgspec.Struct, frozen=True, tag="drafts_over"):
+    """All drafts of a request are written, or it was stopped."""
+
+    request: int
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """What was asked could not be done. `request` is None for a load."""
 
@@ -115,7 +150,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     adapter_refused: bool = False
 
 
-Event = Phase | Loaded | Delta | Finished | Failed
+Event = Phase | Loaded | Delta | Finished | Drafted | DraftsOver | Failed
 
 encode = msgspec.json.Encoder().encode
 decode_command = msgspec.json.Decoder(Command).decode

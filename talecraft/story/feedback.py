@@ -64,11 +64,15 @@ def check(kind: str, value: float | None) -> None:
         )
     if value is None:
         return
-    allowed: dict[str, tuple[float, ...]] = {"stars": tuple(STARS), "thumb": (-1, 1)}
+    allowed: dict[str, tuple[float, ...]] = {
+        "stars": tuple(STARS), "thumb": (-1, 1), "choice": (0, 1),
+    }  # fmt: skip
     if value not in allowed.get(kind, (1,)):
         raise UsageError(
             f"{value:g} is not a score.",
-            "Stars go from 1 to 5, a thumb is 1 or -1." if kind in allowed else "It must be 1.",
+            "Stars go from 1 to 5, a thumb is 1 or -1, a choice 1 or (for a tie) 0."
+            if kind in allowed
+            else "It must be 1.",
         )
 
 

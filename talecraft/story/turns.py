@@ -9,6 +9,7 @@ import msgspec
 
 Author = Literal["writer", "model"]
 StopReason = Literal["end", "length", "cancelled"]
+StoryKind = Literal["story", "taste"]
 
 
 class Sampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,7 +57,10 @@ class Generation(msgspec.Struct, frozen=True):
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """One passage, by the writer or the model. `outline` is the plan the model wrote before it."""
+    """One passage, by the writer or the model. `outline` is the plan the model wrote before it.
+
+    A `trial` was written to be chosen or not, and belongs to no branch that is read.
+    """
 
     id: int
     story_id: int
@@ -66,10 +70,14 @@ class Turn(msgspec.Struct, frozen=True):
     prose: str
     created_at: str
     generation: Generation | None = None
+    trial: bool = False
 
 
 class Story(msgspec.Struct, frozen=True):
-    """A tree of turns with one open leaf. `draft` is what stands in the composer, unsent."""
+    """A tree of turns with one open leaf. `draft` is what stands in the composer, unsent.
+
+    One of kind `taste` is no more than a first line that trials were written after.
+    """
 
     id: int
     title: str
@@ -78,6 +86,7 @@ class Story(msgspec.Struct, frozen=True):
     draft: str
     created_at: str
     trashed: bool = False
+    kind: StoryKind = "story"
 
 
 class Tree:

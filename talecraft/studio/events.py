@@ -36,5 +36,18 @@ class Notice(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
-StudioEvent = Phase | Loaded | Delta | Stopped | TurnWritten | TurnFailed | Notice
+class PairReady(msgspec.Struct, frozen=True):
+    """One more pair of the taste round is on disk and can be judged."""
+
+
+class RoundFailed(msgspec.Struct, frozen=True):
+    """No more pairs come until the round is asked to go on; those that are there stay."""
+
+    message: str
+    hint: str = ""
+
+
+StudioEvent = (
+    Phase | Loaded | Delta | Stopped | TurnWritten | TurnFailed | Notice | PairReady | RoundFailed
+)
 Listener = Callable[[StudioEvent], None]

@@ -15,7 +15,9 @@ from talecraft.process import adapter_files
 from talecraft.process.engine_client import COMMAND, EngineClient, Stopped
 from talecraft.process.messages import (
     AdapterRef,
-    Delta,
+    Drafted,
+    DraftsOver,
+    Event,
     Failed,
     Finished,
     Load,
@@ -25,6 +27,7 @@ from talecraft.process.messages import (
 )
 from talecraft.studio.adapters import AdapterHistory
 from talecraft.studio.events import Listener, Notice, StudioEvent
+from talecraft.studio.tasting import Tasting
 from talecraft.studio.training import Training
 from talecraft.studio.writing import Writing
 
@@ -62,6 +65,9 @@ class Studio:
         self._listener = listener or (lambda event: None)
         self.engine = EngineClient(self._on_engine, self.home.logs, engine_command)
         self.writing = Writing(self.library, self.engine, self._tell, self._prompting)
+        self.tasting = Tasting(
+            self.library, self.engine, self._tell, self._prompting, self.writing.score_many
+        )
         self.training = Training(
             self.library, self.home, self.settings, self.model_ref, self.adapter_ref
         )
@@ -78,7 +84,7 @@ class Studio:
         if adapter_id == ACTIVE:
             adapter = self._active()
         else:
-            adapter = None if adapter_id is None else self._usable(adapter_id)
+            adapter = None if adapter_id is None else self.usable(adapter_id)
             if adapter is not None and adapter.model_id != self.model.id:
                 raise AdapterError(
                     f"Adapter {adapter.id} was made for {adapter.model_id}, not {self.model.id}.",
@@ -95,21 +101,23 @@ class Studio:
         self.start_engine()
         return spec
 
-    def use_adapter(self, adapter_id: str | None) -> Adapter | None:
+    def use_adapter(self, adapter_id: str | None, overrule: bool = False) -> Adapter | None:
         """Make an adapter (None: the bare model) the one that writes, from the next turn on.
 
-        Raises UsageError for an unknown or rejected one, AdapterError for a damaged one; the old
-        one stays.
+        With `overrule` one that its test rejected may be used too: the writer has read what it
+        writes. Raises UsageError for an unknown or rejected one, AdapterError for a damaged one;
+        the old one stays.
         """
         if adapter_id is None:
             self.library.adapters.activate(self.model.id, None)
             adapter = None
         else:
-            adapter = self._usable(adapter_id)
-            if adapter.state == "rejected":
+            adapter = self.usable(adapter_id)
+            if adapter.state == "rejected" and not overrule:
                 raise UsageError(
                     f"Adapter {adapter.id} did not pass its test and was rejected.",
-                    f"Try it without adopting it: talecraft write --adapter {adapter.id}.",
+                    "Compare it without knowing which is which, and your verdict counts:"
+                    f" talecraft compare {adapter.id[:8]}.",
                 )
             self.library.adapters.activate(adapter.model_id, adapter.id)
         self.reload()
@@ -129,7 +137,7 @@ class Studio:
             return None
         return adapter
 
-    def _usable(self, adapter_id: str) -> Adapter:
+    def usable(self, adapter_id: str) -> Adapter:
         """An adapter proved to be whole and to belong to its model as it is installed now."""
         adapter = self.adapters.living(adapter_id, self.model.id)
         reference = self.adapter_ref(adapter)
@@ -186,10 +194,15 @@ class Studio:
         return self.model_ref(), self.settings.writing
 
     # ------------------------------------------------------------------ events and the end
-    def _on_engine(self, event: Phase | Loaded | Delta | Finished | Failed | Stopped) -> None:
+    def _on_engine(self, event: Event | Stopped) -> None:
         match event:
-            case Finished() | Failed(request=int()):
+            case Finished():
                 self.writing.settle(event)
+            case Drafted() | DraftsOver():
+                self.tasting.settle(event)
+            case Failed(request=int()):  # whichever of the two has asked
+                self.writing.settle(event)
+                self.tasting.settle(event)
             case Failed():
                 self._tell(Notice(event.message, event.hint))
             case _:
@@ -207,6 +220,7 @@ class Studio:
 
         What is being written is stopped first and kept, as if the writer had pressed Esc.
         """
+        self.tasting.stop()
         self.writing.finish(CLOSE_SECONDS)
         self.engine.close()
         self.library.close()

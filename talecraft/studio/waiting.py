@@ -12,6 +12,7 @@ from talecraft.process.engine_client import Stopped
 from talecraft.process.messages import Loaded
 from talecraft.process.run_events import RunEvent
 from talecraft.studio.events import Notice, StudioEvent, TurnFailed, TurnWritten
+from talecraft.studio.rounds import Pair, Round
 from talecraft.studio.training import Training
 
 Hear = Callable[[StudioEvent], None]
@@ -54,6 +55,17 @@ class Inbox:
                 return event
             if isinstance(event, TurnFailed) and event.request == request:
                 raise EngineError(event.message or "Stopped before a word came.", event.hint)
+
+    def pair(self, round_: Round, hear: Hear) -> Pair | None:
+        """Wait for what is to be judged now; None where the round is over.
+
+        Raises EngineError where no more pairs come.
+        """
+        while round_.pair is None and not round_.over:
+            if round_.failure:
+                raise EngineError(round_.failure)
+            hear(self._next())
+        return round_.pair
 
     def _next(self) -> StudioEvent:
         while True:

@@ -177,10 +177,26 @@ class Writing:
     def check(self, line: Feedback) -> None:
         """Raise UsageError unless this line could be appended."""
         feedback.check(line.kind, line.value)
-        if self._library.stories.turn(line.turn_id).author != "model":
+        turn = self._library.stories.turn(line.turn_id)
+        if turn.author != "model":
             raise UsageError(
                 f"Turn {line.turn_id} is the writer's own.", "Only the model's are scored."
             )
+        if line.kind == "choice":
+            self._check_others(turn, line)
+
+    def _check_others(self, turn: Turn, line: Feedback) -> None:
+        """A choice is between versions of one passage."""
+        if not line.others and line.value is not None:
+            raise UsageError("A choice needs something it was made against.")
+        for other_id in line.others:
+            other = self._library.stories.turn(other_id)
+            where = other.story_id, other.parent_id
+            if other_id == turn.id or where != (turn.story_id, turn.parent_id):
+                raise UsageError(
+                    f"Turn {other_id} is no other version of turn {turn.id}.",
+                    "A choice is between passages that follow the same text.",
+                )
 
     def opinions(self, turn_id: int) -> list[Feedback]:
         """What stands for this turn now."""

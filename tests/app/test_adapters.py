@@ -37,7 +37,7 @@ def adapter(studio, number: int, parent: str | None = None, state: str = "candid
     studio.library.runs.add(TrainingRun(run, "ppo", studio.model.id, parent, 1, "{}", 7, "running"))
     studio.library.runs.end(run, ended.state, msgspec.json.encode(ended).decode())
     (studio.home.runs / run).mkdir(parents=True)
-    taste = TasteLearned(61, 5, 13, 400, 0.71, 0.64, 0.78, True, "You like dialogue.")
+    taste = TasteLearned(61, 13, 400, 0.71, 0.64, 0.78, True, "You like dialogue.")
     (studio.home.runs / run / "events.jsonl").write_bytes(run_events.encode(taste) + b"\n")
     studio.library.adapters.add(
         Adapter(
@@ -82,7 +82,7 @@ async def test_the_tree_and_the_figures_of_what_is_highlighted(running, studio, 
         words = static(pilot, "#adapter-words")
         for part in (
             "● writes now", f"Took over from {made[0][:8]}.", "has written nothing yet",
-            "Note: Too much [/salt].", "Learned from 61 scores in 13 stories; orders 71%",
+            "Note: Too much [/salt].", "Learned from 61 opinions in 13 stories; orders 71%",
             "✓ better in 72% of passages (90 % sure: 64% to 79%)", "✓ 5.1 nats", "✓ 1.04 times",
         ):  # fmt: skip
             assert part in words

@@ -159,6 +159,45 @@ def test_adapters(look, studio, size):
     assert look(prepare, size)
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_tasting(look, studio, size):
+    story = _written(studio)
+    studio.writing.say(story, "She wrote the number down, and crossed it out.")
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
+        await pilot.press("f3", "t")
+        for number in range(3):
+            await until(pilot, lambda: getattr(app.screen, "_round", None) is not None)
+            await until(pilot, lambda: app.screen._round.pair is not None)
+            if number < 2:
+                await pilot.press("a")
+        await until(pilot, lambda: len(app.screen._round._ready) > 4)
+        await until(pilot, lambda: app.phase.phase == "ready")
+
+    assert look(prepare, size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_comparison_over(look, studio, size):
+    from tests.app.test_training import adapter
+
+    first = adapter(studio, 1, "active", None)
+
+    async def prepare(app, pilot):
+        await pilot.press("f3", "v")
+        await until(pilot, lambda: getattr(app.screen, "_round", None) is not None)
+        a_round = app.screen._round
+        while not a_round.over:
+            await until(pilot, lambda: a_round.pair is not None)
+            mine = a_round.pair.a.generation.adapter_id == first
+            keys = ["space", "b" if mine else "a", "b" if mine else "a"]
+            await pilot.press(keys[a_round.judged % 3])
+        await until(pilot, lambda: app.phase.phase == "ready")
+
+    assert look(prepare, size)
+
+
 def test_too_small(look, studio):
     _written(studio)
 

@@ -16,6 +16,9 @@ from talecraft.process.engine_client import EngineClient, Stopped
 from talecraft.process.messages import (
     AdapterRef,
     Delta,
+    Draft,
+    Drafted,
+    DraftsOver,
     Failed,
     Finished,
     Generate,
@@ -49,6 +52,11 @@ class Driver:
     def write(self, request, blocks=(PREMISE,), **sampling):
         self.client.generate(Generate(request, list(blocks), Sampling(**sampling)))
         return self.until(Finished, Failed)
+
+    def draft(self, request, prompts, seeds, adapters=(), **sampling):
+        short = Sampling(**{"outline_tokens": 12, "prose_tokens": 16} | sampling)
+        command = Draft(request, bundled_ref().key, prompts, short, seeds, list(adapters))
+        self.client.generate(command)
 
 
 @pytest.fixture(scope="module")
@@ -230,3 +238,220 @@ def test_a_model_that_cannot_be_loaded_is_one_clear_line(tmp_path, what):
     assert "\n" not in failed.message
     assert failed.hint
     driver.client.close()
+
+
+# ---------------------------------------------------------------------------- drafts
+PROMPTS = [[Block(f"<prompt>\nA {one} learns to share\n")] for one in ("fox", "bear", "hen")]
+SEEDS = [[1, 2], [3, 4], [5, 6]]
+
+
+def made(events):
+    """The drafts among `events`: by prompt, their ids."""
+    found = {e.index: [t.generation.response_ids for t in e.turns] for e in events if is_draft(e)}
+    assert list(found) == sorted(found), "in order"
+    return found
+
+
+def is_draft(event):
+    return isinstance(event, Drafted)
+
+
+def test_drafts_come_in_order_with_the_whole_record(shared):
+    shared.draft(50, PROMPTS, SEEDS, temperature=0.9)
+    events = shared.until(DraftsOver, Failed)
+    drafted = [e for e in events if is_draft(e)]
+    assert [(e.request, e.index) for e in drafted] == [(50, 0), (50, 1), (50, 2)]
+    assert "drafting" in [e.phase for e in events if isinstance(e, Phase)]
+    for event, seeds in zip(drafted, SEEDS, strict=True):
+        assert [t.generation.sampling.seed for t in event.turns] == seeds
+        first, second = event.turns
+        assert first.prose != second.prose
+        assert first.generation.prompt_ids == second.generation.prompt_ids
+        for turn in event.turns:
+            record = turn.generation
+            assert turn.prose
+            assert record.engine_mode == "batch-cpu-float32"
+            assert record.sampling.temperature == 0.9
+            lengths = {
+                len(column)
+                for column in (
+                    record.response_ids,
+                    record.forced,
+                    record.raw_logprobs,
+                    record.sampled_logprobs,
+                )
+            }
+            assert len(lengths) == 1
+            assert record.seconds > 0
+    shared.until(Phase)
+
+
+def test_more_drafts_than_decode_together_are_the_same_as_each_alone(shared):
+    prompts, seeds = PROMPTS * 3, [[i, 100 + i] for i in range(9)]
+    shared.draft(51, prompts, seeds)
+    together = made(shared.until(DraftsOver, Failed))
+    assert len(together) == 9
+    for index in (0, 4, 8):
+        shared.draft(60 + index, prompts[index : index + 1], seeds[index : index + 1])
+        assert made(shared.until(DraftsOver, Failed))[0] == together[index]
+
+
+def test_a_turn_goes_before_the_drafts_and_they_go_on_afterwards(shared):
+    shared.draft(70, PROMPTS * 4, SEEDS * 4)
+    whole = made(shared.until(DraftsOver, Failed))
+    shared.draft(71, PROMPTS * 4, SEEDS * 4)
+    before = shared.until(Drafted)
+    turn = shared.write(72, seed=9)
+    assert isinstance(turn[-1], Finished), "it is over before the drafts are"
+    after = shared.until(DraftsOver, Failed)
+    assert made(before + turn + after) == whole
+    assert len(made(after)) > 6
+    alone = shared.write(73, seed=9)[-1].generation.response_ids
+    assert turn[-1].generation.response_ids == alone
+
+
+def test_drafts_that_are_cancelled_end_between_two_tokens(shared):
+    shared.draft(80, PROMPTS * 20, SEEDS * 20)
+    shared.until(Drafted)
+    shared.client.cancel(80)
+    events = shared.until(DraftsOver, Failed)
+    assert isinstance(events[-1], DraftsOver)
+    assert len(made(events)) < 30
+    assert isinstance(shared.write(81, seed=1)[-1], Finished)
+
+
+def test_what_is_half_drafted_when_the_adapter_changes_is_written_anew(shared, tmp_path):
+    adapter = made_adapter(tmp_path / "one")
+    shared.draft(90, PROMPTS * 8, SEEDS * 8)
+    shared.until(Drafted)
+    shared.client.load(Load(bundled_ref(), adapter))
+    events = shared.until(DraftsOver, Failed)
+    at = next(i for i, e in enumerate(events) if isinstance(e, Loaded))
+    later = [t.generation for e in events[at:] if is_draft(e) for t in e.turns]
+    assert {record.adapter_id for record in later} == {adapter.id}
+    shared.draft(91, PROMPTS[:1], SEEDS[:1])
+    alone = made(shared.until(DraftsOver, Failed))[0]
+    assert alone in [[t.generation.response_ids for t in e.turns] for e in events if is_draft(e)]
+    shared.client.load(Load(bundled_ref()))
+    assert shared.until(Loaded)[-1].adapter_id is None
+
+
+def test_drafts_for_another_model_are_refused(shared):
+    prompts = [[Block("", [1, 2, 3])]]
+    shared.client.generate(Draft(95, "another@1", prompts, Sampling(), [[1, 2]]))
+    failed = shared.until(DraftsOver, Failed)[-1]
+    assert (failed.request, failed.message) == (95, "Another model writes now.")
+
+
+def test_an_engine_that_dies_fails_its_drafts(tmp_path):
+    driver = Driver(tmp_path)
+    driver.client.load(Load(bundled_ref()))
+    driver.until(Loaded)
+    driver.draft(1, PROMPTS * 20, SEEDS * 20)
+    driver.until(Drafted)
+    os.kill(driver.client.pid, signal.SIGKILL)
+    failed = driver.until(Failed)[-1]
+    assert failed.request == 1
+    driver.until(Loaded)
+    driver.draft(2, PROMPTS[:1], SEEDS[:1])
+    assert len(made(driver.until(DraftsOver, Failed))) == 1
+    driver.client.close()
+
+
+# ---------------------------------------------------------------------------- comparisons
+@pytest.fixture(scope="module")
+def adapters(tmp_path_factory):
+    """Three adapters that write differently."""
+    folder = tmp_path_factory.mktemp("adapters")
+    return [made_adapter(folder / str(seed), seed) for seed in range(3)]
+
+
+@pytest.fixture
+def writing(shared, adapters):
+    """An engine on which the first of the adapters writes."""
+    shared.client.load(Load(bundled_ref(), adapters[0]))
+    assert shared.until(Loaded)[-1].adapter_id == adapters[0].id
+    yield shared
+    shared.client.load(Load(bundled_ref()))
+    shared.until(Loaded)
+
+
+def still_writes(driver, adapter, request):
+    """The next turn is this adapter's."""
+    done = driver.write(request, seed=9)[-1]
+    assert done.generation.adapter_id == adapter.id
+    return done.generation.response_ids
+
+
+def test_two_adapters_draft_after_the_same_prompts_with_the_same_seeds(writing, adapters):
+    same = [[7, 7], [8, 8], [9, 9]]
+    before = still_writes(writing, adapters[0], 100)
+    writing.draft(101, PROMPTS, same, [None, adapters[1]])
+    events = writing.until(DraftsOver, Failed)
+    drafted = [e for e in events if is_draft(e)]
+    assert [e.index for e in drafted] == [0, 1, 2]
+    for event in drafted:
+        records = [turn.generation for turn in event.turns]
+        assert [record.adapter_id for record in records] == [None, adapters[1].id]
+        assert len({record.sampling.seed for record in records}) == 1
+        assert records[0].prompt_ids == records[1].prompt_ids
+        assert records[0].response_ids != records[1].response_ids
+    assert not [e for e in events if isinstance(e, Loaded)], "what writes has not changed"
+    assert still_writes(writing, adapters[0], 102) == before
+    writing.client.load(Load(bundled_ref(), adapters[1]))
+    writing.until(Loaded)
+    writing.draft(103, PROMPTS, [[seed] for seed, _ in same])
+    alone = made(writing.until(DraftsOver, Failed))
+    assert [alone[i][0] for i in range(3)] == [e.turns[1].generation.response_ids for e in drafted]
+
+
+def test_a_turn_amid_a_comparison_is_the_writing_adapters(writing, adapters):
+    order = (PROMPTS * 4, [[i, i] for i in range(12)], [adapters[1], adapters[2]])
+    before = still_writes(writing, adapters[0], 110)
+    writing.draft(111, *order)
+    whole = made(writing.until(DraftsOver, Failed))
+    writing.draft(112, *order)
+    writing.until(Phase)
+    events = []
+    for request in (113, 114):  # amid the first one's drafts, and later
+        writing.client.generate(Generate(request, [PREMISE], Sampling(seed=9)))
+        events += writing.until(Finished, Failed)
+        assert events[-1].generation.adapter_id == adapters[0].id
+        assert events[-1].generation.response_ids == before
+    events += writing.until(DraftsOver, Failed)
+    assert made(events) == whole
+
+
+def test_a_cancelled_comparison_leaves_the_writing_adapter_on(writing, adapters):
+    writing.draft(120, PROMPTS * 20, [[i, i] for i in range(60)], [adapters[1], None])
+    writing.until(Phase)
+    writing.client.cancel(120)
+    assert isinstance(writing.until(DraftsOver, Failed)[-1], DraftsOver)
+    still_writes(writing, adapters[0], 121)
+
+
+def test_a_damaged_adapter_is_not_compared_and_the_writing_one_stays(writing, adapters, tmp_path):
+    bad = made_adapter(tmp_path / "bad", 5)
+    weights = tmp_path / "bad" / "adapter_model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1000] ^= 1
+    weights.write_bytes(data)
+    writing.draft(130, PROMPTS, SEEDS, [adapters[1], bad])
+    events = writing.until(DraftsOver, Failed)
+    assert (events[-1].request, bad.id in events[-1].message) == (130, True)
+    assert made(events) == {}
+    still_writes(writing, adapters[0], 131)
+
+
+def test_a_writing_adapter_that_was_damaged_meanwhile_is_said_to_be_off(shared, tmp_path, adapters):
+    mine = made_adapter(tmp_path / "mine", 6)
+    shared.client.load(Load(bundled_ref(), mine))
+    shared.until(Loaded)
+    (tmp_path / "mine" / "adapter_model.safetensors").unlink()
+    shared.draft(140, PROMPTS, SEEDS, [adapters[1], None])
+    assert isinstance(shared.until(DraftsOver, Failed)[-1], DraftsOver)
+    shared.draft(141, PROMPTS, SEEDS, [None, adapters[1]])
+    events = shared.until(Loaded)
+    assert events[-1].adapter_id is None
+    assert shared.until(Failed)[-1].request is None
+    assert shared.write(142, seed=1)[-1].generation.adapter_id is None

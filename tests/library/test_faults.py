@@ -167,6 +167,22 @@ def test_a_migration_is_recorded_and_the_old_library_kept(path: Path) -> None:
     old.close()
 
 
+def test_what_was_there_before_trials_is_neither_trial_nor_taste(path: Path) -> None:
+    until = list(MIGRATIONS).index("0003_trials")
+    old = Database(path, dict(list(MIGRATIONS.items())[:until]))
+    with old.transaction():
+        old.execute("INSERT INTO stories (title, premise, created_at) VALUES ('T', 'P', '')")
+        old.execute(
+            "INSERT INTO turns (story_id, author, outline, prose, created_at)"
+            " VALUES (1, 'writer', '', 'x', '')"
+        )
+    old.close()
+    library = Library(path)
+    assert [(one.title, one.kind) for one in library.stories.list()] == [("T", "story")]
+    assert [one.trial for one in library.stories.tree(1)] == [False]
+    library.close()
+
+
 def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
     Library(path).close()
     broken = {

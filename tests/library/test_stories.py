@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+import msgspec
 import pytest
 
 from talecraft.errors import UsageError
@@ -101,3 +102,44 @@ def test_who_wrote_how_much(library: Library, generation: Generation) -> None:
     library.stories.add_turn(story.id, None, "writer", "w")
     assert library.stories.generated_by("abc") == 1
     assert library.stories.generated_by(None) == 0
+
+
+def test_trials_are_one_step_and_belong_to_no_branch(
+    library: Library, generation: Generation
+) -> None:
+    story = library.stories.create("T", "P")
+    first = library.stories.add_turn(story.id, None, "model", "read", generation=generation)
+    trials = [("one", "- a", generation), ("two", "- b", generation)]
+    pair = library.stories.add_trials(story.id, None, "P", trials)
+    assert [(one.prose, one.outline, one.trial) for one in pair] == [
+        ("one", "- a", True), ("two", "- b", True),
+    ]  # fmt: skip
+    assert all(one.generation == generation for one in pair)
+    assert library.stories.turns([one.id for one in pair]) == pair
+    assert library.stories.get(story.id).leaf_id == first.id
+    assert list(library.stories.tree(story.id)) == [first]
+    assert library.stories.siblings(first.id) == [first.id]
+    assert library.stories.siblings(pair[0].id) == [one.id for one in pair]
+    assert not first.trial
+
+
+def test_trials_of_a_fresh_line_make_no_story_that_can_be_opened(
+    library: Library, generation: Generation
+) -> None:
+    pair = library.stories.add_trials(None, None, "A fresh line.", [("one", "", generation)] * 2)
+    hidden = pair[0].story_id
+    assert pair[1].story_id == hidden
+    assert library.stories.list() == library.stories.list(trashed=True) == []
+    row = library.database.rows("SELECT * FROM stories")[0]
+    assert (row["id"], row["premise"], row["kind"]) == (hidden, "A fresh line.", "taste")
+    for use in (library.stories.get, library.stories.trash):
+        with pytest.raises(UsageError, match=f"no story {hidden}"):
+            use(hidden)
+
+
+def test_half_a_pair_is_never_kept(library: Library, generation: Generation) -> None:
+    broken = msgspec.structs.replace(generation, seconds=None)
+    with pytest.raises(sqlite3.IntegrityError):
+        library.stories.add_trials(None, None, "P", [("a", "", generation), ("b", "", broken)])
+    for table in ("turns", "generations", "stories"):
+        assert library.database.rows(f"SELECT COUNT(*) FROM {table}")[0][0] == 0

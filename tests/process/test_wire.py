@@ -12,6 +12,9 @@ from talecraft.process.messages import (
     Cancel,
     Command,
     Delta,
+    Draft,
+    Drafted,
+    DraftsOver,
     Event,
     Failed,
     Finished,
@@ -46,6 +49,8 @@ COMMANDS = [
     Load(MODEL),
     Generate(1, [Block("Es war einmal …\n", [1, 2]), Block("b")], Sampling(seed=1), "- plan"),
     Generate(2, [], Sampling()),
+    Draft(3, "m@r1", [[Block("a", [1])], [Block("b")]], Sampling(), [[1, 2], [3, 4]]),
+    Draft(4, "m@r1", [[Block("a")]], Sampling(), [[1, 1]], [ADAPTER, None]),
     Cancel(1),
     Quit(),
 ]
@@ -54,6 +59,8 @@ EVENTS = [
     Loaded("m", "r1", "none", "cpu", "float32", 512, None),
     Delta(1, "think", "- “a”\u2028"),
     Finished(1, "- plan", "Prose\nmore.", MADE),
+    Drafted(3, 1, [Finished(3, "- a", "A.", MADE), Finished(3, "- b", "B.", MADE)]),
+    DraftsOver(3),
     Failed(None, "m", "h", True),
 ]
 RUN_EVENTS = [

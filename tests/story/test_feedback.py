@@ -37,6 +37,7 @@ def said(
         ("thumb", 1, 1.0),
         ("thumb", -1, -1.0),
         ("choice", 1, 1.0),
+        ("choice", 0, 0.0),
         ("stars", None, 0.0),
     ],
 )
@@ -79,7 +80,15 @@ def test_histogram_has_a_place_for_each_grade() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "value"),
-    [("stars", 0), ("stars", 6), ("stars", 3.5), ("thumb", 0), ("choice", 2), ("like", 1)],
+    [
+        ("stars", 0),
+        ("stars", 6),
+        ("stars", 3.5),
+        ("thumb", 0),
+        ("choice", 2),
+        ("edit", 0),
+        ("like", 1),
+    ],
 )
 def test_what_is_no_score_is_refused(kind: str, value: float) -> None:
     with pytest.raises(UsageError):

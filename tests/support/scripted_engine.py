@@ -2,8 +2,8 @@
 
 Words in the story choose the script: CRASH dies in the middle, SLOW writes until it is cancelled,
 PLANONLY is slow before its first prose, ESCAPES and MARKUP send hostile text, EMPTY nothing, LONG
-many paragraphs. LOADFAIL as model location is not needed: a model that is not installed is never
-loaded.
+many paragraphs. Drafts know ESCAPES, MARKUP and SLOW, which waits until it is cancelled. LOADFAIL
+as model location is not needed: a model that is not installed is never loaded.
 """
 
 from __future__ import annotations
@@ -12,9 +12,22 @@ import os
 import threading
 import time
 
+import msgspec
+
 from talecraft.process.child import Wire
-from talecraft.process.messages import Delta, Finished, Generate, Load, Loaded, Phase, Quit
-from talecraft.story.turns import Generation, StopReason
+from talecraft.process.messages import (
+    Delta,
+    Draft,
+    Drafted,
+    DraftsOver,
+    Finished,
+    Generate,
+    Load,
+    Loaded,
+    Phase,
+    Quit,
+)
+from talecraft.story.turns import Generation, Sampling, StopReason
 
 OUTLINE = "- The fox waits at the harbour\n- A boat comes in without a crew\n"
 PROSE = (
@@ -25,9 +38,16 @@ PROSE = (
 ESCAPES = "before \x1b]52;c;ZXZpbA==\x07\x1b[2J\x9b31mafter\x00 end"
 MARKUP = "He wrote [/oops] and [red]blood[/red] and [@click=app.quit]go[/] on the wall."
 
+DRAFTS = (
+    "She walked down to the water before anyone was awake, and found the boats already gone. Only"
+    " the oldest one was left, tied to its post and full of rain.",
+    "“You are late,” said the heron. “I know,” she said. “I was told to be.” It looked at her for a"
+    " long while, and then it looked at the",
+)
+
 
 class ScriptedEngine:
-    """Answers Load and Generate; a cancel is heard between two words."""
+    """Answers Load, Generate and Draft; a cancel is heard between two words."""
 
     def __init__(self) -> None:
         self._cancelled: set[int] = set()
@@ -50,6 +70,8 @@ class ScriptedEngine:
                     self._load(command)
                 case Generate():
                     self._generate(command)
+                case Draft():
+                    self._draft(command)
             self.wire.send(Phase("ready"))
 
     def _load(self, command: Load) -> None:
@@ -124,33 +146,60 @@ class ScriptedEngine:
         return sent
 
     def _finish(self, command: Generate, outline: str, prose: str, stop: StopReason) -> None:
+        self.wire.send(self._made(command.request, command.sampling, outline, prose, stop))
+
+    def _draft(self, command: Draft) -> None:
+        self.wire.send(Phase("drafting"))
+        for index, (blocks, seeds) in enumerate(zip(command.prompts, command.seeds, strict=True)):
+            text = " ".join(block.text for block in blocks)
+            if "SLOW" in text:
+                self._wait_for_cancel(command.request)
+            if self._stopped(command.request):
+                break
+            turns = []
+            for copy, (seed, prose) in enumerate(zip(seeds, DRAFTS, strict=True)):
+                hostile = {"ESCAPES": ESCAPES, "MARKUP": MARKUP}
+                said = next((f"{prose[:9]} {hostile[w]}" for w in hostile if w in text), prose)
+                sampling = msgspec.structs.replace(command.sampling, seed=seed)
+                stop: StopReason = "end" if said.endswith(".") else "length"
+                turn = self._made(command.request, sampling, OUTLINE, said, stop)
+                if command.adapters:
+                    chosen = command.adapters[copy]
+                    adapter = chosen.id if chosen is not None else None
+                    made = msgspec.structs.replace(turn.generation, adapter_id=adapter)
+                    turn = msgspec.structs.replace(turn, generation=made)
+                turns.append(turn)
+            self.wire.send(Drafted(command.request, index, turns))
+        self.wire.send(DraftsOver(command.request))
+
+    def _made(
+        self, request: int, sampling: Sampling, outline: str, prose: str, stop: StopReason
+    ) -> Finished:
         assert self.load is not None
         thought, written = len(outline.split()), len(prose.split())
         ids = list(range(10, 10 + thought + written))
         adapter = self.load.adapter.id if self.load.adapter is not None else None
-        self.wire.send(
-            Finished(
-                command.request,
-                outline.strip(),
-                prose.strip(),
-                Generation(
-                    model_id=self.load.model.id,
-                    revision=self.load.model.revision,
-                    quantisation=self.load.model.quantisation,
-                    adapter_id=adapter,
-                    engine_mode="scripted",
-                    sampling=command.sampling,
-                    prompt_ids=[1, 2, 3],
-                    response_ids=ids,
-                    forced=[False] * len(ids),
-                    prose_start=thought,
-                    prose_end=len(ids),
-                    raw_logprobs=[-1.0] * len(ids),
-                    sampled_logprobs=[-0.5] * len(ids),
-                    stop_reason=stop,
-                    seconds=0.1,
-                ),
-            )
+        return Finished(
+            request,
+            outline.strip(),
+            prose.strip(),
+            Generation(
+                model_id=self.load.model.id,
+                revision=self.load.model.revision,
+                quantisation=self.load.model.quantisation,
+                adapter_id=adapter,
+                engine_mode="scripted",
+                sampling=sampling,
+                prompt_ids=[1, 2, 3],
+                response_ids=ids,
+                forced=[False] * len(ids),
+                prose_start=thought,
+                prose_end=len(ids),
+                raw_logprobs=[-1.0] * len(ids),
+                sampled_logprobs=[-0.5] * len(ids),
+                stop_reason=stop,
+                seconds=0.1,
+            ),
         )
 
 

@@ -1,8 +1,10 @@
 """An engine without torch: the real wire, and what the words of the story ask for.
 
 CRASH dies by SIGKILL, SLOW writes until it is stopped, PLANONLY is stopped before its prose, EMPTY
-writes nothing, REFUSED fails, MARKUP writes what looks like markup. A model called `broken` cannot
-be loaded, one called `deadly` kills the engine, an adapter that begins with `bad` is refused.
+writes nothing, REFUSED fails, MARKUP writes what looks like markup. Drafts know these words too;
+CRASHONCE dies only where the file TINY_MARK is not yet there, SAME writes the same twice. A model
+called `broken` cannot be loaded, one called `deadly` kills the engine, an adapter that begins with
+`bad` is refused.
 """
 
 from __future__ import annotations
@@ -10,10 +12,16 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
+
+import msgspec
 
 from talecraft.process.child import Wire
 from talecraft.process.messages import (
     Delta,
+    Draft,
+    Drafted,
+    DraftsOver,
     Failed,
     Finished,
     Generate,
@@ -22,7 +30,7 @@ from talecraft.process.messages import (
     Phase,
     Quit,
 )
-from talecraft.story.turns import Generation, StopReason
+from talecraft.story.turns import Generation, Sampling, StopReason
 
 
 class TinyEngine:
@@ -42,6 +50,8 @@ class TinyEngine:
                 self.load_it(command)
             elif isinstance(command, Generate):
                 self.write(command)
+            elif isinstance(command, Draft):
+                self.draft(command)
             self.wire.send(Phase("ready"))
 
     def load_it(self, command: Load) -> None:
@@ -94,19 +104,63 @@ class TinyEngine:
             self.wire.send(Delta(request, "prose", f"{word} "))
         self.finish(command, plan, prose, "end")
 
+    def draft(self, command: Draft) -> None:
+        for index, (blocks, seeds) in enumerate(zip(command.prompts, command.seeds, strict=True)):
+            told = "".join(block.text for block in blocks)
+            if "REFUSED" in told:
+                self.wire.send(Failed(command.request, "There is no room.", "Shorten it."))
+                return
+            if "CRASHONCE" in told and not Path(os.environ["TINY_MARK"]).exists():
+                Path(os.environ["TINY_MARK"]).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            if "SLOW" in told:
+                self.wait_for_cancel(command.request)
+            if command.request in self.cancelled:
+                break
+            turns = []
+            for copy, seed in enumerate(seeds):
+                prose = f"Draft {1 if 'SAME' in told else seed} of {len(blocks)} blocks."
+                adapter = self.adapter
+                if command.adapters:
+                    chosen = command.adapters[copy]
+                    adapter = chosen.id if chosen is not None else None
+                    prose = f"{prose[:-1]}, take {copy}."
+                if "MARKUP" in told:
+                    prose = f"[/oops] [red]not red[/red] [@click=app.quit] {seed}"
+                prose = "" if "EMPTY" in told else prose
+                sampling = msgspec.structs.replace(command.sampling, seed=seed)
+                plan = f"- plan {seed}"
+                turn = self.made(command.request, sampling, plan, prose, "end", adapter)
+                turns.append(turn)
+            self.wire.send(Drafted(command.request, index, turns))
+        self.wire.send(DraftsOver(command.request))
+
     def wait_for_cancel(self, request: int) -> None:
         while request not in self.cancelled:
             time.sleep(0.005)
 
     def finish(self, command: Generate, plan: str, prose: str, stop: StopReason) -> None:
+        self.wire.send(
+            self.made(command.request, command.sampling, plan, prose, stop, self.adapter)
+        )
+
+    def made(
+        self,
+        request: int,
+        sampling: Sampling,
+        plan: str,
+        prose: str,
+        stop: StopReason,
+        adapter: str | None,
+    ) -> Finished:
         assert self.load is not None
         model = self.load.model
         made = Generation(
-            model.id, model.revision, "none", self.adapter, "tiny", command.sampling,
+            model.id, model.revision, "none", adapter, "tiny", sampling,
             [1, 2, 3], [4, 5, 6, 7], [True, False, False, False], 2, 3,
             [-0.5] * 4, [-0.25] * 4, stop, 0.01,
         )  # fmt: skip
-        self.wire.send(Finished(command.request, plan, prose, made))
+        return Finished(request, plan, prose, made)
 
 
 if __name__ == "__main__":

@@ -74,6 +74,9 @@ class TalecraftScreen(Screen[None]):
     def engine_changed(self) -> None:
         """The engine is in another phase."""
 
+    def pair_came(self) -> None:
+        """The taste round has one pair more, or gets none for now."""
+
     def run_changed(self) -> None:
         """The training run that is watched has said something, or has ended."""
 

@@ -38,6 +38,8 @@ class TrainingScreen(TalecraftScreen):
         Binding("s", "start", "Start", tooltip="Start a training run on all current scores"),
         Binding("c", "resume", "Go on", tooltip="Go on with the run that was cut off"),
         Binding("x", "stop", "Stop the run", tooltip="End the run at its next step"),
+        Binding("t", "app.taste", "Taste round", tooltip="Choose between pairs of short passages"),
+        Binding("v", "app.compare", "Compare", tooltip="Compare the newest adapter, blind"),
         Binding("b", "roll_back", "Roll back", tooltip="Write with what wrote before the adapter"),
         Binding("a", "adapters", "Adapters", tooltip="Go to the tree of adapters"),
         Binding("escape", "leave", "Back", tooltip="Back to where you were; a run goes on"),

@@ -267,7 +267,7 @@ def _words(origin: Origin, title: str, now: datetime) -> Content:
     if (taste := origin.taste) is not None:
         lines.append(
             said(
-                f"Learned from {count(taste.scores, 'score')} in"
+                f"Learned from {count(taste.opinions, 'opinion')} in"
                 f" {count(taste.stories, 'story', 'stories')}; orders {taste.concordance:.0%} of"
                 " unseen pairs as you do."
             )

@@ -1,0 +1,104 @@
+"""The blind trial: two adapters, nobody told which is which before the end."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+
+from talecraft.app.screens.tasting import TastingScreen
+from talecraft.app.text import MUTED, count, said, short_id
+from talecraft.errors import TalecraftError
+from talecraft.library.adapters import Adapter
+from talecraft.studio.comparing import Comparison
+from talecraft.studio.rounds import Round
+
+
+class ComparisonScreen(TastingScreen):
+    """The newest adapter against what wrote before it."""
+
+    SHOWN_BY = "compare"
+    HELP = "Blind comparison"
+    HEADING = "Comparison"
+    KEYS: ClassVar[dict[str, str]] = {**TastingScreen.KEYS, "y": "adopt"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "adopt", "Write with it", tooltip="Let the one you chose more often write")
+    ]
+
+    def __init__(self, story: int | None = None) -> None:
+        super().__init__(story)
+        self._trial: Comparison | None = None
+
+    def begin(self) -> Round:
+        app = self.talecraft
+        self._trial = None
+        self._trial = Comparison(app.studio, story_id=self._story, seed=app.opening_seed)
+        return self._trial.round
+
+    def result(self, a_round: Round) -> Content:
+        trial = self._trial
+        if trial is None or not a_round.judged:
+            return said(("Nothing was chosen.", MUTED))
+        tally = trial.tally
+        lines = [
+            said(
+                (_name(adapter), "bold"), f" was better {count(times, 'time')}",
+                *((("  ●", "$text-success"), (" it writes now", MUTED)) if _active(self, adapter)
+                  else ()),
+            )
+            for adapter, times in ((trial.first, tally.first), (trial.second, tally.second))
+        ]  # fmt: skip
+        lines += [
+            said((f"No difference {count(tally.equal, 'time')}", MUTED)),
+            said(),
+            said(tally.words),
+        ]
+        if self._can_adopt:
+            lines.append(said(("y", "bold"), f" lets {_name(trial.winner).lower()} write on."))
+        lines.append(said(("n compares once more, Esc goes back.", MUTED)))
+        return Content("\n").join(lines)
+
+    @property
+    def _can_adopt(self) -> bool:
+        trial = self._trial
+        return (
+            trial is not None
+            and trial.round.over
+            and trial.tally.leader is not None
+            and not trial.writes_already
+        )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "adopt":
+            return self._can_adopt
+        return super().check_action(action, parameters)
+
+    def why_not(self, action: str) -> str:
+        if action != "adopt":
+            return super().why_not(action)
+        trial = self._trial
+        if trial is None or not trial.round.over:
+            return "The comparison is not over yet."
+        return "There is nothing to change."
+
+    def action_adopt(self) -> None:
+        if self._trial is None:
+            return
+        try:
+            adapter = self._trial.adopt()
+        except TalecraftError as error:
+            self.talecraft.tell(error)
+            return
+        self.talecraft.say(f"From the next passage on {_name(adapter).lower()} writes.")
+        self.pair_came()
+
+
+def _active(screen: TastingScreen, adapter: Adapter | None) -> bool:
+    studio = screen.talecraft.studio
+    active = studio.library.adapters.active(studio.model.id)
+    return (active.id if active else None) == (adapter.id if adapter else None)
+
+
+def _name(adapter: Adapter | None) -> str:
+    return f"Adapter {short_id(adapter.id)}" if adapter is not None else "The bare model"

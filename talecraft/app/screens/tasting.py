@@ -1,0 +1,199 @@
+"""The taste round: two passages, one key. What is chosen is feedback like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from talecraft.app.screens.base import TalecraftScreen
+from talecraft.app.text import MUTED, count, error_line, said
+from talecraft.app.widgets.pair import PairView, ProgressLine
+from talecraft.errors import TalecraftError
+from talecraft.studio.rounds import Round, Verdict
+
+_ASK = "Which do you like better?"
+_VERDICTS: dict[str, Verdict] = {
+    "a": "a", "b": "b", "equals_sign": "=", "space": "neither",
+}  # fmt: skip
+
+
+class TastingScreen(TalecraftScreen):
+    """Asks for one verdict after another, on pairs that are written ahead of the reader.
+
+    `story` is the open story, whose places half of the pairs follow.
+    """
+
+    PAGE = True
+    SHOWN_BY = "taste"
+    HELP = "Taste round"
+    HEADING: ClassVar[str] = "Taste round"
+    KEYS: ClassVar[dict[str, str]] = {
+        "u": "undo", "backspace": "undo", "r": "again", "n": "new_round",
+    }  # fmt: skip
+    AUTO_FOCUS = "#tasting"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "choose('a')", "First", tooltip="The first of the two is better"),
+        Binding("b", "choose('b')", "Second", tooltip="The second of the two is better"),
+        Binding("equals_sign", "choose('=')", "Equal", tooltip="Both are equally good"),
+        Binding("space", "choose('neither')", "Neither", tooltip="Neither of the two is good"),
+        Binding("u,backspace", "undo", "Undo", tooltip="Take the last choice back"),
+        Binding("r", "again", "Try again", tooltip="Ask once more for pairs that did not come"),
+        Binding("n", "new_round", "New round", tooltip="Begin another taste round"),
+        Binding("escape", "stop", "Stop", tooltip="End the round; what you chose is kept"),
+        Binding("escape", "leave", "Back", tooltip="Back to where you were"),
+    ]
+
+    def __init__(self, story: int | None = None) -> None:
+        super().__init__()
+        self._story = story
+        self._round: Round | None = None
+        self._refusal = ""
+
+    def body(self) -> ComposeResult:
+        with VerticalScroll(id="tasting", can_focus=True):
+            yield ProgressLine()
+            yield PairView()
+            yield Static(id="taste-words", markup=False)
+
+    def on_mount(self) -> None:
+        self.action_new_round()
+
+    def on_unmount(self) -> None:
+        if self._round is not None:  # its own: another screen may have begun one
+            self._round.stop()
+
+    # ------------------------------------------------------------------ what is shown
+    def pair_came(self) -> None:
+        """The round has one pair more, or gets none for now."""
+        if self.is_mounted:
+            self._show()
+
+    def engine_changed(self) -> None:
+        self.pair_came()
+
+    def _show(self) -> None:
+        a_round = self._round
+        judged, total = (a_round.judged, a_round.total) if a_round is not None else (0, 0)
+        self.query_one(ProgressLine).show(self.HEADING, judged, total)
+        pair = a_round.pair if a_round is not None else None
+        view = self.query_one(PairView)
+        view.display = pair is not None
+        if pair is not None:
+            view.show(pair)
+        self.query_one("#taste-words", Static).update(self._words())
+        self.refresh_bindings()
+
+    def _words(self) -> Content:
+        a_round = self._round
+        if a_round is None:
+            return said((self._refusal, "$text-warning"))
+        if a_round.pair is not None:
+            return said(
+                (f"{_ASK}  ", MUTED), ("a", "bold"), (" or ", MUTED), ("b", "bold"), "   ",
+                ("=", "bold"), (" equally good   ", MUTED), ("space", "bold"), (" neither", MUTED),
+            )  # fmt: skip
+        if a_round.over:
+            return self.result(a_round)
+        if a_round.failure:
+            return said((a_round.failure, "$text-warning"), ("   r tries again.", MUTED))
+        what = "The next pair is being written …" if a_round.judged else (
+            "The first pair is being written. Read both, then choose with one key."
+        )  # fmt: skip
+        return said((what, MUTED))
+
+    def result(self, a_round: Round) -> Content:
+        """What the round has come to."""
+        return said(
+            f"{count(a_round.judged, 'choice')}. F3 shows what they taught.",
+            ("   n begins another round.", MUTED),
+        )
+
+    def begin(self) -> Round:
+        """Raises TalecraftError where there can be no round."""
+        app = self.talecraft
+        return app.studio.tasting.begin(self._story, seed=app.opening_seed)
+
+    # ------------------------------------------------------------------ what can be done
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        a_round = self._round
+        match action:
+            case "choose":
+                return a_round is not None and a_round.pair is not None
+            case "undo":
+                return a_round is not None and a_round.judged > 0 and not a_round.stopped
+            case "again":
+                return a_round is not None and bool(a_round.failure) and a_round.pair is None
+            case "stop":
+                return a_round is not None and not a_round.over
+            case "new_round" | "leave":
+                return a_round is None or a_round.over
+            case _:
+                return super().check_action(action, parameters)
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that does nothing now says why. Textual calls this before the binding."""
+        action = "choose" if event.key in _VERDICTS else self.KEYS.get(event.key, "")
+        if not (event.is_printable or action) or (action and self.check_action(action, ())):
+            return
+        event.stop()
+        self.talecraft.say(self.why_not(action))
+
+    def why_not(self, action: str) -> str:
+        """Why this action (or none) is not to be had now."""
+        over = self._round is not None and self._round.over
+        match action:
+            case "choose":
+                return (
+                    "The round is over. n begins another."
+                    if over
+                    else "There is no pair to choose from yet."
+                )
+            case "undo":
+                return "There is no choice to take back."
+            case "again":
+                return "Nothing has failed; the pairs come by themselves."
+            case "new_round":
+                return "This round is not over yet. Esc ends it."
+            case _:
+                return "Choose with a, b, = or the space bar. Esc ends the round."
+
+    def action_choose(self, verdict: Verdict) -> None:
+        self._do(lambda a_round: a_round.choose(verdict))
+
+    def action_undo(self) -> None:
+        self._do(lambda a_round: a_round.undo())
+
+    def action_again(self) -> None:
+        self._do(lambda a_round: a_round.go_on())
+
+    def _do(self, what: Callable[[Round], object]) -> None:
+        if self._round is None:
+            return
+        try:
+            what(self._round)
+        except TalecraftError as error:
+            self.talecraft.tell(error)
+        self._show()
+
+    def action_new_round(self) -> None:
+        try:
+            self._round = self.begin()
+        except TalecraftError as error:
+            self._round, self._refusal = None, error_line(error)
+        self._show()
+
+    def action_stop(self) -> None:
+        judged = self._round.judged if self._round is not None else 0
+        kept = f"{count(judged, 'choice')} kept. F3 shows what they taught."
+        self.talecraft.say(kept if judged else "Nothing was chosen.", f"{self.HELP} over")
+        self.action_leave()
+
+    def action_leave(self) -> None:
+        self.app.pop_screen()

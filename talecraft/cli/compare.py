@@ -1,0 +1,96 @@
+"""`talecraft compare`: two adapters, blind; the writer's verdict counts more than a run's test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from talecraft.cli import console, keys, opening
+from talecraft.cli.taste import Sitting, narrate
+
+if TYPE_CHECKING:
+    from talecraft.library.adapters import Adapter
+    from talecraft.studio.comparing import Comparison
+
+
+def compare(
+    a: Annotated[
+        str | None,
+        typer.Argument(metavar="A", help="An adapter's id or how it begins; the newest if absent."),
+    ] = None,
+    b: Annotated[
+        str | None,
+        typer.Argument(metavar="B", help="Another, or 'none'; what wrote before A if absent."),
+    ] = None,
+    pairs: Annotated[int, typer.Option(min=1, max=500, help="How many to choose from.")] = 10,
+    story: Annotated[
+        int | None, typer.Option(metavar="ID", help="Half of the pairs go on from this story.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(metavar="ID", help="Adapters of this model.")] = None,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Write with the winner from now on, unasked.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="A JSON line a pair, a verdict, and the result.")
+    ] = False,
+) -> None:
+    """Say which of two adapters writes better, without knowing which is which.
+
+    Both write after the same prompts from the same seeds; the sides are shuffled. The keys are
+    those of `talecraft taste`.
+    """
+    from talecraft.studio.comparing import Comparison
+    from talecraft.studio.waiting import Inbox
+
+    inbox = Inbox()
+    with opening.studio(model, inbox.put, settle=True) as studio:
+        using = studio.start_engine()
+        inbox.loaded(using.id if using else None, narrate)
+        trial = Comparison(studio, a, b, story, pairs)
+        sitting = Sitting(trial.round, inbox, as_json, blind=True)
+        try:
+            sitting.run()
+        finally:
+            studio.tasting.stop()
+            sitting.say_what_is_kept()
+        _conclude(trial, adopt, as_json)
+
+
+def _conclude(trial: Comparison, adopt: bool, as_json: bool) -> None:
+    """The result, and what the writer makes of it."""
+    tally = trial.tally
+    names = [_named(trial.first), _named(trial.second)]
+    if not as_json:
+        console.out(
+            f"{names[0]} was better: {tally.first}. {names[1]} was better: {tally.second}."
+            f" No difference: {tally.equal}. {tally.words}"
+        )
+    leader = tally.leader
+    adopted = False
+    if leader is not None and not trial.writes_already:
+        if not adopt:
+            with keys.reader() as read:
+                adopt = read(f"Shall {names[leader]} write from now on? y or n: ") == "y"
+        if adopt:
+            trial.adopt()
+            adopted = True
+            console.note(f"{names[leader]} writes from now on.")
+    if as_json:
+        console.out_json(
+            {
+                "first": {"adapter": trial.first.id if trial.first else None, "won": tally.first},
+                "second": {
+                    "adapter": trial.second.id if trial.second else None,
+                    "won": tally.second,
+                },
+                "equal": tally.equal,
+                "p": round(tally.p, 4),
+                "words": tally.words,
+                "adopted": adopted,
+            }
+        )
+
+
+def _named(adapter: Adapter | None) -> str:
+    return f"adapter {adapter.id}" if adapter is not None else "the bare model"

@@ -1,0 +1,144 @@
+"""`talecraft taste`: two passages, one key; also for scripts, a line a verdict."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from talecraft.cli import console, keys, opening, shapes
+from talecraft.errors import UsageError
+
+if TYPE_CHECKING:
+    from talecraft.story.turns import Turn
+    from talecraft.studio.events import StudioEvent
+    from talecraft.studio.rounds import Pair, Round, Verdict
+    from talecraft.studio.waiting import Inbox
+
+ASK = "Better: a or b, = equally good, space neither (n), u takes back, q ends: "
+VERDICTS: dict[str, Verdict] = {
+    "a": "a", "b": "b", "=": "=", " ": "neither", "n": "neither", "neither": "neither",
+}  # fmt: skip
+_LAST_LINES = 300  # characters of the text before that are shown
+
+
+def taste(
+    story: Annotated[
+        int | None, typer.Option(metavar="ID", help="Half of the pairs go on from this story.")
+    ] = None,
+    pairs: Annotated[int, typer.Option(min=1, max=500, help="How many to choose from.")] = 24,
+    model: Annotated[str | None, typer.Option(metavar="ID", help="Drafted by this model.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="A JSON line a pair and a verdict; prose on stderr.")
+    ] = False,
+) -> None:
+    """Choose between pairs of short passages; each choice is feedback to train on.
+
+    On a terminal one key a pair. From a pipe a line a pair: a, b, =, n (neither), u, q.
+    """
+    from talecraft.studio.waiting import Inbox
+
+    inbox = Inbox()
+    with opening.studio(model, inbox.put, settle=True) as studio:
+        if story is not None:
+            studio.library.stories.get(story)
+        using = studio.start_engine()
+        inbox.loaded(using.id if using else None, narrate)
+        sitting = Sitting(studio.tasting.begin(story, pairs), inbox, as_json)
+        try:
+            sitting.run()
+        finally:
+            studio.tasting.stop()
+            sitting.say_what_is_kept()
+
+
+def narrate(event: StudioEvent) -> None:
+    """What there is to wait for, and what went wrong by the way."""
+    from talecraft.process.engine_client import Stopped
+    from talecraft.process.messages import Phase
+
+    if isinstance(event, Phase) and event.phase == "loading":
+        console.note(f"loading {event.detail} ...")
+    elif isinstance(event, Stopped):
+        console.note(event.reason)
+
+
+class Sitting:
+    """Shows one pair after the other and hears what is thought of it."""
+
+    def __init__(self, a_round: Round, inbox: Inbox, as_json: bool, blind: bool = False) -> None:
+        """With `blind` nothing says by which adapter a passage is."""
+        self._round = a_round
+        self._inbox = inbox
+        self._as_json = as_json
+        self._hidden = {"adapter"} if blind else set()
+
+    def run(self) -> None:
+        """Until all are judged, the writer ends it, or the pipe does.
+
+        Raises UsageError for a piped line that is no verdict; what came before it is kept.
+        """
+        with keys.reader() as read:
+            shown = None
+            while (pair := self._inbox.pair(self._round, narrate)) is not None:
+                if pair != shown:
+                    self._show(pair)
+                    shown = pair
+                key = read(ASK)
+                if key is None or key == "q":
+                    return
+                self._hear(pair, key)
+
+    def _hear(self, pair: Pair, key: str) -> None:
+        if key == "u":
+            if not self._round.undo():
+                console.note("There is no choice to take back.")
+            elif self._as_json:
+                console.out_json({"pair": self._round.judged + 1, "choice": None})
+            return
+        verdict = VERDICTS.get(key)
+        if verdict is None:
+            error = UsageError(f"'{key[:20]}' is no verdict.", "a, b, =, n (neither), u or q.")
+            if not sys.stdin.isatty():
+                raise error
+            console.note(str(error))
+            return
+        number = self._round.judged + 1
+        self._round.choose(verdict)
+        if self._as_json:
+            console.out_json({"pair": number, "choice": verdict, "turns": [pair.a.id, pair.b.id]})
+
+    def _show(self, pair: Pair) -> None:
+        from talecraft.studio.rounds import passage
+
+        number = self._round.judged + 1
+        if self._as_json:
+            console.out_json(
+                {
+                    "pair": number,
+                    "of": self._round.total,
+                    "before": pair.before,
+                    "a": self._shape(pair.a),
+                    "b": self._shape(pair.b),
+                }
+            )
+        end = pair.before[-_LAST_LINES:]
+        before = end if end == pair.before else f"… {end.partition(' ')[2]}"
+        say: Callable[[str], None] = console.tell if self._as_json else console.out
+        say(f"{number} of {self._round.total}\n\n{_indented(before)}\n")
+        for name, turn in (("a", pair.a), ("b", pair.b)):
+            say(f"{name}   {_indented(passage(turn)).strip()}\n")
+
+    def _shape(self, turn: Turn) -> dict[str, Any]:
+        return {key: value for key, value in shapes.turn(turn).items() if key not in self._hidden}
+
+    def say_what_is_kept(self) -> None:
+        judged = self._round.judged
+        kept = f"{judged} {'choice is' if judged == 1 else 'choices are'} in the log."
+        console.note(f"{kept} `talecraft train plan` shows what a run would learn from them.")
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())

@@ -1,0 +1,119 @@
+"""Drafts to choose between: a few prompts at a time, some short turns after each."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from talecraft.engine.batch import Batch, Row
+from talecraft.engine.codec import Codec
+from talecraft.engine.decoding import Response
+from talecraft.process.messages import AdapterRef, Draft, Drafted, DraftsOver, Finished
+from talecraft.story.turns import Sampling
+
+# As many as decode together for little more than the price of one, and as fit beside the page.
+ROWS_AT_ONCE = 8
+TOKENS_AT_ONCE = 8192
+
+Record = Callable[[Sampling, list[int], Response, float], Finished]
+
+
+class Drafting:
+    """One `Draft` on its way. Between two steps the model may do other work.
+
+    `prompts` are the command's in ids, `record` makes a finished turn of what was written. Where
+    adapters are compared, all is written with the first of them, then with the next.
+    """
+
+    def __init__(
+        self,
+        command: Draft,
+        prompts: Sequence[list[int]],
+        codec: Codec,
+        pad: int,
+        record: Record,
+        send: Callable[[Drafted | DraftsOver], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self.request = command.request
+        self._command = command
+        self._prompts = prompts
+        self._codec = codec
+        self._pad = pad
+        self._record = record
+        self._send = send
+        self._cancelled = cancelled
+        self._rounds = max(1, len(command.adapters))
+        self._round = 0  # which adapter's turn it is
+        self._next = 0  # the first prompt that this round has not finished
+        self._turns: list[list[Finished]] = [[] for _ in prompts]
+        self._rows: deque[list[Row]] = deque()
+        self._batch: Batch | None = None
+        self._seconds = 0.0  # of work, this batch
+
+    @property
+    def adapter(self) -> AdapterRef | Literal["active"] | None:
+        """What the next step is to be written with."""
+        return self._command.adapters[self._round] if self._command.adapters else "active"
+
+    def restart(self) -> None:
+        """What is half written belongs to another adapter: write it anew."""
+        self._batch = None
+        self._rows.clear()
+
+    def step(self, model: Any) -> bool:
+        """Write a token of a few drafts; False when there is no more to do.
+
+        Raises EngineError where the model gives no probabilities.
+        """
+        if self._cancelled() or self._next == len(self._prompts):
+            self._batch = None
+            self._send(DraftsOver(self.request))
+            return False
+        started = time.perf_counter()
+        if self._batch is None:
+            self._batch = self._begin(model)
+        self._batch.model = model
+        self._batch.step()
+        self._seconds += time.perf_counter() - started
+        while self._rows and all(row.done for row in self._rows[0]):
+            self._finish(self._rows.popleft())
+        if not self._rows:
+            self._batch = None
+        if self._next == len(self._prompts) and self._round + 1 < self._rounds:
+            self._round, self._next = self._round + 1, 0
+        return True
+
+    def _seeds(self, index: int) -> list[int]:
+        """Of this round's drafts: all, or where adapters are compared the one's."""
+        seeds = self._command.seeds[index]
+        return seeds if self._rounds == 1 else [seeds[self._round]]
+
+    def _begin(self, model: Any) -> Batch:
+        """The next few prompts, as many as may be written together."""
+        sampling, self._seconds = self._command.sampling, 0.0
+        longest = count = 0
+        for index in range(self._next, len(self._prompts)):
+            seeds = self._seeds(index)
+            longest, count = max(longest, len(self._prompts[index])), count + len(seeds)
+            if self._rows and (count > ROWS_AT_ONCE or count * longest > TOKENS_AT_ONCE):
+                break
+            self._rows.append(
+                [Row(self._prompts[index], self._codec, sampling, seed, True) for seed in seeds]
+            )
+        rows = [row for drafts in self._rows for row in drafts]
+        return Batch(model, rows, sampling, self._pad, record=True)
+
+    def _finish(self, rows: list[Row]) -> None:
+        """Keep what is written after one prompt, and tell it when it is all there is to be."""
+        turns = self._turns[self._next]
+        for row, seed in zip(rows, self._seeds(self._next), strict=True):
+            sampling = msgspec.structs.replace(self._command.sampling, seed=seed)
+            turns.append(self._record(sampling, row.prompt, row.response, self._seconds))
+        if self._round + 1 == self._rounds:
+            self._send(Drafted(self.request, self._next, turns))
+        self._next += 1

@@ -1,0 +1,161 @@
+"""The taste round: pairs of short passages, drafted ahead of a reader who says which is better."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+
+import msgspec
+
+from talecraft.config.assets import reference
+from talecraft.errors import UsageError
+from talecraft.library import Library
+from talecraft.process.engine_client import EngineClient
+from talecraft.process.messages import Draft, Drafted, DraftsOver, Failed
+from talecraft.story import context
+from talecraft.story.feedback import Feedback
+from talecraft.story.turns import Sampling, Story, Turn
+from talecraft.studio.events import Listener, PairReady, RoundFailed
+from talecraft.studio.rounds import Contest, Place, Round
+from talecraft.studio.writing import Prompting
+
+PAIRS = 24  # a round's choices, some three minutes
+_OUTLINE_TOKENS, _PROSE_TOKENS = 24, 40
+
+
+def places(library: Library, story_id: int | None, pairs: int, dice: random.Random) -> list[Place]:
+    """Where `pairs` pairs are written: every other one in the story, as far as it has places, its
+    open end first; the rest after the shipped first lines.
+
+    Raises UsageError for an unknown story.
+    """
+    own: list[Place] = []
+    if story_id is not None:
+        story = library.stories.get(story_id)
+        path = library.stories.tree(story_id).path(story.leaf_id)
+        # After a plan that was stopped before its prose there is nothing to go on from.
+        cuts = [n for n in range(len(path) + 1) if n == 0 or path[n - 1].prose]
+        own = [Place(story, tuple(path[:n])) for n in cuts]
+        last = own.pop()
+        dice.shuffle(own)
+        own = [last, *own][: (pairs + 1) // 2]
+    lines = reference("prompt")
+    fresh = [
+        Place(Story(0, "", line, None, "", ""))
+        for _ in range(pairs // len(lines) + 1)
+        for line in dice.sample(lines, len(lines))
+    ]
+    found: list[Place] = []
+    for ours, new in itertools.zip_longest(own, fresh):
+        found += [ours, new] if ours is not None else [new]
+    return found[:pairs]
+
+
+class Tasting:
+    """Drafts pairs and keeps them. One round at a time; `score` appends feedback (see Writing)."""
+
+    def __init__(
+        self,
+        library: Library,
+        engine: EngineClient,
+        tell: Listener,
+        prompting: Prompting,
+        score: Callable[[list[Feedback]], list[Feedback]],
+    ) -> None:
+        self._library = library
+        self._engine = engine
+        self._tell = tell
+        self._prompting = prompting
+        self._score = score
+        self._round: Round | None = None
+        # Counted downwards: these never meet the numbers of the page's requests.
+        self._numbers = itertools.count(-1, -1)
+
+    def begin(
+        self,
+        story_id: int | None = None,
+        pairs: int = PAIRS,
+        seed: int | None = None,
+        contest: Contest | None = None,
+    ) -> Round:
+        """Start a round; its pairs arrive as `PairReady`. `seed` decides what is asked, and where.
+
+        Without a `contest` both passages of a pair are by what writes now.
+
+        Raises UsageError for an unknown story or settings that give no two drafts, EngineError
+        where no model is loaded.
+        """
+        self.stop()
+        _, writing = self._prompting()
+        if writing.temperature == 0 and contest is None:
+            raise UsageError(
+                "At temperature 0 the model writes the same twice: there is nothing to choose.",
+                "Raise temperature under [writing] in config.toml.",
+            )
+        dice = random.Random(seed)
+        where = places(self._library, story_id, pairs, dice)
+        self._round = Round(self, where, dice, contest)
+        self._round.go_on()
+        return self._round
+
+    def settle(self, event: Drafted | DraftsOver | Failed) -> None:
+        """Put on disk what the engine has drafted, and ask for more."""
+        if self._round is not None:
+            self._round.settle(event)
+
+    def stop(self) -> None:
+        """End the round, if there is one; what was chosen stays."""
+        if self._round is not None:
+            self._round.stop()
+            self._round = None
+
+    # ------------------------------------------------------------------ what a round needs
+    def ask(self, asked: list[Place], dice: random.Random, contest: Contest | None) -> int:
+        """Raises EngineError."""
+        seeds = [[dice.getrandbits(31), dice.getrandbits(31)] for _ in asked]
+        if contest is not None:
+            seeds = [[seed, seed] for seed, _ in seeds]
+        model, writing = self._prompting()
+        page = writing.sampling(0)
+        request = next(self._numbers)
+        self._engine.generate(
+            Draft(
+                request,
+                model.key,
+                [context.blocks(one.story, one.path, model.style, model.key) for one in asked],
+                _short(page),
+                seeds,
+                list(contest.adapters) if contest is not None else [],
+            )
+        )
+        return request
+
+    def cancel(self, request: int) -> None:
+        self._engine.cancel(request)
+
+    def keep(self, place: Place, drafted: Drafted) -> list[Turn]:
+        """Raises LibraryError."""
+        return list(
+            self._library.stories.add_trials(
+                place.story.id or None,
+                place.path[-1].id if place.path else None,
+                place.story.premise,
+                [(turn.prose, turn.outline, turn.generation) for turn in drafted.turns],
+            )
+        )
+
+    def score(self, lines: list[Feedback]) -> None:
+        self._score(lines)
+
+    def tell(self, event: PairReady | RoundFailed) -> None:
+        self._tell(event)
+
+
+def _short(page: Sampling) -> Sampling:
+    """The page's sampling with a draft's budgets."""
+    return msgspec.structs.replace(
+        page,
+        outline_tokens=min(page.outline_tokens, _OUTLINE_TOKENS),
+        prose_tokens=min(page.prose_tokens, _PROSE_TOKENS),
+    )
