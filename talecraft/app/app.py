@@ -117,7 +117,7 @@ class TalecraftApp(App[int]):
         if self._closing_down:
             return
         try:
-            self.studio.start_engine()
+            self.studio.start_engine(beside_run=False)
         except TalecraftError as error:
             self.phase = Phase("stopped", "no model")
             self.tell(error)
@@ -167,7 +167,7 @@ class TalecraftApp(App[int]):
             return
         loaded = self.studio.loaded
         wanted = clean_line(self.studio.model.id)
-        settled = self.phase.phase not in ("starting", "loading", "stopped")
+        settled = self.phase.phase not in ("starting", "loading", "asleep", "stopped")
         using = in_use(loaded) if loaded is not None and settled else wanted
         right = [self.run_watch.words] if self.run_watch is not None else []
         right += [
@@ -259,7 +259,7 @@ class TalecraftApp(App[int]):
                 runs = [*runs, self.studio.library.runs.get(watch.run.id)]
         for run in runs:
             self.say(*verdict(run))
-        if any(run.state == "adopted" for run in runs):
+        if any(run.state == "adopted" for run in runs) or self.studio.engine.asleep:
             self.studio.reload()
         if runs or self.run_watch is not watch:
             self._run_changed()
@@ -268,6 +268,7 @@ class TalecraftApp(App[int]):
         """Watch this run from now on."""
         self.run_watch = RunWatch(self.studio.training, run)
         self.run_watch.read()
+        self.studio.make_room()
         self._run_changed()
 
     def _look_for_run(self) -> None:
@@ -277,6 +278,11 @@ class TalecraftApp(App[int]):
             return  # another library's run: none of ours
         if run is not None:
             self.watch_run(run)
+
+    def look_at_run(self) -> None:
+        """See at once what the run was asked."""
+        if self.run_watch is not None and self.run_watch.read():
+            self._run_changed()
 
     def _watch_run(self) -> None:
         self._looks += 1

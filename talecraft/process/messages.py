@@ -10,7 +10,9 @@ from talecraft.story.context import Block, PromptStyle
 from talecraft.story.outline import Part
 from talecraft.story.turns import Generation, Sampling
 
-EnginePhase = Literal["starting", "loading", "reading", "thinking", "writing", "ready", "stopped"]
+EnginePhase = Literal[
+    "starting", "loading", "reading", "thinking", "writing", "ready", "asleep", "stopped"
+]
 
 
 class ModelRef(msgspec.Struct, frozen=True):

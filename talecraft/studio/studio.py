@@ -22,6 +22,7 @@ from talecraft.process.messages import (
     ModelRef,
     Phase,
 )
+from talecraft.process.run_requests import WritingSign
 from talecraft.studio.events import Listener, Notice, StudioEvent
 from talecraft.studio.training import Training
 from talecraft.studio.writing import Writing
@@ -55,19 +56,23 @@ class Studio:
         self.loaded: Loaded | None = None
         self.phase: Phase | None = None
         self._listener = listener or (lambda event: None)
-        self.engine = EngineClient(self._on_engine, self.home.logs, engine_command)
+        self._sign = WritingSign(self.home.runs)
+        self.engine = EngineClient(self._on_engine, self.home.logs, engine_command, self._sign.show)
         self.writing = Writing(self.library, self.engine, self._tell, self._prompting)
         self.training = Training(
-            self.library, self.home, self.settings, self.model_ref, self.adapter_ref
+            self.library, self.home, self.settings, self.model_ref, self.adapter_ref, self.make_room
         )
 
     # ------------------------------------------------------------------ models and adapters
-    def start_engine(self, adapter_id: str | None = ACTIVE) -> Adapter | None:
+    def start_engine(
+        self, adapter_id: str | None = ACTIVE, beside_run: bool = True
+    ) -> Adapter | None:
         """Start it, warm, on the chosen model with its active adapter; returns that adapter.
 
         With an `adapter_id` (None: the bare model) this engine alone writes with it; what is
-        active stays so. Raises UsageError where the model is not installed or the adapter not
-        known, AdapterError where it is damaged or another model's.
+        active stays so. Without `beside_run` it sleeps, until it is to write, where a training
+        run has no room for it. Raises UsageError where the model is not installed or the adapter
+        not known, AdapterError where it is damaged or another model's.
         """
         self._require_installed(self.model)
         if adapter_id == ACTIVE:
@@ -79,15 +84,26 @@ class Studio:
                     f"Adapter {adapter.id} was made for {adapter.model_id}, not {self.model.id}.",
                     f"Ask for it with that model: --model {adapter.model_id}.",
                 )
-        self.engine.load(Load(self.model_ref(self.model), self.adapter_ref(adapter)))
+        crowded = self.training.runs_alone
+        if crowded and beside_run:
+            self._sign.show(True)  # the run stands still from now until the turn is written
+        self.engine.load(
+            Load(self.model_ref(self.model), self.adapter_ref(adapter)),
+            wake=beside_run or not crowded,
+        )
         return adapter
+
+    def make_room(self) -> None:
+        """Put the engine to sleep where the run that is going has no room for it."""
+        if self.engine.running and self.training.runs_alone:
+            self.engine.sleep()
 
     def choose_model(self, model_id: str) -> ModelSpec:
         """Write with this model from now on. Raises UsageError, the old one still in use."""
         spec = self.catalogue.get(model_id)
         self._require_installed(spec)
         self.model = spec
-        self.start_engine()
+        self.start_engine(beside_run=False)
         return spec
 
     def use_adapter(self, adapter_id: str | None) -> Adapter | None:
@@ -147,9 +163,9 @@ class Studio:
         return self.use_adapter(active.parent_id)
 
     def reload(self) -> None:
-        """Tell a running engine what is active now."""
-        if self.engine.running:
-            self.start_engine()
+        """Tell the engine what is active now; a sleeping one wakes, unless a run has no room."""
+        if self.engine.running or self.engine.asleep:
+            self.start_engine(beside_run=False)
 
     def model_ref(self, spec: ModelSpec | None = None) -> ModelRef:
         spec = spec or self.model
@@ -184,6 +200,7 @@ class Studio:
         match event:
             case Finished() | Failed(request=int()):
                 self.writing.settle(event)
+                self.make_room()
             case Failed():
                 self._tell(Notice(event.message, event.hint))
             case _:

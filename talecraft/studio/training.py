@@ -29,15 +29,16 @@ from talecraft.paths import (
 )
 from talecraft.process import adapter_files, run_client, run_events
 from talecraft.process.messages import AdapterRef, ModelRef
-from talecraft.process.run_client import EventTail
 from talecraft.process.run_events import Outcome, PpoSettings, RunSettings
 from talecraft.studio.plan import Planning, TrainingPlan
+from talecraft.studio.run_control import RunControl
 
 RESUMABLE = ("interrupted", "cancelled")
 
 
-class Training:
-    """`model_ref` and `adapter_ref` say where things are on disk (see Studio)."""
+class Training(RunControl):
+    """`model_ref` and `adapter_ref` say where things are on disk (see Studio); `launched` hears
+    that a run has begun, or goes on."""
 
     def __init__(
         self,
@@ -46,13 +47,14 @@ class Training:
         settings: Settings,
         model_ref: Callable[[ModelSpec], ModelRef],
         adapter_ref: Callable[[Adapter | None], AdapterRef | None],
+        launched: Callable[[], None] = lambda: None,
     ) -> None:
-        self._library = library
+        super().__init__(library, home)
         self.planning = Planning(library, model_ref)
-        self._home = home
         self._settings = settings
         self._model_ref = model_ref
         self._adapter_ref = adapter_ref
+        self._launched = launched
 
     # ------------------------------------------------------------------ before
     def plan(self, model: ModelSpec) -> TrainingPlan:
@@ -140,6 +142,7 @@ class Training:
                 self._library.runs.end(run_id, otherwise, error=str(error))
                 raise
             self._library.runs.launched(run_id, pid)
+        self._launched()
         return self._library.runs.get(run_id)
 
     def resumable(self, model: ModelSpec) -> TrainingRun | None:
@@ -157,10 +160,14 @@ class Training:
         return newest if run_client.can_resume(self._home.runs, newest.id) else None
 
     def resume(self, model: ModelSpec) -> TrainingRun:
-        """Let the newest run go on after its last finished update, and end where it would have.
+        """Let a paused run go on, or else the newest one after its last finished update; either
+        ends where it would have.
 
         Raises UsageError where there is none to go on, BusyError where a run is going.
         """
+        going = self.running()
+        if going is not None and self.paused(going.id):
+            return self.unpause()
         self.settle()
         run = self.resumable(model)
         if run is None:
@@ -175,22 +182,6 @@ class Training:
             lambda: run_client.resume(self._home.runs, run.id),
             "interrupted",
         )
-
-    def running(self) -> TrainingRun | None:
-        """The run that is going, whoever started it."""
-        run_id = run_client.alive(self._home.runs)
-        return self._library.runs.get(run_id) if run_id else None
-
-    def stop(self) -> TrainingRun:
-        """Ask the run to end at its next step. Raises UsageError where none is going."""
-        run = self.running()
-        if run is None:
-            raise UsageError("No training run is going.")
-        run_client.request_stop(self._home.runs, run.id)
-        return run
-
-    def tail(self, run_id: str) -> EventTail:
-        return EventTail(self._home.runs / run_id)
 
     # ------------------------------------------------------------------ after
     def settle(self) -> list[TrainingRun]:

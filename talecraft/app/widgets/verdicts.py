@@ -1,4 +1,4 @@
-"""A training run in plain words: the plan before it, its phases, its outcome."""
+"""A training run in plain words: the plan before it, its outcome."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from talecraft.app.run_watch import RunWatch
 from talecraft.app.text import MUTED, count, duration, said, short_id, when
-from talecraft.app.widgets.figures import histogram, progress, step_words, taste_words
+from talecraft.app.widgets.figures import histogram
 from talecraft.library.adapters import Adapter
 from talecraft.library.runs import TrainingRun
 from talecraft.process.run_events import Check, Outcome, Sample
@@ -77,27 +76,6 @@ def plan_words(plan: TrainingPlan, title: str, resumable: bool) -> Content:
     return Content("\n").join(lines)
 
 
-def running_words(watch: RunWatch, width: int) -> Content:
-    """A live run: its phase with a progress line, the taste it learned, its last step."""
-    phase = watch.phase
-    words = "Stopping at the next step" if watch.stopping else (
-        clean_line(phase.words) if phase is not None else "Starting"
-    )  # fmt: skip
-    share = phase.progress if phase is not None else 0.0
-    if watch.steps and watch.outcome is None:
-        share = max(share, watch.steps[-1].step / max(1, watch.steps[-1].total))
-    lines = [
-        said(("▶ ", "$text-success"), (words, "bold")),
-        said((progress(share, width - 6), "$text-primary"), f" {share:4.0%}"),
-    ]
-    if watch.taste is not None:
-        lines.append(taste_words(watch.taste))
-    if watch.steps:
-        lines += [Content(""), step_words(watch.steps[-1])]
-    lines.append(said(("You can write on, or leave: the run goes on by itself.", MUTED)))
-    return Content("\n").join(lines)
-
-
 def adapter_line(adapter: Adapter, now: datetime) -> Content:
     """One adapter of the list; the active one is marked by a dot and the word."""
     active = adapter.state == "active"
@@ -147,15 +125,18 @@ def _check(check: Check) -> Content:
 class SampleView(Vertical):
     """One prompt, and what was written for it with the same seed before and after."""
 
-    def __init__(self, sample: Sample) -> None:
+    def __init__(self, sample: Sample, before: str = "Before", after: str = "After") -> None:
         super().__init__(classes="sample")
         self._sample = sample
+        self._labels = before, after
 
     def compose(self) -> ComposeResult:
         yield Static(said((clean_line(self._sample.prompt), "italic")), classes="sample-prompt")
         with Horizontal(classes="sample-texts"):
-            yield Static(self._text("Before", self._sample.before), classes="sample-text")
-            yield Static(self._text("After", self._sample.after), classes="sample-text")
+            for label, text in zip(
+                self._labels, (self._sample.before, self._sample.after), strict=True
+            ):
+                yield Static(self._text(label, text), classes="sample-text", markup=False)
 
     @staticmethod
     def _text(label: str, text: str) -> Content:

@@ -1,0 +1,173 @@
+"""A training run while it goes: what it does, every figure in words, curves where there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from textual.app import ComposeResult
+from textual.containers import Grid, Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from talecraft.app.run_watch import RunWatch
+from talecraft.app.text import MUTED, duration, said
+from talecraft.app.widgets.figures import Curve, progress, spark, taste_words
+from talecraft.app.widgets.verdicts import SampleView
+from talecraft.process.run_events import Example, Step
+from talecraft.story.clean import clean_line
+
+SPARK = 10
+PARTS = {
+    "taste": "your taste",
+    "finished": "ended",
+    "repetition": "not repeating",
+    "length": "length",
+}
+
+
+class Figure(NamedTuple):
+    """One figure of a step: its curve's title, its name in words, and what it means."""
+
+    id: str
+    title: str
+    name: str
+    of: Callable[[Step], float]
+    shown: Callable[[float], str]
+    means: Callable[[Step], str]
+    bound: Callable[[Step], float | None] = lambda step: None
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0%}"
+
+
+FIGURES = (
+    Figure("reward", "Reward (higher is better)", "Reward", lambda s: s.reward,
+           lambda v: f"{v:+.2f}", lambda s: "beside its first; more is better"),
+    Figure("distance", "Distance, KL (line: its target)", "Distance (KL)", lambda s: s.kl,
+           lambda v: f"{v:.2f}",
+           lambda s: f"held near {s.kl_target:g} nats, stopped at {2 * s.kl_target:g}",
+           lambda s: s.kl_target),
+    Figure("entropy", "Freedom, entropy", "Freedom (entropy)", lambda s: s.entropy,
+           lambda v: f"{v:.2f}", lambda s: "how freely it chooses its words"),
+    Figure("clipped", "Held back, clip fraction", "Held back (clip)", lambda s: s.clip_fraction,
+           _percent, lambda s: "choices kept from leaping"),
+    Figure("value", "Misjudged, value loss", "Misjudged (value)", lambda s: s.value_loss,
+           lambda v: f"{v:.2f}", lambda s: "how far off its forecasts of worth are"),
+    Figure("length", "Length (words)", "Length", lambda s: s.length,
+           lambda v: f"{v:.0f} words", lambda s: "of a passage"),
+    Figure("repetition", "Repetition", "Repetition", lambda s: s.repetition,
+           _percent, lambda s: "word pairs that come again"),
+    Figure("finished", "Ended by itself", "Ended", lambda s: s.finished,
+           _percent, lambda s: "passages that it ended itself"),
+)  # fmt: skip
+ALWAYS = ("reward", "distance")  # the curves that even a small window shows
+
+
+class Running(Vertical):
+    """Everything a live run has said. `show` is called when it has said more."""
+
+    def __init__(self) -> None:
+        super().__init__(id="run")
+        self._example: Example | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="running", classes="section", markup=False)
+        with Grid(id="curves"):
+            for figure in FIGURES:
+                curve = Curve(figure.title, figure.id)
+                curve.set_class(figure.id not in ALWAYS, "-further")
+                yield curve
+        yield Static(id="figures", classes="section", markup=False)
+        yield Vertical(id="example", classes="section")
+
+    def show(self, watch: RunWatch, width: int) -> None:
+        """Show what `watch` has heard, in lines of at most `width` cells."""
+        steps = watch.steps
+        self.query_one("#running", Static).update(running_words(watch, min(60, width)))
+        for name in ("#curves", "#figures"):
+            self.query_one(name).display = bool(steps)
+        if steps:
+            self.query_one("#figures", Static).update(figure_words(steps))
+            for figure in FIGURES:
+                self.query_one(f"#{figure.id}", Curve).show(
+                    [figure.of(step) for step in steps], steps[-1].total, figure.bound(steps[-1])
+                )
+        self._show_example(watch.example)
+
+    def _show_example(self, example: Example | None) -> None:
+        place = self.query_one("#example", Vertical)
+        place.display = example is not None
+        if example is None or example == self._example:
+            return
+        self._example = example
+        place.remove_children()
+        place.mount(
+            Static(said(("An example", "bold $text-primary"))),
+            SampleView(example.sample, "As it writes now", f"After update {example.step}"),
+        )
+        place.call_after_refresh(place.scroll_visible)
+
+
+def running_words(watch: RunWatch, width: int) -> Content:
+    """Its phase with a progress line, the taste it learned, how far it is."""
+    phase = watch.phase
+    mark, words = ("▶ ", "$text-success"), clean_line(phase.words) if phase else "Starting"
+    if watch.stopping:
+        words = "Stopping at the next step"
+    elif watch.paused:
+        mark = ("‖ ", "$text-warning")
+        words = "Paused. Press c to go on." if watch.waiting else "Pausing at the next step"
+    elif watch.waiting:
+        mark, words = ("‖ ", "$text-warning"), "Waiting while a passage is written"
+    share = phase.progress if phase is not None else 0.0
+    if watch.steps and watch.outcome is None:
+        share = max(share, watch.steps[-1].step / max(1, watch.steps[-1].total))
+    lines = [
+        said(mark, (words, "bold")),
+        said((progress(share, width - 6), "$text-primary"), f" {share:4.0%}"),
+    ]
+    if watch.taste is not None:
+        lines.append(taste_words(watch.taste))
+    if watch.steps:
+        lines.append(step_words(watch.steps[-1]))
+    if watch.example_asked:
+        lines.append(said(("An example comes after the next update.", MUTED)))
+    lines.append(said(("You can write on, or leave: the run goes on by itself.", MUTED)))
+    return Content("\n").join(lines)
+
+
+def step_words(step: Step) -> Content:
+    """How far it is, and what stopped it, if something did."""
+    left = f"about {duration(step.eta)} left" if step.eta > 0 else "nearly done"
+    note = clean_line(step.note)
+    return said(
+        (f"Step {step.step} of {step.total}", "bold"), f" · {left}",
+        (f"\n{note}" if note else "", "$text-warning"),
+    )  # fmt: skip
+
+
+def figure_words(steps: list[Step]) -> Content:
+    """Every figure of the last step: its name, its value, its course, and what it means."""
+    last = steps[-1]
+    lines = []
+    for figure in FIGURES:
+        values = [figure.of(step) for step in steps]
+        lines.append(
+            said(
+                f"{figure.name:<18}",
+                (f"{figure.shown(values[-1]):>9}", "bold"),
+                (f"  {spark(values, SPARK):<{SPARK}}  ", "$text-primary"),
+                (figure.means(last), MUTED),
+            )
+        )
+        if figure.id == "reward":
+            lines.append(said((f"  of it: {_parts(last)}", MUTED)))
+    return Content("\n").join(lines)
+
+
+def _parts(step: Step) -> str:
+    return " · ".join(
+        f"{PARTS.get(name) or clean_line(name)} {value:+.2f}" for name, value in step.parts.items()
+    )
