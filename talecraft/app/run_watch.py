@@ -79,7 +79,7 @@ class RunWatch:
             return "training: stopping"
         if self.paused:
             return "training paused" if self.waiting else "training: pausing"
-        if self.waiting:
+        if self.waiting == "writing":
             return "training waits"
         if self.outcome is None and self.steps:
             step = self.steps[-1]

@@ -22,7 +22,9 @@ _GOOD_ENDS = ("adopted", "rejected")
 
 @app.command()
 def plan(model: Model = None, as_json: Json = False) -> None:
-    """What a run would learn from, and how long it would take."""
+    """What a run would learn from, how long it would take, and what room it needs."""
+    from talecraft.studio.memory import size
+
     with opening.studio(model, settle=True) as studio:
         found = studio.training.plan(studio.model)
         title = studio.model.title
@@ -40,6 +42,14 @@ def plan(model: Model = None, as_json: Json = False) -> None:
         console.out(f"Left out: {found.unusable} of another model")
     how = "as the last run took" if found.measured else "estimated"
     console.out(f"Time: about {found.minutes:.1f} minutes ({how})")
+    for what, needed, free in (
+        ("Memory", found.memory_mb, found.free_mb),
+        ("Disk", found.disk_mb, found.free_disk_mb),
+    ):
+        rest = f", {size(free)} free" if free is not None else ""
+        console.out(f"{what}: about {size(needed)}{rest}")
+    if not found.together:
+        console.out("The engine sleeps while the run works: there is no memory for both.")
     for text in filter(None, (found.refusal, found.warning)):
         console.out(text)
 

@@ -16,6 +16,7 @@ from talecraft.process.run_events import Episode, Outcome, PpoSettings
 from talecraft.story import feedback
 from talecraft.story.feedback import Score
 from talecraft.studio import reading
+from talecraft.studio.memory import Room
 
 FEWEST_DISTINCT = 2  # grades; with one there is nothing to compare
 
@@ -31,14 +32,27 @@ class TrainingPlan(msgspec.Struct, frozen=True):
     measured: bool
     refusal: str = ""
     warning: str = ""
+    # Needed and free, in MB; None where it cannot be told. `together`: beside a warm engine.
+    memory_mb: float = 0.0
+    free_mb: float | None = None
+    disk_mb: float = 0.0
+    free_disk_mb: float | None = None
+    together: bool = True
+    fits: bool = True
 
 
 class Planning:
-    """`model_ref` says where a model is on disk (see Studio)."""
+    """`model_ref` says where a model is on disk, `room` what a run of it needs (see Studio)."""
 
-    def __init__(self, library: Library, model_ref: Callable[[ModelSpec], ModelRef]) -> None:
+    def __init__(
+        self,
+        library: Library,
+        model_ref: Callable[[ModelSpec], ModelRef],
+        room: Callable[[ModelSpec, PpoSettings], Room],
+    ) -> None:
         self._library = library
         self._model_ref = model_ref
+        self._room = room
 
     def episodes(self, model: ModelSpec) -> list[Episode]:
         """Every passage of this model that has a score now, as it was written."""
@@ -82,6 +96,7 @@ class Planning:
         elif max(histogram) > 0.8 * len(episodes):
             warning = "Nearly all scores are the same; more varied ones teach more."
         minutes, measured = self._minutes(model, ppo)
+        room = self._room(model, ppo)
         return TrainingPlan(
             scores=len(episodes),
             stories=len({one.group for one in episodes}),
@@ -89,8 +104,14 @@ class Planning:
             unusable=len(scores) - len(episodes),
             minutes=minutes,
             measured=measured,
-            refusal=refusal,
+            refusal=room.refusal or refusal,
             warning=warning,
+            memory_mb=room.run,
+            free_mb=room.free,
+            disk_mb=room.disk,
+            free_disk_mb=room.free_disk,
+            together=room.together,
+            fits=not room.refusal,
         )
 
     def _scores(self) -> dict[int, Score]:

@@ -22,8 +22,11 @@ from talecraft.process.messages import (
     ModelRef,
     Phase,
 )
+from talecraft.process.run_events import PpoSettings
 from talecraft.process.run_requests import WritingSign
+from talecraft.studio import memory
 from talecraft.studio.events import Listener, Notice, StudioEvent
+from talecraft.studio.memory import Room
 from talecraft.studio.training import Training
 from talecraft.studio.writing import Writing
 
@@ -60,7 +63,13 @@ class Studio:
         self.engine = EngineClient(self._on_engine, self.home.logs, engine_command, self._sign.show)
         self.writing = Writing(self.library, self.engine, self._tell, self._prompting)
         self.training = Training(
-            self.library, self.home, self.settings, self.model_ref, self.adapter_ref, self.make_room
+            self.library,
+            self.home,
+            self.settings,
+            self.model_ref,
+            self.adapter_ref,
+            self._room,
+            self.make_room,
         )
 
     # ------------------------------------------------------------------ models and adapters
@@ -183,6 +192,12 @@ class Studio:
             return None
         folder = self.home.adapters / adapter.path
         return AdapterRef(adapter.id, str(folder), adapter.files, adapter.model_key)
+
+    def _room(self, spec: ModelSpec, ppo: PpoSettings) -> Room:
+        """What a run of this model needs here and what there is."""
+        device = self.loaded.device if self.loaded is not None else memory.likely_device()
+        folder = self.catalogue.folder(spec, self.home)
+        return memory.room(spec, folder, ppo, self.home.data, self.engine.pid, device)
 
     def _require_installed(self, spec: ModelSpec) -> None:
         if not self.catalogue.installed(spec, self.home):

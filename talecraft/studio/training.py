@@ -15,7 +15,14 @@ import msgspec
 from talecraft.config.assets import reference_file
 from talecraft.config.models import ModelSpec
 from talecraft.config.settings import Settings
-from talecraft.errors import AdapterError, BusyError, LibraryError, UsageError, os_reason
+from talecraft.errors import (
+    AdapterError,
+    BusyError,
+    DoesNotFit,
+    LibraryError,
+    UsageError,
+    os_reason,
+)
 from talecraft.library import Library
 from talecraft.library.adapters import Adapter
 from talecraft.library.runs import TrainingRun
@@ -30,6 +37,7 @@ from talecraft.paths import (
 from talecraft.process import adapter_files, run_client, run_events
 from talecraft.process.messages import AdapterRef, ModelRef
 from talecraft.process.run_events import Outcome, PpoSettings, RunSettings
+from talecraft.studio.memory import Room
 from talecraft.studio.plan import Planning, TrainingPlan
 from talecraft.studio.run_control import RunControl
 
@@ -37,8 +45,8 @@ RESUMABLE = ("interrupted", "cancelled")
 
 
 class Training(RunControl):
-    """`model_ref` and `adapter_ref` say where things are on disk (see Studio); `launched` hears
-    that a run has begun, or goes on."""
+    """`model_ref` and `adapter_ref` say where things are on disk and `room` what there is room
+    for (see Studio); `launched` hears that a run has begun, or goes on."""
 
     def __init__(
         self,
@@ -47,18 +55,24 @@ class Training(RunControl):
         settings: Settings,
         model_ref: Callable[[ModelSpec], ModelRef],
         adapter_ref: Callable[[Adapter | None], AdapterRef | None],
+        room: Callable[[ModelSpec, PpoSettings], Room],
         launched: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(library, home)
-        self.planning = Planning(library, model_ref)
+        self.planning = Planning(library, model_ref, room)
         self._settings = settings
         self._model_ref = model_ref
         self._adapter_ref = adapter_ref
+        self._room = room
         self._launched = launched
 
     # ------------------------------------------------------------------ before
     def plan(self, model: ModelSpec) -> TrainingPlan:
         return self.planning.plan(model, self.ppo(model))
+
+    def room(self, model: ModelSpec) -> Room:
+        """What writing and training with this model need, and what is free."""
+        return self._room(model, self.ppo(model))
 
     def ppo(self, model: ModelSpec, updates: int | None = None) -> PpoSettings:
         """The hyperparameters of a run: the program's, the model's, and over these the writer's."""
@@ -81,10 +95,16 @@ class Training(RunControl):
     ) -> TrainingRun:
         """Launch a detached run on all feedback there is now.
 
-        Raises UsageError where the plan refuses, BusyError where a run is going.
+        Raises UsageError where there is too little to learn from, DoesNotFit where there is no
+        room, BusyError where a run is going.
         """
         self.settle()
         plan = self.plan(model)
+        if not plan.fits:
+            raise DoesNotFit(
+                f"A run does not fit: {plan.refusal}",
+                "Close other programs, free some space, or train a smaller model.",
+            )
         if plan.refusal:
             raise UsageError(f"There is too little to learn from: {plan.refusal}", "Score more.")
         active = self._library.adapters.active(model.id)
@@ -103,6 +123,7 @@ class Training(RunControl):
             reference_file=str(reference_file()),
             sampling=self._settings.writing.sampling(0),
             ppo=self.ppo(model, updates),
+            alone=not plan.together,
         )
         run = TrainingRun(
             id=settings.run_id,

@@ -78,6 +78,10 @@ class TrainingScreen(TalecraftScreen):
         if self.is_mounted:
             self._show_all()
 
+    def on_resize(self) -> None:
+        """Another size has room for other curves."""
+        self.call_after_refresh(lambda: self._show_running(self.talecraft.run_watch))
+
     # ------------------------------------------------------------------ what is shown
     def _show_all(self) -> None:
         watch = self.talecraft.run_watch

@@ -80,7 +80,9 @@ class Curve(Vertical):
 
     def show(self, values: Sequence[float], total: int, bound: float | None = None) -> None:
         """Draw `values` over steps 1 to `total`."""
-        self._data = (list(values), total, bound)
+        if (data := (list(values), total, bound)) == self._data:
+            return
+        self._data = data
         if self._plot is None:
             self._make()
         else:
@@ -95,5 +97,9 @@ class Curve(Vertical):
         self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
-        if self._plot is not None and self._data[0]:
+        if self._plot is None or not self._data[0]:
+            return
+        if self._plot.is_mounted:
             self._plot.draw(*self._data)
+        elif self._plot.is_attached:  # it has not built its own parts yet
+            self.call_after_refresh(self._draw)

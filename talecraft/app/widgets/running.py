@@ -21,21 +21,21 @@ SPARK = 10
 PARTS = {
     "taste": "your taste",
     "finished": "ended",
-    "repetition": "not repeating",
+    "repetition": "unrepeated",
     "length": "length",
 }
 
 
 class Figure(NamedTuple):
-    """One figure of a step: its curve's title, its name in words, and what it means."""
+    """One figure of a step: its name in words, its value, and what it means."""
 
     id: str
-    title: str
     name: str
     of: Callable[[Step], float]
     shown: Callable[[float], str]
     means: Callable[[Step], str]
     bound: Callable[[Step], float | None] = lambda step: None
+    bound_name: str = ""
 
 
 def _percent(value: float) -> str:
@@ -43,24 +43,23 @@ def _percent(value: float) -> str:
 
 
 FIGURES = (
-    Figure("reward", "Reward (higher is better)", "Reward", lambda s: s.reward,
-           lambda v: f"{v:+.2f}", lambda s: "beside its first; more is better"),
-    Figure("distance", "Distance, KL (line: its target)", "Distance (KL)", lambda s: s.kl,
-           lambda v: f"{v:.2f}",
+    Figure("reward", "Reward", lambda s: s.reward, lambda v: f"{v:+.2f}",
+           lambda s: "beside its first; more is better"),
+    Figure("distance", "Distance (KL)", lambda s: s.kl, lambda v: f"{v:.2f}",
            lambda s: f"held near {s.kl_target:g} nats, stopped at {2 * s.kl_target:g}",
-           lambda s: s.kl_target),
-    Figure("entropy", "Freedom, entropy", "Freedom (entropy)", lambda s: s.entropy,
-           lambda v: f"{v:.2f}", lambda s: "how freely it chooses its words"),
-    Figure("clipped", "Held back, clip fraction", "Held back (clip)", lambda s: s.clip_fraction,
-           _percent, lambda s: "choices kept from leaping"),
-    Figure("value", "Misjudged, value loss", "Misjudged (value)", lambda s: s.value_loss,
-           lambda v: f"{v:.2f}", lambda s: "how far off its forecasts of worth are"),
-    Figure("length", "Length (words)", "Length", lambda s: s.length,
-           lambda v: f"{v:.0f} words", lambda s: "of a passage"),
-    Figure("repetition", "Repetition", "Repetition", lambda s: s.repetition,
-           _percent, lambda s: "word pairs that come again"),
-    Figure("finished", "Ended by itself", "Ended", lambda s: s.finished,
-           _percent, lambda s: "passages that it ended itself"),
+           lambda s: s.kl_target, ", target"),
+    Figure("entropy", "Freedom (entropy)", lambda s: s.entropy, lambda v: f"{v:.2f}",
+           lambda s: "how freely it chooses its words"),
+    Figure("clipped", "Held back (clip)", lambda s: s.clip_fraction, _percent,
+           lambda s: "choices kept from leaping"),
+    Figure("value", "Misjudged (value)", lambda s: s.value_loss, lambda v: f"{v:.2f}",
+           lambda s: "how far off its forecasts are"),
+    Figure("length", "Length", lambda s: s.length, lambda v: f"{v:.0f} words",
+           lambda s: "of a passage"),
+    Figure("repetition", "Repetition", lambda s: s.repetition, _percent,
+           lambda s: "word pairs that come again"),
+    Figure("finished", "Ended", lambda s: s.finished, _percent,
+           lambda s: "passages that it ended itself"),
 )  # fmt: skip
 ALWAYS = ("reward", "distance")  # the curves that even a small window shows
 
@@ -76,11 +75,11 @@ class Running(Vertical):
         yield Static(id="running", classes="section", markup=False)
         with Grid(id="curves"):
             for figure in FIGURES:
-                curve = Curve(figure.title, figure.id)
+                curve = Curve(figure.name + figure.bound_name, figure.id)
                 curve.set_class(figure.id not in ALWAYS, "-further")
                 yield curve
-        yield Static(id="figures", classes="section", markup=False)
-        yield Vertical(id="example", classes="section")
+        yield Static(id="figures", markup=False)
+        yield Vertical(id="example")
 
     def show(self, watch: RunWatch, width: int) -> None:
         """Show what `watch` has heard, in lines of at most `width` cells."""
@@ -91,9 +90,10 @@ class Running(Vertical):
         if steps:
             self.query_one("#figures", Static).update(figure_words(steps))
             for figure in FIGURES:
-                self.query_one(f"#{figure.id}", Curve).show(
-                    [figure.of(step) for step in steps], steps[-1].total, figure.bound(steps[-1])
-                )
+                curve = self.query_one(f"#{figure.id}", Curve)
+                if curve.display:
+                    values = [figure.of(step) for step in steps]
+                    curve.show(values, steps[-1].total, figure.bound(steps[-1]))
         self._show_example(watch.example)
 
     def _show_example(self, example: Example | None) -> None:
@@ -119,7 +119,7 @@ def running_words(watch: RunWatch, width: int) -> Content:
     elif watch.paused:
         mark = ("‖ ", "$text-warning")
         words = "Paused. Press c to go on." if watch.waiting else "Pausing at the next step"
-    elif watch.waiting:
+    elif watch.waiting == "writing":
         mark, words = ("‖ ", "$text-warning"), "Waiting while a passage is written"
     share = phase.progress if phase is not None else 0.0
     if watch.steps and watch.outcome is None:
@@ -134,7 +134,12 @@ def running_words(watch: RunWatch, width: int) -> Content:
         lines.append(step_words(watch.steps[-1]))
     if watch.example_asked:
         lines.append(said(("An example comes after the next update.", MUTED)))
-    lines.append(said(("You can write on, or leave: the run goes on by itself.", MUTED)))
+    lasting = (
+        "It keeps its place, also when Talecraft is closed."
+        if watch.paused
+        else "You can write on, or leave: the run goes on by itself."
+    )
+    lines.append(said((lasting, MUTED)))
     return Content("\n").join(lines)
 
 
@@ -163,11 +168,16 @@ def figure_words(steps: list[Step]) -> Content:
             )
         )
         if figure.id == "reward":
-            lines.append(said((f"  of it: {_parts(last)}", MUTED)))
+            lines += _parts(steps)
     return Content("\n").join(lines)
 
 
-def _parts(step: Step) -> str:
-    return " · ".join(
-        f"{PARTS.get(name) or clean_line(name)} {value:+.2f}" for name, value in step.parts.items()
-    )
+def _parts(steps: list[Step]) -> list[Content]:
+    """What the reward is the sum of, two parts to a line."""
+    cells: list[Content] = []
+    for name, value in steps[-1].parts.items():
+        course = spark([step.parts.get(name, 0.0) for step in steps], SPARK)
+        words = PARTS.get(name) or clean_line(name)
+        words = f"  {words:<11}{value:>+7.2f}" if len(cells) % 2 else f"  {words:<16}{value:>+9.2f}"
+        cells.append(said(words, (f"  {course:<{SPARK}}", "$text-primary")))
+    return [Content("").join(cells[at : at + 2]) for at in range(0, len(cells), 2)]

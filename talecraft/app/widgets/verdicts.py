@@ -17,6 +17,7 @@ from talecraft.library.adapters import Adapter
 from talecraft.library.runs import TrainingRun
 from talecraft.process.run_events import Check, Outcome, Sample
 from talecraft.story.clean import clean, clean_line
+from talecraft.studio.memory import size
 from talecraft.studio.plan import TrainingPlan
 
 _STATES = {
@@ -64,7 +65,10 @@ def plan_words(plan: TrainingPlan, title: str, resumable: bool) -> Content:
         lines.append(said(("! ", "bold $text-warning"), clean_line(plan.warning)))
     if plan.refusal:
         lines.append(said(("Not yet. ", "bold $text-warning"), clean_line(plan.refusal)))
-        lines.append(said(("Score passages while you write; 20 are a beginning.", MUTED)))
+        hint = "Score passages while you write; 20 are a beginning."
+        lines.append(
+            said((hint if plan.fits else "Close other programs, or free some space.", MUTED))
+        )
     else:
         lines.append(
             said(
@@ -73,7 +77,23 @@ def plan_words(plan: TrainingPlan, title: str, resumable: bool) -> Content:
                 " and changes nothing unless it proves better.",
             )
         )
+        lines.append(said((_room_words(plan), MUTED)))
     return Content("\n").join(lines)
+
+
+def _room_words(plan: TrainingPlan) -> str:
+    """What it needs of memory and disk, against what is free."""
+    free, free_disk = (
+        f" ({size(mb)} free)" if mb is not None else "" for mb in (plan.free_mb, plan.free_disk_mb)
+    )
+    words = f"It needs about {size(plan.memory_mb)} of memory{free} and {size(plan.disk_mb)}"
+    words += f" on the disk{free_disk}."
+    if not plan.together:
+        words += (
+            " There is no room for what writes beside it: that sleeps while the run works. You can"
+            " still write; each passage wakes it, and the run waits meanwhile."
+        )
+    return words
 
 
 def adapter_line(adapter: Adapter, now: datetime) -> Content:
