@@ -152,10 +152,7 @@ class Training(RunControl):
         """
         with run_client.settling(self._home.runs):
             if going := run_client.alive(self._home.runs):
-                raise BusyError(
-                    f"Training run {going} is already going.",
-                    "Watch it, or stop it with `talecraft train stop`.",
-                )
+                raise _busy(going)
             record()
             try:
                 pid = launch()
@@ -186,9 +183,10 @@ class Training(RunControl):
 
         Raises UsageError where there is none to go on, BusyError where a run is going.
         """
-        going = self.running()
-        if going is not None and self.paused(going.id):
-            return self.unpause()
+        if (going := self.running()) is not None:
+            if self.paused(going.id):
+                return self.unpause()
+            raise _busy(going.id)
         self.settle()
         run = self.resumable(model)
         if run is None:
@@ -291,3 +289,10 @@ class Training(RunControl):
             if adopted:
                 self._library.adapters.activate(settings.model.id, outcome.adapter_id)
             self._library.runs.end(run.id, outcome.state, text, adapter=outcome.adapter_id)
+
+
+def _busy(run_id: str) -> BusyError:
+    return BusyError(
+        f"Training run {run_id} is already going.",
+        "Watch it, or stop it with `talecraft train stop`.",
+    )
