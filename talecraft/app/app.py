@@ -280,9 +280,17 @@ class TalecraftApp(App[int]):
             self.watch_run(run)
 
     def look_at_run(self) -> None:
-        """See at once what the run was asked."""
-        if self.run_watch is not None and self.run_watch.read():
+        """Take in what the run has said and was asked; settle it where it has ended."""
+        watch = self.run_watch
+        if watch is None:
+            return
+        shown = watch.example
+        if watch.read():
+            if watch.example is not shown and getattr(self.screen, "SHOWN_BY", "") != "training":
+                self.say("F3 shows it.", "The example has come")
             self._run_changed()
+        elif not watch.alive and not self._settling:
+            self.settle_runs()
 
     def _watch_run(self) -> None:
         self._looks += 1
@@ -290,10 +298,7 @@ class TalecraftApp(App[int]):
             if self._looks % _LOOKS_FOR_OTHERS == 0:
                 self._look_for_run()
             return
-        if self.run_watch.read():
-            self._run_changed()
-        elif not self.run_watch.alive and not self._settling:
-            self.settle_runs()
+        self.look_at_run()
 
     @property
     def _settling(self) -> bool:

@@ -139,7 +139,7 @@ def test_training_example(look, studio, place, size):
         "The boat was big. It was a big boat, and the man was big too.",
         "“Who steers?” she asked. Nobody on the quay would say, and the bell went on ringing.",
     )
-    run.say(*phase_events(), *[step(n) for n in range(1, 8)], Example(7, sample))
+    run.say(*phase_events(), *[step(n) for n in range(1, 8)])
 
     async def prepare(app, pilot):
         await until(pilot, lambda: app.run_watch is not None)
@@ -147,6 +147,7 @@ def test_training_example(look, studio, place, size):
         curves = 2 if size == SIZES[0] else 8
         await until(pilot, lambda: len(app.screen.query("Plot")) == curves)
         await until(pilot, lambda: all(plot._datasets for plot in app.screen.query("Plot")))
+        run.say(Example(7, sample))
         await until(pilot, lambda: app.screen.query_one("#training").scroll_y > 0)
 
     assert look(prepare, size)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 
+import msgspec
 import pytest
+from textual.widgets import Static
 
 from talecraft.app.screens.training import TrainingScreen
 from talecraft.library.adapters import Adapter
@@ -144,7 +146,7 @@ FIGURES = {
     "your taste": ("+0.50", ""),
     "Distance (KL)": ("2.00", "held near 3 nats, stopped at 6"),
     "Freedom (entropy)": ("2.00", "how freely it chooses its words"),
-    "Held back (clip)": ("10%", "choices kept from leaping"),
+    "Held back (clip)": ("10.0%", "choices kept from leaping"),
     "Misjudged (value)": ("0.20", "how far off its forecasts are"),
     "Length": ("80 words", "of a passage"),
     "Repetition": ("10%", "word pairs that come again"),
@@ -248,6 +250,13 @@ async def test_an_example_is_shown_when_it_is_asked_for(running, studio, place, 
         for number in range(3, 15):
             run.say(step(number))
         await until(pilot, lambda: "training 14/14" in seen(pilot))
+        # Elsewhere a notice tells of it; opened again, the screen begins at its top.
+        await pilot.press("escape")
+        run.say(Example(14, msgspec.structs.replace(sample, after="Another.")))
+        await until(pilot, lambda: "The example has come: F3 shows it." in notices(pilot))
+        await shown(app, pilot)
+        assert app.screen.query_one("#training").scroll_y == 0
+        assert "Another." in str(app.screen.query(".sample-text").last(Static).visual)
         assert "e Example" not in seen(pilot), "no update is left to show one after"
         await pilot.press("e")
         assert app.run_watch.example_asked is False

@@ -50,7 +50,7 @@ FIGURES = (
            lambda s: s.kl_target, ", target"),
     Figure("entropy", "Freedom (entropy)", lambda s: s.entropy, lambda v: f"{v:.2f}",
            lambda s: "how freely it chooses its words"),
-    Figure("clipped", "Held back (clip)", lambda s: s.clip_fraction, _percent,
+    Figure("clipped", "Held back (clip)", lambda s: s.clip_fraction, lambda v: f"{v:.1%}",
            lambda s: "choices kept from leaping"),
     Figure("value", "Misjudged (value)", lambda s: s.value_loss, lambda v: f"{v:.2f}",
            lambda s: "how far off its forecasts are"),
@@ -70,6 +70,7 @@ class Running(Vertical):
     def __init__(self) -> None:
         super().__init__(id="run")
         self._example: Example | None = None
+        self._opened = False
 
     def compose(self) -> ComposeResult:
         yield Static(id="running", classes="section", markup=False)
@@ -95,6 +96,7 @@ class Running(Vertical):
                     values = [figure.of(step) for step in steps]
                     curve.show(values, steps[-1].total, figure.bound(steps[-1]))
         self._show_example(watch.example)
+        self._opened = True
 
     def _show_example(self, example: Example | None) -> None:
         place = self.query_one("#example", Vertical)
@@ -107,7 +109,8 @@ class Running(Vertical):
             Static(said(("An example", "bold $text-primary"))),
             SampleView(example.sample, "As it writes now", f"After update {example.step}"),
         )
-        place.call_after_refresh(place.scroll_visible)
+        if self._opened:  # it has just come, and was asked for
+            place.call_after_refresh(place.scroll_visible)
 
 
 def running_words(watch: RunWatch, width: int) -> Content:
