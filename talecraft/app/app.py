@@ -121,7 +121,7 @@ class TalecraftApp(App[int]):
         if self._closing_down:
             return
         try:
-            self.studio.start_engine()
+            self.studio.start_engine(beside_run=False)
         except TalecraftError as error:
             self.phase = Phase("stopped", "no model")
             self.tell(error)
@@ -171,7 +171,7 @@ class TalecraftApp(App[int]):
             return
         loaded = self.studio.loaded
         wanted = clean_line(self.studio.model.id)
-        settled = self.phase.phase not in ("starting", "loading", "stopped")
+        settled = self.phase.phase not in ("starting", "loading", "asleep", "stopped")
         using = in_use(loaded) if loaded is not None and settled else wanted
         right = [self.run_watch.words] if self.run_watch is not None else []
         right += [
@@ -270,7 +270,7 @@ class TalecraftApp(App[int]):
                 runs = [*runs, self.studio.library.runs.get(watch.run.id)]
         for run in runs:
             self.say(*verdict(run))
-        if any(run.state == "adopted" for run in runs):
+        if any(run.state == "adopted" for run in runs) or self.studio.engine.asleep:
             self.studio.reload()
         if runs or self.run_watch is not watch:
             self._run_changed()
@@ -279,6 +279,7 @@ class TalecraftApp(App[int]):
         """Watch this run from now on."""
         self.run_watch = RunWatch(self.studio.training, run)
         self.run_watch.read()
+        self.studio.make_room()
         self._run_changed()
 
     def _look_for_run(self) -> None:
@@ -289,16 +290,26 @@ class TalecraftApp(App[int]):
         if run is not None:
             self.watch_run(run)
 
+    def look_at_run(self) -> None:
+        """Take in what the run has said and was asked; settle it where it has ended."""
+        watch = self.run_watch
+        if watch is None:
+            return
+        shown = watch.example
+        if watch.read():
+            if watch.example is not shown and getattr(self.screen, "SHOWN_BY", "") != "training":
+                self.say("F3 shows it.", "The example has come")
+            self._run_changed()
+        elif not watch.alive and not self._settling:
+            self.settle_runs()
+
     def _watch_run(self) -> None:
         self._looks += 1
         if self.run_watch is None:
             if self._looks % _LOOKS_FOR_OTHERS == 0:
                 self._look_for_run()
             return
-        if self.run_watch.read():
-            self._run_changed()
-        elif not self.run_watch.alive and not self._settling:
-            self.settle_runs()
+        self.look_at_run()
 
     @property
     def _settling(self) -> bool:

@@ -42,6 +42,8 @@ def phase_words(phase: Phase, live: Live | None) -> str:
             return "◌ loading"
         case "reading" if phase.total:
             return f"● reading {phase.done} of {phase.total}"
+        case "asleep":
+            return "☾ asleep; writing wakes it"
         case "stopped":
             return f"× {phase.detail or 'stopped'}"
         case other:

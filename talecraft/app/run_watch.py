@@ -5,7 +5,15 @@ from __future__ import annotations
 from talecraft.app.text import duration
 from talecraft.errors import LibraryError
 from talecraft.library.runs import TrainingRun
-from talecraft.process.run_events import Outcome, RunPhase, Step, TasteLearned
+from talecraft.process.run_events import (
+    Example,
+    Outcome,
+    RunPhase,
+    Step,
+    TasteLearned,
+    Waiting,
+    WaitReason,
+)
 from talecraft.story.clean import clean_line
 from talecraft.studio.training import Training
 
@@ -19,7 +27,11 @@ class RunWatch:
         self.taste: TasteLearned | None = None
         self.steps: list[Step] = []
         self.outcome: Outcome | None = None
+        self.example: Example | None = None
+        self.waiting: WaitReason | None = None
         self.stopping = False
+        self.example_asked = False
+        self.paused = training.paused(run.id)  # asked to: it may still be on its way to a step
         self._training = training
         self._tail = training.tail(run.id)
 
@@ -29,7 +41,9 @@ class RunWatch:
             events = self._tail.read()
         except LibraryError:
             return False  # the folder is away for a moment; the next look tells
+        paused, self.paused = self.paused, self._training.paused(self.run.id)
         for event in events:
+            self.waiting = event.reason if isinstance(event, Waiting) else None
             match event:
                 case RunPhase():
                     self.phase, self.outcome = event, None  # it has been resumed, if it had ended
@@ -37,11 +51,14 @@ class RunWatch:
                     self.taste = event
                 case Step():
                     # A resumed run takes the step again that it was killed in.
-                    self.steps = [one for one in self.steps if one.step < event.step]
+                    while self.steps and self.steps[-1].step >= event.step:
+                        self.steps.pop()
                     self.steps.append(event)
+                case Example():
+                    self.example, self.example_asked = event, False
                 case Outcome():
                     self.outcome = event
-        return bool(events)
+        return bool(events) or paused != self.paused
 
     @property
     def alive(self) -> bool:
@@ -50,10 +67,20 @@ class RunWatch:
         return running is not None and running.id == self.run.id
 
     @property
+    def learning(self) -> bool:
+        """Whether an update is still to come, after which an example can be shown."""
+        last = self.steps[-1] if self.steps else None
+        return self.outcome is None and (last is None or (last.step < last.total and not last.note))
+
+    @property
     def words(self) -> str:
         """What the run is doing, for the status line."""
         if self.stopping:
             return "training: stopping"
+        if self.paused:
+            return "training paused" if self.waiting else "training: pausing"
+        if self.waiting == "writing":
+            return "training waits"
         if self.outcome is None and self.steps:
             step = self.steps[-1]
             left = f", {duration(step.eta)} left" if step.eta > 0 else ""

@@ -23,7 +23,9 @@ _GOOD_ENDS = ("adopted", "rejected")
 
 @app.command()
 def plan(model: Model = None, as_json: Json = False) -> None:
-    """What a run would learn from, and how long it would take."""
+    """What a run would learn from, how long it would take, and what room it needs."""
+    from talecraft.studio.memory import size
+
     with opening.studio(model, settle=True) as studio:
         found = studio.training.plan(studio.model)
         title = studio.model.title
@@ -45,6 +47,14 @@ def plan(model: Model = None, as_json: Json = False) -> None:
         console.out(f"Left out: {found.unusable} that another model wrote")
     how = "as the last run took" if found.measured else "estimated"
     console.out(f"Time: about {found.minutes:.1f} minutes ({how})")
+    for what, needed, free in (
+        ("Memory", found.memory_mb, found.free_mb),
+        ("Disk", found.disk_mb, found.free_disk_mb),
+    ):
+        rest = f", {size(free)} free" if free is not None else ""
+        console.out(f"{what}: about {size(needed)}{rest}")
+    if not found.together:
+        console.out("The engine sleeps while the run works: there is no memory for both.")
     for text in filter(None, (found.refusal, *found.warnings)):
         console.out(text)
 
@@ -83,7 +93,10 @@ def resume(
     detach: Annotated[bool, typer.Option("--detach", help="Start it and return at once.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Go on with the newest run where it was stopped or killed; it ends where it would have."""
+    """Let a paused run go on, or the newest one where it was stopped or killed.
+
+    Either ends where it would have ended.
+    """
     with opening.studio(model, settle=True) as studio:
         again = studio.training.resume(studio.model)
         console.note(f"Training run {again.id} goes on.")
@@ -134,6 +147,30 @@ def stop() -> None:
     console.note(f"Run {asked.id} was asked to stop.")
 
 
+@app.command()
+def pause() -> None:
+    """Let the run that is going stand still until `train resume`; it keeps its place."""
+    with opening.studio(settle=True) as studio:
+        asked = studio.training.pause()
+    console.note(f"Run {asked.id} was asked to pause; `talecraft train resume` lets it go on.")
+
+
+@app.command()
+def sample(as_json: Json = False) -> None:
+    """Show one passage as the model writes now, and as the run has learned to so far."""
+    from talecraft.studio.waiting import example
+
+    with opening.studio(settle=True) as studio:
+        console.note("The run writes it after its next update.")
+        found = example(studio.training)
+    if as_json:
+        console.out_json(msgspec.to_builtins(found))
+        return
+    console.out(f"{found.sample.prompt}\n")
+    console.out(f"As it writes now:\n{found.sample.before}\n")
+    console.out(f"After update {found.step}:\n{found.sample.after}")
+
+
 def _follow(studio: Studio, run_id: str) -> TrainingRun:
     from talecraft.studio.waiting import follow
 
@@ -149,7 +186,15 @@ def _follow(studio: Studio, run_id: str) -> TrainingRun:
 
 def describe(event: RunEvent) -> str:
     """One event of a run as a line."""
-    from talecraft.process.run_events import Outcome, RunPhase, Step, TasteLearned
+    from talecraft.process.run_events import (
+        Example,
+        GoingOn,
+        Outcome,
+        RunPhase,
+        Step,
+        TasteLearned,
+        Waiting,
+    )
 
     match event:
         case RunPhase():
@@ -162,6 +207,17 @@ def describe(event: RunEvent) -> str:
                 f" kl {event.kl:.2f} of {event.kl_target:g}, {event.eta:.0f} s to go"
             )
             return f"{line}; {event.note}" if event.note else line
+        case Waiting(reason="pause"):
+            return "paused; `talecraft train resume` lets it go on"
+        case Waiting():
+            return "waiting while a turn is written"
+        case GoingOn():
+            return f"going on after {event.seconds:.0f} s"
+        case Example(sample=sample):
+            return (
+                f"an example after update {event.step}: {sample.prompt}"
+                f" BEFORE: {sample.before} NOW: {sample.after}"
+            )
         case Outcome():
             return f"{event.state}: {event.words}"
 

@@ -1,4 +1,4 @@
-"""The run's voice: events.jsonl, a line a step, and its ear: the control file."""
+"""The run's voice: events.jsonl, a line a step; its ear: requests, and whether anyone writes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,15 @@ from pathlib import Path
 import msgspec
 
 from talecraft.paths import PRIVATE_FILE
-from talecraft.process import run_client
-from talecraft.process.run_events import Outcome, RunEvent, RunPhase
+from talecraft.process import run_client, run_requests
+from talecraft.process.run_events import (
+    GoingOn,
+    Outcome,
+    RunEvent,
+    RunPhase,
+    Waiting,
+    WaitReason,
+)
 
 POLL_SECONDS = 0.25
 
@@ -24,21 +31,27 @@ class Events:
     """Appends events, each a whole line on disk before the next begins."""
 
     def __init__(self, folder: Path) -> None:
-        self._control = folder / run_client.CONTROL
+        self._folder = folder
+        self._lookout = run_requests.WritingLookout(folder.parent)
         self._file = os.open(
             folder / run_client.EVENTS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE
         )
         self._looked = 0.0
-        self._started = time.monotonic()
+        self._waited = 0.0
+        self._started = self.clock()
+
+    def clock(self) -> float:
+        """Monotonic seconds that stand still while the run waits: what is timed by it is work."""
+        return time.monotonic() - self._waited
 
     @property
     def elapsed(self) -> float:
         """Seconds that the run has worked, those before it was resumed among them."""
-        return time.monotonic() - self._started
+        return self.clock() - self._started
 
     @elapsed.setter
     def elapsed(self, seconds: float) -> None:
-        self._started = time.monotonic() - seconds
+        self._started = self.clock() - seconds
 
     def send(self, event: RunEvent) -> None:
         os.write(self._file, msgspec.json.encode(_finite(msgspec.to_builtins(event))) + b"\n")
@@ -54,12 +67,35 @@ class Events:
         self.send(RunPhase(words))
 
     def alive(self) -> None:
-        """Raise Cancelled if the writer asked for it; cheap enough for every token."""
+        """Wait while the run is paused or a turn is being written; cheap enough for every token.
+
+        Raises Cancelled if the writer asked for it, also while waiting.
+        """
         now = time.monotonic()
-        if now - self._looked >= POLL_SECONDS:
-            self._looked = now
-            if self._control.exists():
-                raise Cancelled
+        if now - self._looked < POLL_SECONDS:
+            return
+        told: WaitReason | None = None
+        while (reason := self._why_wait()) is not None:
+            if reason != told:
+                self.send(Waiting(reason))
+                told = reason
+            time.sleep(POLL_SECONDS)
+        self._looked = time.monotonic()
+        if told is not None:
+            waited = self._looked - now
+            self._waited += waited
+            self.send(GoingOn(waited))
+
+    def example_wanted(self) -> bool:
+        """Whether an example was asked for since the last look; the request is taken away."""
+        return run_requests.withdraw(self._folder, run_requests.EXAMPLE)
+
+    def _why_wait(self) -> WaitReason | None:
+        if run_requests.asked(self._folder, run_requests.CONTROL):
+            raise Cancelled
+        if run_requests.asked(self._folder, run_requests.PAUSE):
+            return "pause"
+        return "writing" if self._lookout.writing else None
 
 
 def _finite(value: object) -> object:

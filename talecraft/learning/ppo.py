@@ -64,6 +64,7 @@ class Ppo:
         pad: int,
         seed: int,
         alive: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._policy = policy
         self._codec = codec
@@ -73,6 +74,7 @@ class Ppo:
         self._pad = pad
         self._seed = seed
         self._alive = alive
+        self._clock = clock  # a step's seconds are by it
         self._beta = settings.beta
         self._optimiser = torch.optim.Adam(
             [
@@ -96,12 +98,12 @@ class Ppo:
         for number in range(self.updates + 1, self._settings.updates + 1):
             if self.stopped:
                 return
-            started = time.monotonic()
+            started = self._clock()
             sampled = self._roll_out(number)
             experience, step = self._experience(sampled, number)
             if reason := self._guards.trip(step):
                 self._stop(reason)
-                yield _finish(step, started, reason)
+                yield _finish(step, self._clock() - started, reason)
                 return
             self._sound.append(self._policy.snapshot())
             step = self._update(experience, step, number)
@@ -111,7 +113,7 @@ class Ppo:
             )
             if self._bad >= BAD_STEPS:
                 self._stop(NOT_FINITE)
-            yield _finish(step, started, self.stopped)
+            yield _finish(step, self._clock() - started, self.stopped)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All that the next update depends on, as tensors and as JSON."""
@@ -330,8 +332,7 @@ def practice_sampling(settings: PpoSettings) -> Sampling:
     )
 
 
-def _finish(step: Step, started: float, note: str) -> Step:
-    seconds = time.monotonic() - started
+def _finish(step: Step, seconds: float, note: str) -> Step:
     left = 0 if note else step.total - step.step
     return _replace(step, seconds=seconds, eta=seconds * left, note=note)
 

@@ -26,6 +26,7 @@ from talecraft.learning.checks import most_kl
 from talecraft.learning.critic import Appraiser, outline_of, usual_length
 from talecraft.learning.evaluate import Judge, Verdict, evaluate, root_kl
 from talecraft.learning.events import Cancelled, Events
+from talecraft.learning.example import Examples
 from talecraft.learning.lessons import Learned, Lessons
 from talecraft.learning.policy import ADAPTER, Policy
 from talecraft.learning.ppo import Ppo, practice_sampling
@@ -65,20 +66,22 @@ class Run:
         learned = lessons.split(known, self._ppo, self._settings.seed)
         self._events.phase("Seeing how the model writes now")
         ppo = self._prepare(known, learned)
+        examples = self._examples()
         self._events.phase("Practising what you like")
         for step in ppo.run():
             self._events.send(step)
             tensors, facts = ppo.state()
             facts["seconds"] = self._events.elapsed
             checkpoint.save(self._folder, tensors, facts)
+            if self._events.example_wanted():
+                self._events.send(examples.write(step.step))
         self._events.phase("Comparing before and after on prompts it has not practised")
         judge = self._judge(known, learned)
         kl = root_kl(self._policy, self._codec, judge, self._events.alive)
         # On prompts it has not practised it may be further from the root than it seemed.
         while kl > most_kl(self._ppo) and ppo.step_back():
             kl = root_kl(self._policy, self._codec, judge, self._events.alive)
-        opponent = OPPONENT if self._settings.parent is not None else None
-        verdict = evaluate(self._policy, self._codec, judge, kl, opponent, self._events.alive)
+        verdict = evaluate(self._policy, self._codec, judge, kl, self._opponent, self._events.alive)
         return self._conclude(verdict, ppo)
 
     # ------------------------------------------------------------------ before training
@@ -152,6 +155,7 @@ class Run:
             self._pad,
             self._settings.seed,
             self._events.alive,
+            self._events.clock,
         )
         if (saved := checkpoint.load(self._folder)) is not None:
             ppo.restore(*saved)
@@ -171,6 +175,24 @@ class Run:
                 self._policy.model, [outline_of(one) for one in sampled], self._pad
             )
         return Outlines(taste.fit(known.scored, known.trust.ridge), found)
+
+    @property
+    def _opponent(self) -> str | None:
+        """The adapter that writes now; None where the root does."""
+        return OPPONENT if self._settings.parent is not None else None
+
+    def _examples(self) -> Examples:
+        return Examples(
+            self._policy,
+            self._codec,
+            self._premises("gate"),
+            self._texts["gate"],
+            self._settings.sampling,
+            self._opponent,
+            self._pad,
+            self._settings.seed,
+            self._events.alive,
+        )
 
     # ------------------------------------------------------------------ after
     def _judge(self, known: Lessons, learned: Learned) -> Judge:
@@ -202,8 +224,10 @@ class Run:
             words = "It was not adopted; what wrote before goes on writing. " + " ".join(failed)
         else:
             words = "It learned, and is in use from the next passage on."
-        if ppo.stopped:
+        if ppo.stopped and failed:
             words += f" Training ended early: {ppo.stopped}"
+        elif ppo.stopped:
+            words += f" {ppo.updates} of {self._ppo.updates} updates were enough. {ppo.stopped}"
         return Outcome(
             "rejected" if failed else "adopted",
             words,

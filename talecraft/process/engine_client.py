@@ -2,6 +2,7 @@
 
 Events reach one callback, on the reading thread. When the engine dies the callback gets a
 `Stopped`, whatever was being written fails, and a new engine is started with the same model.
+An engine put to sleep has ended, and its memory is free; what is asked of it next wakes another.
 """
 
 from __future__ import annotations
@@ -55,8 +56,13 @@ class EngineClient:
     """One engine at a time. All methods may be called from any thread."""
 
     def __init__(
-        self, callback: EngineCallback, logs: Path, command: Sequence[str] = COMMAND
+        self,
+        callback: EngineCallback,
+        logs: Path,
+        command: Sequence[str] = COMMAND,
+        on_busy: Callable[[bool], None] = lambda busy: None,
     ) -> None:
+        """`on_busy` hears, from any thread, whether there are open requests."""
         self._callback = callback
         self._command = list(command)
         self._log = logs / "engine.log"
@@ -66,6 +72,9 @@ class EngineClient:
         # Which engine each open request was given to: its death must be told even when another
         # has already taken its place.
         self._open_requests: dict[int, subprocess.Popen[bytes]] = {}
+        self._on_busy = on_busy
+        self._dismissed: set[subprocess.Popen[bytes]] = set()  # put to sleep, perhaps not yet gone
+        self._asleep = False
         self._deaths: list[float] = []
         self._closing = False
 
@@ -78,14 +87,36 @@ class EngineClient:
     def pid(self) -> int | None:
         return self._process.pid if self._process is not None and self.running else None
 
-    def load(self, load: Load) -> None:
-        """Start the engine if need be and make this model write."""
+    @property
+    def asleep(self) -> bool:
+        """Was it put to sleep, or told what to load and not started?"""
+        return self._asleep
+
+    def load(self, load: Load, wake: bool = True) -> None:
+        """Make this model write. An engine that does not run is started, unless `wake` is False:
+        then it loads the model when it is first wanted."""
         with self._lock:
             self._load = load
             if self.running:
                 self._send(load)
-            else:
+            elif wake:
                 self._start()
+            else:
+                self._asleep = True
+                self._callback(Phase("asleep"))
+
+    def sleep(self) -> bool:
+        """End the engine until it is wanted; False where it writes, or there is none."""
+        with self._lock:
+            if self._open_requests or not self.running:
+                return False
+            process, self._process = self._process, None
+            assert process is not None
+            self._dismissed.add(process)
+            self._asleep = True
+        threading.Thread(target=_end, args=(process,), daemon=True).start()
+        self._callback(Phase("asleep"))
+        return True
 
     def generate(self, request: Generate | Draft) -> None:
         """Raises EngineError where nothing was loaded."""
@@ -96,6 +127,7 @@ class EngineClient:
                 self._start()
             assert self._process is not None
             self._open_requests[request.request] = self._process
+            self._on_busy(True)
             self._send(request)
 
     def cancel(self, request: int) -> None:
@@ -108,21 +140,14 @@ class EngineClient:
         with self._lock:
             self._closing = True
             process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(OSError, ValueError):
-            if process.stdin is not None:
-                process.stdin.write(messages.encode(Quit()) + b"\n")
-                process.stdin.close()
-        try:
-            process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            self._on_busy(False)
+        if process is not None:
+            _end(process)
 
     def _start(self) -> None:
         """Raises LibraryError where its log cannot be written, EngineError where it cannot run."""
         private_folder(self._log.parent)
+        self._asleep = False
         self._callback(Phase("starting"))
         with private_append(self._log) as log:
             try:
@@ -154,6 +179,8 @@ class EngineClient:
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
         for line in process.stdout:
+            if process in self._dismissed:
+                continue  # the last words of one that was put to sleep
             try:
                 event = messages.decode_event(line)
             except msgspec.MsgspecError:
@@ -161,6 +188,7 @@ class EngineClient:
             if isinstance(event, Finished | DraftsOver | Failed) and event.request is not None:
                 with self._lock:
                     self._open_requests.pop(event.request, None)
+                    self._on_busy(bool(self._open_requests))
             self._callback(event)
         self._ended(process, process.wait())
 
@@ -169,6 +197,10 @@ class EngineClient:
             lost = [request for request, owner in self._open_requests.items() if owner is process]
             for request in lost:
                 del self._open_requests[request]
+            self._on_busy(bool(self._open_requests))
+            if process in self._dismissed:
+                self._dismissed.remove(process)
+                return
             replaced = process is not self._process
             if not replaced:
                 self._process = None
@@ -190,6 +222,19 @@ class EngineClient:
                         self._start()
                     except TalecraftError as error:
                         self._callback(Stopped(error.message, False))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End an engine: politely, then for certain."""
+    with contextlib.suppress(OSError, ValueError):
+        if process.stdin is not None:
+            process.stdin.write(messages.encode(Quit()) + b"\n")
+            process.stdin.close()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _cause(code: int) -> str:

@@ -11,7 +11,15 @@ from talecraft.story.outline import Part
 from talecraft.story.turns import Generation, Sampling
 
 EnginePhase = Literal[
-    "starting", "loading", "reading", "thinking", "writing", "drafting", "ready", "stopped"
+    "starting",
+    "loading",
+    "reading",
+    "thinking",
+    "writing",
+    "drafting",
+    "ready",
+    "asleep",
+    "stopped",
 ]
 
 

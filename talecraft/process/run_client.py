@@ -16,17 +16,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
 from talecraft.errors import BusyError, LibraryError, os_reason
 from talecraft.paths import PRIVATE_FILE, private_append, private_folder, private_write
-from talecraft.process import run_events
+from talecraft.process import run_events, run_requests
 from talecraft.process.environment import child_environment
 from talecraft.process.evidence import Evidence
 from talecraft.process.run_events import Outcome, RunEvent, RunSettings
 
-SETTINGS, EPISODES, EVENTS, CONTROL = "settings.json", "episodes.jsonl", "events.jsonl", "control"
+SETTINGS, EPISODES, EVENTS = "settings.json", "episodes.jsonl", "events.jsonl"
+CONTROL = run_requests.CONTROL
 CANDIDATE, CHECKPOINT, LOG = "candidate", "checkpoint.safetensors", "run.log"
 _LOCK = "trainer.lock"
 COMMAND = (sys.executable, "-m", "talecraft.learning.run")
@@ -56,7 +58,8 @@ def resume(runs: Path, run_id: str) -> int:
     folder = runs / run_id
 
     def prepare() -> None:
-        (folder / CONTROL).unlink(missing_ok=True)
+        for request in get_args(run_requests.Request):
+            run_requests.withdraw(folder, request)
         tidy(folder)
 
     return _launch(folder, prepare)
@@ -150,7 +153,7 @@ def settling(runs: Path) -> Iterator[None]:
 
 def request_stop(runs: Path, run_id: str) -> None:
     """Ask a run to end at its next step."""
-    private_write(runs / run_id / CONTROL, b"cancel\n")
+    run_requests.ask(runs / run_id, CONTROL)
 
 
 class EventTail:

@@ -57,7 +57,10 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RunSettings(msgspec.Struct, frozen=True):
-    """The whole order: model, opponent in the gate, LoRA shape, seed, hyperparameters."""
+    """The whole order: model, opponent in the gate, LoRA shape, seed, hyperparameters.
+
+    `alone` where the machine has not the memory for run and engine at once.
+    """
 
     run_id: str
     method: Literal["ppo"]
@@ -71,6 +74,7 @@ class RunSettings(msgspec.Struct, frozen=True):
     reference_file: str
     sampling: Sampling
     ppo: PpoSettings = PpoSettings()
+    alone: bool = False
 
 
 class RunPhase(msgspec.Struct, frozen=True, tag="phase"):
@@ -146,6 +150,28 @@ class Phrase(msgspec.Struct, frozen=True):
     after: int
 
 
+class Example(msgspec.Struct, frozen=True, tag="example"):
+    """What the writer asked to see: a passage by what writes now, and one after `step` updates."""
+
+    step: int
+    sample: Sample
+
+
+WaitReason = Literal["pause", "writing"]
+
+
+class Waiting(msgspec.Struct, frozen=True, tag="waiting"):
+    """The run stands still: it was paused, or a turn is being written."""
+
+    reason: WaitReason
+
+
+class GoingOn(msgspec.Struct, frozen=True, tag="going_on"):
+    """It works again, after `seconds` of waiting; they count in no other figure."""
+
+    seconds: float
+
+
 class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
     """How the run ended. `files` are the candidate's sha256 sums, empty where there is none."""
 
@@ -160,7 +186,7 @@ class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
     seconds: float = 0.0
 
 
-RunEvent = RunPhase | TasteLearned | Step | Outcome
+RunEvent = RunPhase | TasteLearned | Step | Example | Waiting | GoingOn | Outcome
 
 encode = msgspec.json.Encoder().encode
 decode_event = msgspec.json.Decoder(RunEvent).decode

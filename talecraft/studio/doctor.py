@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import time
@@ -16,6 +15,7 @@ import msgspec
 from talecraft.errors import TalecraftError, os_reason
 from talecraft.paths import Home
 from talecraft.process import adapter_files
+from talecraft.studio.memory import size
 from talecraft.studio.studio import Studio
 from talecraft.studio.waiting import Inbox
 
@@ -97,27 +97,13 @@ def _library(studio: Studio) -> Finding:
 
 
 def _memory(studio: Studio) -> Finding:
-    free, wanted = _available_memory(), studio.model.memory_to_write
+    room = studio.training.room(studio.model)
+    free, wanted = room.free, room.engine
     if free is None:
         return Finding("memory", "warn", "How much is free could not be told.")
-    words = f"{free:.1f} GB free; {studio.model.id} wants {wanted:g} to write"
-    words += f" and {studio.model.memory_to_train:g} to train."
+    words = f"{size(free)} free; {studio.model.id} wants {size(wanted)} to write"
+    words += f" and {size(room.run)} to train."
     return Finding("memory", "ok" if free > wanted else "warn", words)
-
-
-def _available_memory() -> float | None:
-    """GB that a new program could have, as the kernel estimates it."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        fields = dict(line.split(":", 1) for line in lines)
-        return int(fields["MemAvailable"].split()[0]) * 1024 / 1e9
-    except (OSError, KeyError, ValueError):
-        pages = "SC_AVPHYS_PAGES"
-        return (
-            os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE") / 1e9
-            if pages in os.sysconf_names
-            else None
-        )
 
 
 def _training(studio: Studio) -> Finding:

@@ -17,6 +17,7 @@ from talecraft.process.run_events import FEWEST_OPINIONS, Outcome, PpoSettings
 from talecraft.story import feedback
 from talecraft.story.feedback import Score
 from talecraft.studio.evidence import Gathered, consistency, gather
+from talecraft.studio.memory import Room
 
 FEWEST_DISTINCT = 2  # grades; with one there is nothing to compare
 ONE_SIDED = 0.8  # of the scores alike: said before the run
@@ -37,14 +38,27 @@ class TrainingPlan(msgspec.Struct, frozen=True):
     measured: bool
     refusal: str = ""
     warnings: list[str] = []
+    # Needed and free, in MB; None where it cannot be told. `together`: beside a warm engine.
+    memory_mb: float = 0.0
+    free_mb: float | None = None
+    disk_mb: float = 0.0
+    free_disk_mb: float | None = None
+    together: bool = True
+    fits: bool = True
 
 
 class Planning:
-    """`model_ref` says where a model is on disk (see Studio)."""
+    """`model_ref` says where a model is on disk, `room` what a run of it needs (see Studio)."""
 
-    def __init__(self, library: Library, model_ref: Callable[[ModelSpec], ModelRef]) -> None:
+    def __init__(
+        self,
+        library: Library,
+        model_ref: Callable[[ModelSpec], ModelRef],
+        room: Callable[[ModelSpec, PpoSettings], Room],
+    ) -> None:
         self._library = library
         self._model_ref = model_ref
+        self._room = room
 
     def gather(self, model: ModelSpec) -> Gathered:
         """Every opinion of this model's passages that stands now."""
@@ -58,6 +72,7 @@ class Planning:
         graded = [Score(one.stars, one.weight) for one in found.passages if one.stars]
         histogram = feedback.histogram(graded)
         minutes, measured = self._minutes(model, ppo)
+        room = self._room(model, ppo)
         return TrainingPlan(
             scores=len(graded),
             choices=kinds["choice"],
@@ -68,8 +83,14 @@ class Planning:
             unusable=gathered.left_out,
             minutes=minutes,
             measured=measured,
-            refusal=_refusal(found, histogram),
+            refusal=room.refusal or _refusal(found, histogram),
             warnings=_warnings(found, histogram),
+            memory_mb=room.run,
+            free_mb=room.free,
+            disk_mb=room.disk,
+            free_disk_mb=room.free_disk,
+            together=room.together,
+            fits=not room.refusal,
         )
 
     def _minutes(self, model: ModelSpec, ppo: PpoSettings) -> tuple[float, bool]:

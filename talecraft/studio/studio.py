@@ -25,8 +25,12 @@ from talecraft.process.messages import (
     ModelRef,
     Phase,
 )
+from talecraft.process.run_events import PpoSettings
+from talecraft.process.run_requests import WritingSign
+from talecraft.studio import memory
 from talecraft.studio.adapters import AdapterHistory
 from talecraft.studio.events import Listener, Notice, StudioEvent
+from talecraft.studio.memory import Room
 from talecraft.studio.tasting import Tasting
 from talecraft.studio.training import Training
 from talecraft.studio.writing import Writing
@@ -63,22 +67,32 @@ class Studio:
         self.loaded: Loaded | None = None
         self.phase: Phase | None = None
         self._listener = listener or (lambda event: None)
-        self.engine = EngineClient(self._on_engine, self.home.logs, engine_command)
+        self._sign = WritingSign(self.home.runs)
+        self.engine = EngineClient(self._on_engine, self.home.logs, engine_command, self._sign.show)
         self.writing = Writing(self.library, self.engine, self._tell, self._prompting)
         self.tasting = Tasting(
             self.library, self.engine, self._tell, self._prompting, self.writing.score_many
         )
         self.training = Training(
-            self.library, self.home, self.settings, self.model_ref, self.adapter_ref
+            self.library,
+            self.home,
+            self.settings,
+            self.model_ref,
+            self.adapter_ref,
+            self._room,
+            self.make_room,
         )
 
     # ------------------------------------------------------------------ models and adapters
-    def start_engine(self, adapter_id: str | None = ACTIVE) -> Adapter | None:
+    def start_engine(
+        self, adapter_id: str | None = ACTIVE, beside_run: bool = True
+    ) -> Adapter | None:
         """Start it, warm, on the chosen model with its active adapter; returns that adapter.
 
         With an `adapter_id` (None: the bare model) this engine alone writes with it; what is
-        active stays so. Raises UsageError where the model is not installed or the adapter not
-        known, AdapterError where it is damaged or another model's.
+        active stays so. Without `beside_run` it sleeps, until it is to write, where a training
+        run has no room for it. Raises UsageError where the model is not installed or the adapter
+        not known, AdapterError where it is damaged or another model's.
         """
         self._require_installed(self.model)
         if adapter_id == ACTIVE:
@@ -90,15 +104,26 @@ class Studio:
                     f"Adapter {adapter.id} was made for {adapter.model_id}, not {self.model.id}.",
                     f"Ask for it with that model: --model {adapter.model_id}.",
                 )
-        self.engine.load(Load(self.model_ref(self.model), self.adapter_ref(adapter)))
+        crowded = self.training.runs_alone
+        if crowded and beside_run:
+            self._sign.show(True)  # the run stands still from now until the turn is written
+        self.engine.load(
+            Load(self.model_ref(self.model), self.adapter_ref(adapter)),
+            wake=beside_run or not crowded,
+        )
         return adapter
+
+    def make_room(self) -> None:
+        """Put the engine to sleep where the run that is going has no room for it."""
+        if self.engine.running and self.training.runs_alone:
+            self.engine.sleep()
 
     def choose_model(self, model_id: str) -> ModelSpec:
         """Write with this model from now on. Raises UsageError, the old one still in use."""
         spec = self.catalogue.get(model_id)
         self._require_installed(spec)
         self.model = spec
-        self.start_engine()
+        self.start_engine(beside_run=False)
         return spec
 
     def use_adapter(self, adapter_id: str | None, overrule: bool = False) -> Adapter | None:
@@ -161,9 +186,9 @@ class Studio:
         return self.use_adapter(before.id if before is not None else None)
 
     def reload(self) -> None:
-        """Tell a running engine what is active now."""
-        if self.engine.running:
-            self.start_engine()
+        """Tell the engine what is active now; a sleeping one wakes, unless a run has no room."""
+        if self.engine.running or self.engine.asleep:
+            self.start_engine(beside_run=False)
 
     def model_ref(self, spec: ModelSpec | None = None) -> ModelRef:
         spec = spec or self.model
@@ -182,6 +207,12 @@ class Studio:
         folder = self.home.adapters / adapter.path
         return AdapterRef(adapter.id, str(folder), adapter.files, adapter.model_key)
 
+    def _room(self, spec: ModelSpec, ppo: PpoSettings) -> Room:
+        """What a run of this model needs here and what there is."""
+        device = self.loaded.device if self.loaded is not None else memory.likely_device()
+        folder = self.catalogue.folder(spec, self.home)
+        return memory.room(spec, folder, ppo, self.home.data, self.engine.pid, device)
+
     def _require_installed(self, spec: ModelSpec) -> None:
         if not self.catalogue.installed(spec, self.home):
             raise UsageError(
@@ -198,11 +229,15 @@ class Studio:
         match event:
             case Finished():
                 self.writing.settle(event)
+                self.make_room()
             case Drafted() | DraftsOver():
                 self.tasting.settle(event)
+                if isinstance(event, DraftsOver):
+                    self.make_room()
             case Failed(request=int()):  # whichever of the two has asked
                 self.writing.settle(event)
                 self.tasting.settle(event)
+                self.make_room()
             case Failed():
                 self._tell(Notice(event.message, event.hint))
             case _:

@@ -15,7 +15,14 @@ import msgspec
 from talecraft.config.assets import reference_file
 from talecraft.config.models import ModelSpec
 from talecraft.config.settings import Settings
-from talecraft.errors import AdapterError, BusyError, LibraryError, UsageError, os_reason
+from talecraft.errors import (
+    AdapterError,
+    BusyError,
+    DoesNotFit,
+    LibraryError,
+    UsageError,
+    os_reason,
+)
 from talecraft.library import Library
 from talecraft.library.adapters import Adapter
 from talecraft.library.runs import TrainingRun
@@ -29,16 +36,18 @@ from talecraft.paths import (
 )
 from talecraft.process import adapter_files, look, run_client, run_events
 from talecraft.process.messages import AdapterRef, ModelRef
-from talecraft.process.run_client import EventTail
 from talecraft.process.run_events import Outcome, PpoSettings, RunSettings, TasteLearned
+from talecraft.studio.memory import Room
 from talecraft.studio.plan import Planning, TrainingPlan
+from talecraft.studio.run_control import RunControl
 
 RESUMABLE = ("interrupted", "cancelled")
 LOOK_SEED = 0  # the same for all looks: what was found once is found again
 
 
-class Training:
-    """`model_ref` and `adapter_ref` say where things are on disk (see Studio)."""
+class Training(RunControl):
+    """`model_ref` and `adapter_ref` say where things are on disk and `room` what there is room
+    for (see Studio); `launched` hears that a run has begun, or goes on."""
 
     def __init__(
         self,
@@ -47,13 +56,16 @@ class Training:
         settings: Settings,
         model_ref: Callable[[ModelSpec], ModelRef],
         adapter_ref: Callable[[Adapter | None], AdapterRef | None],
+        room: Callable[[ModelSpec, PpoSettings], Room],
+        launched: Callable[[], None] = lambda: None,
     ) -> None:
-        self._library = library
-        self.planning = Planning(library, model_ref)
-        self._home = home
+        super().__init__(library, home)
+        self.planning = Planning(library, model_ref, room)
         self._settings = settings
         self._model_ref = model_ref
         self._adapter_ref = adapter_ref
+        self._room = room
+        self._launched = launched
 
     # ------------------------------------------------------------------ before
     def plan(self, model: ModelSpec) -> TrainingPlan:
@@ -69,6 +81,10 @@ class Training:
             return None
         order = self._order(model, "look", LOOK_SEED, None)
         return look.look(self._home.runs, order, self.planning.gather(model).evidence)
+
+    def room(self, model: ModelSpec) -> Room:
+        """What writing and training with this model need, and what is free."""
+        return self._room(model, self.ppo(model))
 
     def ppo(self, model: ModelSpec, updates: int | None = None) -> PpoSettings:
         """The hyperparameters of a run: the program's, the model's, and over these the writer's."""
@@ -91,10 +107,16 @@ class Training:
     ) -> TrainingRun:
         """Launch a detached run on all feedback there is now.
 
-        Raises UsageError where the plan refuses, BusyError where a run is going.
+        Raises UsageError where there is too little to learn from, DoesNotFit where there is no
+        room, BusyError where a run is going.
         """
         self.settle()
         plan = self.plan(model)
+        if not plan.fits:
+            raise DoesNotFit(
+                f"A run does not fit: {plan.refusal}",
+                "Close other programs, free some space, or train a smaller model.",
+            )
         if plan.refusal:
             raise UsageError(f"There is too little to learn from: {plan.refusal}", "Score more.")
         active = self._library.adapters.active(model.id)
@@ -102,6 +124,7 @@ class Training:
             active = None  # made for other weights: the bare model is what writes now
         run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
         settings = self._order(model, run_id, self._seed(seed), active, updates)
+        settings = msgspec.structs.replace(settings, alone=not plan.together)
         run = TrainingRun(
             id=settings.run_id,
             method=settings.method,
@@ -154,10 +177,7 @@ class Training:
         """
         with run_client.settling(self._home.runs):
             if going := run_client.alive(self._home.runs):
-                raise BusyError(
-                    f"Training run {going} is already going.",
-                    "Watch it, or stop it with `talecraft train stop`.",
-                )
+                raise _busy(going)
             record()
             try:
                 pid = launch()
@@ -165,6 +185,7 @@ class Training:
                 self._library.runs.end(run_id, otherwise, error=str(error))
                 raise
             self._library.runs.launched(run_id, pid)
+        self._launched()
         return self._library.runs.get(run_id)
 
     def resumable(self, model: ModelSpec) -> TrainingRun | None:
@@ -185,10 +206,15 @@ class Training:
         return newest if run_client.can_resume(self._home.runs, newest.id) else None
 
     def resume(self, model: ModelSpec) -> TrainingRun:
-        """Let the newest run go on after its last finished update, and end where it would have.
+        """Let a paused run go on, or else the newest one after its last finished update; either
+        ends where it would have.
 
         Raises UsageError where there is none to go on, BusyError where a run is going.
         """
+        if (going := self.running()) is not None:
+            if self.paused(going.id):
+                return self.unpause()
+            raise _busy(going.id)
         self.settle()
         run = self.resumable(model)
         if run is None:
@@ -203,22 +229,6 @@ class Training:
             lambda: run_client.resume(self._home.runs, run.id),
             "interrupted",
         )
-
-    def running(self) -> TrainingRun | None:
-        """The run that is going, whoever started it."""
-        run_id = run_client.alive(self._home.runs)
-        return self._library.runs.get(run_id) if run_id else None
-
-    def stop(self) -> TrainingRun:
-        """Ask the run to end at its next step. Raises UsageError where none is going."""
-        run = self.running()
-        if run is None:
-            raise UsageError("No training run is going.")
-        run_client.request_stop(self._home.runs, run.id)
-        return run
-
-    def tail(self, run_id: str) -> EventTail:
-        return EventTail(self._home.runs / run_id)
 
     # ------------------------------------------------------------------ after
     def settle(self) -> list[TrainingRun]:
@@ -314,3 +324,10 @@ class Training:
             if adopted:
                 self._library.adapters.activate(settings.model.id, outcome.adapter_id)
             self._library.runs.end(run.id, outcome.state, text, adapter=outcome.adapter_id)
+
+
+def _busy(run_id: str) -> BusyError:
+    return BusyError(
+        f"Training run {run_id} is already going.",
+        "Watch it, or stop it with `talecraft train stop`.",
+    )

@@ -7,10 +7,11 @@ import queue
 import time
 from collections.abc import Callable, Iterator
 
-from talecraft.errors import AdapterError, EngineError
+from talecraft.errors import AdapterError, EngineError, UsageError
 from talecraft.process.engine_client import Stopped
 from talecraft.process.messages import Loaded
-from talecraft.process.run_events import RunEvent
+from talecraft.process.run_client import EventTail
+from talecraft.process.run_events import Example, RunEvent, RunPhase, Step
 from talecraft.studio.events import Notice, StudioEvent, TurnFailed, TurnWritten
 from talecraft.studio.rounds import Pair, Round
 from talecraft.studio.training import Training
@@ -83,9 +84,41 @@ class Inbox:
             return AdapterError(f"The engine did not take adapter {adapter_id or 'none'}.")
 
 
-def follow(training: Training, run_id: str) -> Iterator[RunEvent]:
-    """A run's events from its first, as they come, until it has ended."""
-    tail = training.tail(run_id)
+def example(training: Training) -> Example:
+    """Ask the run that is going for an example and wait for it.
+
+    Raises UsageError where none is going, where it is paused, and where it has no update left
+    after which to show one.
+    """
+    run = training.running()
+    tail = training.tail(run.id) if run is not None else None
+    over = any(_last(event) for event in (tail.read() if tail is not None else []))
+    run = training.ask_example()
+    if training.paused(run.id):
+        raise UsageError(
+            f"Run {run.id} is paused; the example comes when it goes on.",
+            "Let it go on with `talecraft train resume`.",
+        )
+    for event in [] if over else follow(training, run.id, tail):
+        if isinstance(event, Example):
+            return event
+        if over and isinstance(event, RunPhase):
+            break
+        over = over or _last(event)
+    raise UsageError(
+        f"Run {run.id} has done its last update.",
+        "It is judged now; its verdict shows passages before and after.",
+    )
+
+
+def _last(event: RunEvent) -> bool:
+    """Is this the last update?"""
+    return isinstance(event, Step) and (event.step == event.total or bool(event.note))
+
+
+def follow(training: Training, run_id: str, tail: EventTail | None = None) -> Iterator[RunEvent]:
+    """A run's events from its first, or from where `tail` is, as they come, until it has ended."""
+    tail = tail or training.tail(run_id)
     while True:
         # Asked before reading, so that the last words of a run that ends now are still read.
         run = training.running()

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -33,6 +34,7 @@ from talecraft.process.run_events import (
     Step,
     TasteLearned,
 )
+from talecraft.process.run_requests import Request
 from talecraft.story.turns import Generation, Sampling
 from talecraft.studio import Studio
 
@@ -182,7 +184,9 @@ def phase_events() -> list[RunEvent]:
 
 def step(number: int, total: int = 14) -> Step:
     return Step(
-        step=number, total=total, reward=0.12 * number, parts={"taste": 0.1}, kl=0.4 * number,
+        step=number, total=total, reward=0.12 * number,
+        parts={"taste": 0.1 * number, "finished": -0.02, "repetition": 0.05, "length": -0.1},
+        kl=0.4 * number,
         kl_target=3.0, beta=0.05, entropy=2.0, clip_fraction=0.1, value_loss=0.2, policy_loss=0.1,
         length=80, repetition=0.1, seconds=9.0, eta=(total - number) * 9.0,
     )  # fmt: skip
@@ -225,6 +229,11 @@ class HandRun:
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, self.run_id.encode(), 0)
+
+    @property
+    def asked(self) -> set[str]:
+        """What it is asked just now."""
+        return {name for name in get_args(Request) if (self._folder / name).exists()}
 
     def say(self, *events: RunEvent) -> None:
         with (self._folder / "events.jsonl").open("ab") as file:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from talecraft.library import stories
+from talecraft.process.run_events import Example, Sample
+from talecraft.studio import memory
 from tests.app.conftest import (
     HandRun,
     finished,
@@ -28,6 +30,9 @@ def _fixed_times(monkeypatch):
     for module in ("stories", "feedback", "adapters", "runs"):
         monkeypatch.setattr(f"talecraft.library.{module}.now", lambda: MOMENT)
     assert stories.now() == MOMENT
+    monkeypatch.setattr(memory, "free_mb", lambda: 12_000.0)
+    monkeypatch.setattr(memory, "_own_mb", lambda pid: 0.0)
+    monkeypatch.setattr(memory, "free_disk_mb", lambda folder: 80_000.0)
 
 
 @pytest.fixture
@@ -119,8 +124,32 @@ def test_training_live(look, studio, place, size):
     async def prepare(app, pilot):
         await until(pilot, lambda: app.run_watch is not None)
         await pilot.press("f3")
-        await until(pilot, lambda: len(app.screen.query("Plot")) == 2)
+        curves = 2 if size == SIZES[0] else 8
+        await until(pilot, lambda: len(app.screen.query("Plot")) == curves)
         await until(pilot, lambda: all(plot._datasets for plot in app.screen.query("Plot")))
+
+    assert look(prepare, size)
+    run.end()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_training_example(look, studio, place, size):
+    run = HandRun(place, studio)
+    sample = Sample(
+        "A boat comes in without a crew.",
+        "The boat was big. It was a big boat, and the man was big too.",
+        "“Who steers?” she asked. Nobody on the quay would say, and the bell went on ringing.",
+    )
+    run.say(*phase_events(), *[step(n) for n in range(1, 8)])
+
+    async def prepare(app, pilot):
+        await until(pilot, lambda: app.run_watch is not None)
+        await pilot.press("f3")
+        curves = 2 if size == SIZES[0] else 8
+        await until(pilot, lambda: len(app.screen.query("Plot")) == curves)
+        await until(pilot, lambda: all(plot._datasets for plot in app.screen.query("Plot")))
+        run.say(Example(7, sample))
+        await until(pilot, lambda: app.screen.query_one("#training").scroll_y > 0)
 
     assert look(prepare, size)
     run.end()

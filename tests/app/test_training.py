@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 
+import msgspec
 import pytest
+from textual.widgets import Static
 
 from talecraft.app.screens.training import TrainingScreen
 from talecraft.library.adapters import Adapter
-from talecraft.process.run_events import RunPhase
+from talecraft.process.run_events import Example, GoingOn, RunPhase, Sample, Waiting
 from talecraft.studio.training import Training
 from tests.app.conftest import (
     HandRun,
@@ -130,14 +132,173 @@ async def test_a_run_is_found_again_and_shown_live(running, studio, place):
         await shown(app, pilot)
         text = seen(pilot)
         assert "Step 5 of 14 · about 1 min left" in text
-        assert "Reward +0.60 · distance (KL) 2.00, held near 3" in text
         assert "orders 71% of 400 unseen pairs as you do, 64% to 78%" in text
-        await until(pilot, lambda: len(app.screen.query("Plot")) == 2)
+        await until(pilot, lambda: len(app.screen.query("Plot")) == 8)
         run.say(step(6))
         await until(pilot, lambda: "Step 6 of 14" in seen(pilot))
         assert "training 6/14" in seen(pilot)
     run.end()
     assert studio.library.runs.get(run.run_id).state == "running", "leaving stopped nothing"
+
+
+FIGURES = {
+    "Reward": ("+0.60", "more is better"),
+    "your taste": ("+0.50", ""),
+    "Distance (KL)": ("2.00", "held near 3 nats, stopped at 6"),
+    "Freedom (entropy)": ("2.00", "how freely it chooses its words"),
+    "Held back (clip)": ("10.0%", "choices kept from leaping"),
+    "Misjudged (value)": ("0.20", "how far off its forecasts are"),
+    "Length": ("80 words", "of a passage"),
+    "Repetition": ("10%", "word pairs that come again"),
+    "Ended": ("100%", "passages that it ended itself"),
+}
+
+
+@pytest.mark.parametrize(("size", "curves"), [((80, 24), 2), ((120, 40), 8), ((200, 60), 8)])
+async def test_every_figure_is_told_in_words_and_as_a_curve_where_there_is_room(
+    running, studio, place, size, curves
+):
+    run = HandRun(place, studio)
+    run.say(*phase_events(), *[step(n) for n in range(1, 6)])
+    async with running(size, loaded=False) as (app, pilot):
+        await until(pilot, lambda: app.run_watch is not None)
+        await shown(app, pilot)
+        lines = static(pilot, "#figures").splitlines()
+        assert max(map(len, lines)) <= 75, "no line is folded in the smallest window"
+        for name, (value, meaning) in FIGURES.items():
+            (line,) = (line for line in lines if line.strip().startswith(name))
+            assert value in line
+            assert meaning in line
+        await until(pilot, lambda: len(app.screen.query("Plot")) == curves)
+        await pilot.resize_terminal(120, 40)
+        await until(pilot, lambda: len(app.screen.query("Plot")) == 8)
+        await until(pilot, lambda: all(plot._datasets for plot in app.screen.query("Plot")))
+    run.end()
+
+
+async def test_a_run_is_paused_and_goes_on(running, studio, place):
+    run = HandRun(place, studio)
+    run.say(*phase_events(), step(1))
+    async with running((100, 40), loaded=False) as (app, pilot):
+        await until(pilot, lambda: app.run_watch is not None)
+        await shown(app, pilot)
+        assert "c Go on" not in seen(pilot)
+        await pilot.press("c")
+        assert run.asked == set()
+        await pilot.press("p")
+        await until(pilot, lambda: "Pausing at the next step" in seen(pilot))
+        assert "training: pausing" in seen(pilot)
+        assert run.asked == {"pause"}
+        run.say(Waiting("pause"))
+        await until(pilot, lambda: "training paused" in seen(pilot))
+        assert "Paused. Press c to go on." in seen(pilot)
+        assert "p Pause" not in seen(pilot)
+        await pilot.press("p")
+        assert run.asked == {"pause"}
+    # Closed meanwhile: the next start finds it as it was left.
+    async with running((100, 40), loaded=False) as (app, pilot):
+        await until(pilot, lambda: "training paused" in seen(pilot))
+        await shown(app, pilot)
+        assert "Paused. Press c to go on." in seen(pilot)
+        await pilot.press("c")
+        await until(pilot, lambda: "▶ Practising" in seen(pilot))
+        assert run.asked == set()
+        run.say(GoingOn(60.0), step(2))
+        await until(pilot, lambda: "training 2/14" in seen(pilot))
+        # A pause by another program is seen too; the run can be stopped while it is paused.
+        studio.training.pause()
+        run.say(Waiting("pause"))
+        await until(pilot, lambda: "training paused" in seen(pilot))
+        await pilot.press("x", "y")
+        await until(pilot, lambda: "training: stopping" in seen(pilot))
+        assert run.asked == {"pause", "control"}
+    run.end()
+
+
+async def test_a_run_that_gives_way_says_so(running, studio, place):
+    run = HandRun(place, studio)
+    run.say(*phase_events(), step(1), Waiting("writing"))
+    async with running((100, 40), loaded=False) as (app, pilot):
+        await until(pilot, lambda: "training waits" in seen(pilot))
+        await shown(app, pilot)
+        assert "Waiting while a passage is written" in seen(pilot)
+        run.say(GoingOn(4.0))
+        await until(pilot, lambda: "training 1/14" in seen(pilot))
+        assert "▶ Practising" in seen(pilot)
+    run.end()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_an_example_is_shown_when_it_is_asked_for(running, studio, place, size):
+    run = HandRun(place, studio)
+    run.say(*phase_events(), step(1))
+    async with running(size, loaded=False) as (app, pilot):
+        await until(pilot, lambda: app.run_watch is not None)
+        await shown(app, pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: "An example comes after the next update." in seen(pilot))
+        assert run.asked == {"example"}
+        sample = Sample("A [/oops] boat.", "It was big\x1b[2J.", "“Who steers?” she asked.")
+        run.say(step(2), Example(2, sample))
+        await until(pilot, lambda: "“Who steers?” she asked." in seen(pilot))
+        text = seen(pilot)
+        assert "A [/oops] boat." in text
+        assert "After update 2" in text
+        before = next(line for line in text.splitlines() if "As it writes now" in line)
+        assert ("After update 2" in before) is (size[0] >= 100), "side by side where there is room"
+        assert "An example comes" not in text
+        for number in range(3, 15):
+            run.say(step(number))
+        await until(pilot, lambda: "training 14/14" in seen(pilot))
+        # Elsewhere a notice tells of it; opened again, the screen begins at its top.
+        await pilot.press("escape")
+        run.say(Example(14, msgspec.structs.replace(sample, after="Another.")))
+        await until(pilot, lambda: "The example has come: F3 shows it." in notices(pilot))
+        await shown(app, pilot)
+        assert app.screen.query_one("#training").scroll_y == 0
+        assert "Another." in str(app.screen.query(".sample-text").last(Static).visual)
+        assert "e Example" not in seen(pilot), "no update is left to show one after"
+        await pilot.press("e")
+        assert app.run_watch.example_asked is False
+    run.end()
+
+
+async def test_an_engine_without_room_sleeps_and_wakes_with_the_first_key(
+    running, studio, place, monkeypatch
+):
+    run = HandRun(place, studio)
+    run.say(step(1))
+    monkeypatch.setattr(Training, "runs_alone", property(lambda self: self.running() is not None))
+    async with running((100, 40), loaded=False) as (app, pilot):
+        await until(pilot, lambda: "asleep; writing wakes it" in seen(pilot))
+        assert app.studio.engine.pid is None
+        await begun(app, pilot, "A harbour", turns=0)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.live is None and app.phase.phase == "asleep")
+        assert "The fox waited" in seen(pilot)
+        run.say(outcome("rejected", "It does not write better."))
+        run.end()
+        await until(pilot, lambda: app.phase.phase == "ready")
+        assert app.studio.engine.running
+
+
+async def test_a_plan_tells_what_room_there_is(running, studio, monkeypatch):
+    scored(studio, ENOUGH)
+    monkeypatch.setattr("talecraft.studio.memory._own_mb", lambda pid: 0.0)
+    monkeypatch.setattr("talecraft.studio.memory.free_disk_mb", lambda folder: 80_000.0)
+    async with running((100, 50), loaded=False) as (app, pilot):
+        for free, words in (
+            (20_000.0, "of memory (20.0 GB free) and 14 MB on the disk (80.0 GB free)."),
+            (1_200.0, "that sleeps while the run works"),
+            (500.0, "of memory; 500 MB are free."),
+        ):
+            monkeypatch.setattr("talecraft.studio.memory.free_mb", lambda free=free: free)
+            await shown(app, pilot)
+            text = " ".join(static(pilot, "#training-plan").split())
+            assert words in text
+            assert ("that sleeps" in text) is (free == 1_200.0)
+            assert ("s Start" in seen(pilot)) is (free > 1_000.0)
+            await pilot.press("escape")
 
 
 async def test_a_run_that_ends_while_writing_is_told_and_settled(running, studio, place):

@@ -7,10 +7,13 @@ import time
 import pytest
 from textual import events
 
+from talecraft.app.live import Live
 from talecraft.app.screens.library import LibraryScreen
 from talecraft.app.screens.opening import OpeningScreen
 from talecraft.app.screens.writing import WritingScreen
 from talecraft.app.widgets.composer import PASTE_LIMIT
+from talecraft.app.widgets.outline import OutlinePane
+from talecraft.process.messages import Delta
 from talecraft.studio import reading
 from tests.app.conftest import (
     begun,
@@ -522,3 +525,29 @@ async def test_a_line_break_in_a_burst_stays_where_it_was_typed(running):
         page = await begun(app, pilot, "A harbour")
         await pilot.press(*"third", "ctrl+j", *"fourth")
         await until(pilot, lambda: page.composer.text == "third\nfourth")
+
+
+async def test_a_word_that_comes_paints_its_line_and_nothing_else(running, monkeypatch):
+    """Thirty times a second the whole screen anew leaves no time to the writer's keys."""
+    async with running((120, 40)) as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        manuscript, pane = page.manuscript, page.query_one(OutlinePane)
+        live = Live(99, page.story_id, 1)
+        manuscript.show_page(page.page, live, None)
+        painted: list[tuple[object, ...]] = []
+        beats = page.query_one("#plan-beats")
+        for widget in (manuscript, beats):
+            monkeypatch.setattr(
+                widget, "refresh", lambda *regions, **options: painted.append((regions, options))
+            )
+        for word in ("One", " two", " three"):
+            live.add(Delta(99, "prose", word))
+            manuscript.text_came(None)
+            painted, last = [], painted
+        (((line,), options),) = last
+        assert (line.height, options) == (1, {})
+        pane.show("- a fox\n", False)
+        assert painted
+        painted = []
+        pane.show("- a fox\n", False)
+        assert painted == []

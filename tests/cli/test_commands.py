@@ -12,6 +12,7 @@ import pytest
 import talecraft
 from talecraft.paths import home
 from talecraft.process import run_client
+from talecraft.studio import memory
 from tests.cli.conftest import Talecraft
 
 
@@ -258,6 +259,59 @@ def test_a_detached_run_is_stopped_and_settled_by_later_commands(
 
     until(lambda: run_client.alive(home().runs) is None)
     assert data(talecraft_, "train", "status")[0]["state"] == "cancelled"
+
+
+def test_a_run_is_paused_shows_an_example_and_goes_on(
+    talecraft_: Talecraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for command in ("pause", "sample"):
+        nothing = talecraft_("train", command)
+        assert (nothing.code, nothing.out) == (2, "")
+        assert "No training run is going. Start one" in nothing.err
+    scores(talecraft_)
+    monkeypatch.setenv("TINY_RUN", "going")
+    run_id = talecraft_("train", "run", "--detach").out.strip()
+    from tests.support.tiny import until
+
+    until(lambda: "'step'" in str(data(talecraft_, "train", "status", run_id)["events"]))
+    shown = talecraft_("train", "sample")
+    assert (shown.code, shown.out) == (
+        0, "A gate.\n\nAs it writes now:\nIt is shut.\n\nAfter update 1:\nIt stands open.\n",
+    )  # fmt: skip
+    again = json.loads(talecraft_("train", "sample", "--json").out)
+    assert again["sample"]["before"] == "It is shut."
+    assert f"Run {run_id} was asked to pause" in talecraft_("train", "pause").err
+    until(lambda: "paused; `talecraft train" in talecraft_("train", "status", run_id).out)
+    late = talecraft_("train", "sample")
+    assert (late.code, late.out) == (2, "")
+    assert "is paused; the example comes when it goes on" in late.err
+    resumed = talecraft_("train", "resume", "--detach")
+    assert (resumed.code, resumed.out) == (0, f"{run_id}\n")
+    until(lambda: "paused" not in talecraft_("train", "status", run_id).out)
+    busy = talecraft_("train", "resume")
+    assert (busy.code, busy.out) == (3, "")
+    assert talecraft_("train", "stop").code == 0
+    until(lambda: run_client.alive(home().runs) is None)
+    assert data(talecraft_, "train", "status")[0]["state"] == "cancelled"
+
+
+def test_a_plan_tells_what_room_there_is(
+    talecraft_: Talecraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores(talecraft_)
+    monkeypatch.setattr(memory, "free_mb", lambda: 9000.0)
+    plan = data(talecraft_, "train", "plan")
+    assert (plan["free_mb"], plan["together"], plan["fits"]) == (9000.0, True, True)
+    words = talecraft_("train", "plan").out
+    assert "Memory: about 1.0 GB, 9.0 GB free\n" in words
+    assert "Disk: about 14 MB, " in words
+    monkeypatch.setattr(memory, "free_mb", lambda: 1200.0)
+    assert "The engine sleeps while the run works" in talecraft_("train", "plan").out
+    monkeypatch.setattr(memory, "free_mb", lambda: 900.0)
+    refused = talecraft_("train", "run")
+    assert (refused.code, refused.out) == (4, "")
+    assert "A run does not fit: It needs about 1.0 GB of memory; 900 MB are free." in refused.err
+    assert data(talecraft_, "train", "status") == []
 
 
 def test_a_run_that_was_cut_off_goes_on(

@@ -11,17 +11,20 @@ import pytest
 
 from talecraft.config.assets import reference, reference_file
 from talecraft.learning.rollouts import sample
-from talecraft.process import adapter_files, run_client, run_events
+from talecraft.process import adapter_files, run_client, run_events, run_requests
 from talecraft.process.evidence import Episode, Evidence
 from talecraft.process.messages import AdapterRef
 from talecraft.process.run_client import EventTail
 from talecraft.process.run_events import (
+    Example,
+    GoingOn,
     Outcome,
     PpoSettings,
     RunPhase,
     RunSettings,
     Step,
     TasteLearned,
+    Waiting,
 )
 from talecraft.story.turns import Sampling
 from tests.support.models import bundled_ref, codec, shared_base
@@ -140,6 +143,40 @@ def test_a_killed_run_ends_at_the_adapter_it_would_have_ended_at(tmp_path, first
     assert [one.after for one in events[-1].samples] == [one.after for one in first[1][-1].samples]
     again = [e.step for e in events[len(killed) :] if isinstance(e, Step)]
     assert again == [2], "the first update was not taken again"
+
+
+def test_a_run_that_waits_and_shows_an_example_ends_at_the_same_adapter(tmp_path, first, passages):
+    """It gives way to a turn being written, is paused, shows a passage: nothing of it is learned
+    from."""
+    folder = order(tmp_path / "run", passages, by_length(passages))
+    sign = run_requests.WritingSign(tmp_path)
+    command = [sys.executable, "-m", "talecraft.learning.run", str(folder)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+    def until(wanted):
+        while not any(map(wanted, EventTail(folder).read())):
+            assert process.poll() is None, EventTail(folder).read()[-1:]
+            time.sleep(0.01)
+
+    until(lambda event: isinstance(event, RunPhase) and "Practising" in event.words)
+    sign.show(True)
+    until(lambda event: event == Waiting("writing"))
+    run_requests.ask(folder, run_requests.PAUSE)
+    sign.show(False)
+    until(lambda event: event == Waiting("pause"))
+    run_requests.ask(folder, run_requests.EXAMPLE)
+    assert run_requests.withdraw(folder, run_requests.PAUSE)
+    assert process.wait(200) == 0
+    events = EventTail(folder).read()
+    (example,) = [event for event in events if isinstance(event, Example)]
+    assert example.step == 1
+    assert example.sample.prompt in reference("gate")
+    assert example.sample.before != example.sample.after
+    assert events.index(example) == 1 + [type(event) for event in events].index(Step)
+    waits = [event for event in events if isinstance(event, Waiting | GoingOn)]
+    assert [type(event) for event in waits] == [Waiting, Waiting, GoingOn], "each is said once"
+    assert events[-1].adapter_id == first[1][-1].adapter_id
+    assert events[-1].samples == first[1][-1].samples
 
 
 def test_the_next_run_is_judged_against_the_adapter_that_writes_now(tmp_path, first, passages):

@@ -188,3 +188,65 @@ def test_the_childs_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert child_environment(background=True)["TALECRAFT_BACKGROUND"] == "1"
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     assert child_environment()["OMP_NUM_THREADS"] == "1"
+
+
+def test_an_engine_put_to_sleep_is_gone_until_it_is_wanted(
+    client: EngineClient, heard: Heard
+) -> None:
+    assert not client.sleep(), "there is none"
+    client.load(load())
+    heard.wait(Loaded)
+    first = client.pid
+    assert first is not None
+    assert client.sleep()
+    assert client.asleep
+    tiny.until(lambda: tiny.gone(first))
+    heard.events.clear()
+    client.generate(generate(1, "A fox."))
+    assert not client.asleep
+    assert heard.wait(Finished).request == 1
+    assert heard.wait(Loaded).model_id == "m", "it loaded what was loaded before"
+    assert client.pid != first
+    assert not [one for one in heard.events if isinstance(one, Stopped)], "sleep is no death"
+
+
+def test_an_engine_that_writes_does_not_fall_asleep(client: EngineClient, heard: Heard) -> None:
+    client.load(load())
+    client.generate(generate(1, "SLOW"))
+    assert not client.sleep()
+    heard.wait(Delta, lambda one: one.part == "prose")
+    client.cancel(1)
+    heard.wait(Finished)
+    assert client.sleep()
+    assert heard.wait(Phase, lambda one: one.phase == "asleep")
+
+
+def test_an_engine_may_be_told_what_to_load_and_left_asleep(
+    client: EngineClient, heard: Heard
+) -> None:
+    client.load(load(), wake=False)
+    assert client.asleep
+    assert client.pid is None
+    client.load(load("other"), wake=False)
+    client.generate(generate(1, "A fox."))
+    assert heard.wait(Loaded).model_id == "other"
+    client.load(load("third"), wake=False)
+    assert heard.wait(Loaded, nth=2).model_id == "third", "an engine that runs is told at once"
+
+
+def test_it_tells_whether_there_are_open_requests(heard: Heard, tmp_path: Path) -> None:
+    busy: list[bool] = []
+    opened = EngineClient(heard, tmp_path, tiny.ENGINE, busy.append)
+    opened.load(load())
+    heard.wait(Loaded)
+    assert not any(busy)
+    opened.generate(generate(1, "A fox."))
+    opened.generate(generate(2, "CRASH"))
+    heard.wait(Finished)
+    assert busy[:3] == [True, True, True], "the first is over, the second open"
+    heard.wait(Stopped)
+    tiny.until(lambda: not busy[-1])
+    opened.generate(generate(3, "SLOW"))
+    assert busy[-1]
+    opened.close()
+    assert not busy[-1]

@@ -9,7 +9,7 @@ import pytest
 
 from talecraft.library.adapters import Adapter
 from talecraft.paths import home
-from talecraft.studio import Studio, doctor
+from talecraft.studio import Studio, doctor, memory
 from talecraft.studio.doctor import Finding
 from talecraft.studio.waiting import Inbox
 from tests.support import tiny
@@ -78,7 +78,7 @@ def test_a_missing_package_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_little_room_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_available_memory", lambda: 0.1)
+    monkeypatch.setattr(memory, "free_mb", lambda: 100.0)
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: type("U", (), {"free": 60e6}))
     found = examine()
     assert (found["memory"].state, found["disk"].state) == ("warn", "warn")

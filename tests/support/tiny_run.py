@@ -1,7 +1,8 @@
 """A training run without torch: the real folder, lock and events; TINY_RUN says how it ends.
 
 adopted, rejected: a candidate and an outcome; damaged: its weights change after they were summed;
-misnamed: its id is not its content's; died: no outcome; wait: goes on until it is asked to stop.
+misnamed: its id is not its content's; died: no outcome; wait: goes on until it is asked to stop;
+going: the same with an update still to come, so that it can show an example.
 """
 
 from __future__ import annotations
@@ -11,8 +12,18 @@ import sys
 import time
 from pathlib import Path
 
-from talecraft.process import adapter_files, evidence, run_client, run_events
-from talecraft.process.run_events import Check, Outcome, RunEvent, RunPhase, Sample, Step
+from talecraft.process import adapter_files, evidence, run_client, run_events, run_requests
+from talecraft.process.run_events import (
+    Check,
+    Example,
+    GoingOn,
+    Outcome,
+    RunEvent,
+    RunPhase,
+    Sample,
+    Step,
+    Waiting,
+)
 
 
 def main() -> None:
@@ -21,11 +32,11 @@ def main() -> None:
     found = evidence.read((folder / run_client.EPISODES).read_bytes().splitlines())
     scores = sum(one.stars for one in found.passages)
     tell(folder, RunPhase(f"Reading {len(found.passages)} scores"))
-    tell(folder, Step(1, 1, 0.5, {}, 1.0, 3.0, 0.05, 2.0, 0.1, 0.2, 0.1, 60.0, 0.0, 0.5, 0.0))
+    total = 2 if end == "going" else 1
+    tell(folder, Step(1, total, 0.5, {}, 1.0, 3.0, 0.05, 2.0, 0.1, 0.2, 0.1, 60.0, 0.0, 0.5, 0.0))
     (folder / run_client.CHECKPOINT).write_bytes(b"state")
-    if end == "wait":
-        while not (folder / run_client.CONTROL).exists():
-            time.sleep(0.01)
+    if end in ("wait", "going"):
+        wait(folder)
         tell(folder, Outcome("cancelled", "It was stopped."))
         return
     if end == "died":
@@ -46,6 +57,20 @@ def main() -> None:
         folder,
         Outcome(state, "It writes as you like it.", [check], samples, [], name, files, 1, 0.5),
     )  # type: ignore[arg-type]
+
+
+def wait(folder: Path) -> None:
+    """Until it is cancelled: pause, give way and show examples as it is asked."""
+    lookout, reason = run_requests.WritingLookout(folder.parent), None
+    while not run_requests.asked(folder, run_requests.CONTROL):
+        paused = run_requests.asked(folder, run_requests.PAUSE)
+        now = "pause" if paused else "writing" if lookout.writing else None
+        if now != reason:
+            reason = now
+            tell(folder, Waiting(reason) if reason is not None else GoingOn(0.0))
+        if reason is None and run_requests.withdraw(folder, run_requests.EXAMPLE):
+            tell(folder, Example(1, Sample("A gate.", "It is shut.", "It stands open.")))
+        time.sleep(0.01)
 
 
 def tell(folder: Path, event: RunEvent) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from talecraft.app.run_watch import RunWatch
@@ -15,11 +15,10 @@ from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.dialogs import Confirm
 from talecraft.app.text import said
 from talecraft.app.widgets.adapters import AdapterList, AdapterPanel
-from talecraft.app.widgets.figures import Curve
+from talecraft.app.widgets.running import Running
 from talecraft.app.widgets.verdicts import (
     OutcomeView,
     plan_words,
-    running_words,
 )
 from talecraft.config.models import ModelSpec
 from talecraft.errors import TalecraftError
@@ -36,7 +35,11 @@ class TrainingScreen(TalecraftScreen):
     AUTO_FOCUS = "#training"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "start", "Start", tooltip="Start a training run on all current scores"),
-        Binding("c", "resume", "Go on", tooltip="Go on with the run that was cut off"),
+        Binding("c", "resume", "Go on", tooltip="Go on with the run that is paused or was cut off"),
+        Binding("p", "pause", "Pause", tooltip="Let the run stand still until you let it go on"),
+        Binding(
+            "e", "example", "Example", tooltip="Show a passage as before and as learned so far"
+        ),
         Binding("x", "stop", "Stop the run", tooltip="End the run at its next step"),
         Binding("t", "app.taste", "Taste round", tooltip="Choose between pairs of short passages"),
         Binding("v", "app.compare", "Compare", tooltip="Compare the newest adapter, blind"),
@@ -53,10 +56,7 @@ class TrainingScreen(TalecraftScreen):
     def body(self) -> ComposeResult:
         with VerticalScroll(id="training", can_focus=True):
             yield Static(said(("Training", "bold $text-primary")), classes="heading")
-            yield Static(id="running", classes="section", markup=False)
-            with Horizontal(id="curves"):
-                yield Curve("Reward (higher is better)", "reward")
-                yield Curve("Distance, KL (line: its target)", "distance")
+            yield Running()
             yield OutcomeView(id="outcome", classes="section")
             yield Static(id="training-plan", classes="section", markup=False)
             yield AdapterPanel(id="adapter-panel")
@@ -67,6 +67,10 @@ class TrainingScreen(TalecraftScreen):
     def run_changed(self) -> None:
         if self.is_mounted:
             self._show_all()
+
+    def on_resize(self) -> None:
+        """Another size has room for other curves."""
+        self.call_after_refresh(lambda: self._show_running(self.talecraft.run_watch))
 
     # ------------------------------------------------------------------ what is shown
     def _show_all(self) -> None:
@@ -83,18 +87,10 @@ class TrainingScreen(TalecraftScreen):
         self.refresh_bindings()
 
     def _show_running(self, watch: RunWatch | None) -> None:
-        running, curves = self.query_one("#running", Static), self.query_one("#curves")
+        running = self.query_one(Running)
         running.display = watch is not None
-        curves.display = watch is not None and bool(watch.steps)
-        if watch is None:
-            return
-        running.update(running_words(watch, max(20, min(60, self.size.width - 8))))
-        if watch.steps:
-            last = watch.steps[-1]
-            self.query_one("#reward", Curve).show([s.reward for s in watch.steps], last.total)
-            self.query_one("#distance", Curve).show(
-                [s.kl for s in watch.steps], last.total, last.kl_target
-            )
+        if watch is not None:
+            running.show(watch, max(20, self.size.width - 8))
 
     def _show_rest(self) -> None:
         studio = self.talecraft.studio
@@ -115,7 +111,11 @@ class TrainingScreen(TalecraftScreen):
             case "start":
                 return watch is None and not self._refusal
             case "resume":
-                return watch is None and self._resumable
+                return self._resumable if watch is None else watch.paused
+            case "pause":
+                return watch is not None and not (watch.paused or watch.stopping)
+            case "example":
+                return watch is not None and watch.learning and not watch.stopping
             case "stop":
                 return watch is not None and not watch.stopping
             case "adapters":
@@ -139,7 +139,31 @@ class TrainingScreen(TalecraftScreen):
 
     def action_resume(self) -> None:
         training = self.talecraft.studio.training
-        self._launch(training.resume)
+        if self.talecraft.run_watch is not None:
+            self._asked(training.unpause)
+        else:
+            self._launch(training.resume)
+
+    def action_pause(self) -> None:
+        self._asked(self.talecraft.studio.training.pause)
+
+    def action_example(self) -> None:
+        watch = self.talecraft.run_watch
+        if watch is not None and self._asked(self.talecraft.studio.training.ask_example):
+            watch.example_asked = True
+            self.run_changed()
+            when = "when training goes on" if watch.paused else "after the next update"
+            self.talecraft.say(f"It comes {when}.", "An example")
+
+    def _asked(self, ask: Callable[[], TrainingRun]) -> bool:
+        """Ask the run for something; where that fails, say why."""
+        try:
+            ask()
+        except TalecraftError as error:
+            self.talecraft.tell(error)
+            return False
+        self.talecraft.look_at_run()
+        return True
 
     def _launch(self, launch: Callable[[ModelSpec], TrainingRun]) -> None:
         try:
@@ -152,19 +176,15 @@ class TrainingScreen(TalecraftScreen):
     def action_stop(self) -> None:
         def stop(yes: bool | None) -> None:
             watch = self.talecraft.run_watch
-            if not yes or watch is None:
-                return
-            try:
-                self.talecraft.studio.training.stop()
-            except TalecraftError as error:
-                self.talecraft.tell(error)
-                return
-            watch.stopping = True
-            self.run_changed()
-            self.talecraft.refresh_status()
+            if yes and watch is not None and self._asked(self.talecraft.studio.training.stop):
+                watch.stopping = True
+                self.run_changed()
+                self.talecraft.refresh_status()
 
         question = Confirm(
-            "Stop the training run?", "It ends at its next step; nothing will be adopted.", "Stop"
+            "Stop the training run?",
+            "It ends at its next step, adopts nothing, and can go on from there later.",
+            "Stop",
         )
         self.app.push_screen(question, stop)
 

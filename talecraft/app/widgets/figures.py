@@ -11,12 +11,14 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from talecraft.app.text import MUTED, count, duration, said
-from talecraft.process.run_events import Step, TasteLearned
+from talecraft.app.text import MUTED, count, said
+from talecraft.process.run_events import TasteLearned
 from talecraft.story.clean import clean_line
 
 if TYPE_CHECKING:
     from talecraft.app.widgets.plots import Plot
+
+SPARKS = "▁▂▃▄▅▆▇█"
 
 
 def histogram(counts: Sequence[int], width: int = 24) -> Content:
@@ -51,16 +53,16 @@ def taste_words(taste: TasteLearned) -> Content:
     )
 
 
-def step_words(step: Step) -> Content:
-    """One update's figures in words."""
-    left = f"about {duration(step.eta)} left" if step.eta > 0 else "nearly done"
-    note = clean_line(step.note)
-    return said(
-        (f"Step {step.step} of {step.total}", "bold"), f" · {left}\n",
-        f"Reward {step.reward:+.2f} · distance (KL) {step.kl:.2f},"
-        f" held near {step.kl_target:g}, stopped at twice that",
-        (f"\n{note}" if note else "", "$text-warning"),
-    )  # fmt: skip
+def spark(values: Sequence[float], width: int) -> str:
+    """The course of `values` in at most `width` cells: a glance, told by height."""
+    if len(values) > width:  # the newest always, older ones evenly
+        step = (len(values) - 1) / (width - 1)
+        values = [values[round(i * step)] for i in range(width)]
+    low, high = min(values), max(values)
+    if low == high:
+        return SPARKS[0] * len(values)
+    top = len(SPARKS) - 1
+    return "".join(SPARKS[round((value - low) / (high - low) * top)] for value in values)
 
 
 class Curve(Vertical):
@@ -78,7 +80,9 @@ class Curve(Vertical):
 
     def show(self, values: Sequence[float], total: int, bound: float | None = None) -> None:
         """Draw `values` over steps 1 to `total`."""
-        self._data = (list(values), total, bound)
+        if (data := (list(values), total, bound)) == self._data:
+            return
+        self._data = data
         if self._plot is None:
             self._make()
         else:
@@ -93,5 +97,9 @@ class Curve(Vertical):
         self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
-        if self._plot is not None and self._data[0]:
+        if self._plot is None or not self._data[0]:
+            return
+        if self._plot.is_mounted:
             self._plot.draw(*self._data)
+        elif self._plot.is_attached:  # it has not built its own parts yet
+            self.call_after_refresh(self._draw)

@@ -126,9 +126,15 @@ class Manuscript(ScrollView, can_focus=True):
         """More text in the passage that was given to `show_page`."""
         at_end = self.at_end
         top = self._place(round(self.scroll_y))
-        self._plan = plan
+        before, self._plan = self._coming, plan
         self._lay_out_live()
-        self._settle_at(None if at_end else top)
+        if len(self._coming) != len(before):
+            self._settle_at(None if at_end else top)
+            return
+        # Most often a line only grows: to paint no other leaves the time to the writer's keys.
+        for at, (old, new) in enumerate(zip(before, self._coming, strict=True), len(self._settled)):
+            if old != new:
+                self.refresh_line(at)
 
     @property
     def at_end(self) -> bool:

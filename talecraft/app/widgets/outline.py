@@ -13,6 +13,8 @@ from talecraft.app.text import MUTED, beats, said
 class OutlinePane(VerticalScroll, can_focus=False):
     """The beats of one passage's plan."""
 
+    _shown: tuple[list[str], bool] | None = None
+
     def compose(self) -> ComposeResult:
         yield Static(said(("Plan", "bold"), ("   Ctrl+T folds", MUTED)), id="plan-head")
         yield Static(markup=False, id="plan-beats")
@@ -20,6 +22,9 @@ class OutlinePane(VerticalScroll, can_focus=False):
     def show(self, outline: str, thinking: bool) -> None:
         """Show this plan; while `thinking` its end stays in sight."""
         found = beats(outline)
+        if (found, thinking) == self._shown:
+            return  # another layout of the whole screen, thirty times a second, while prose comes
+        self._shown = found, thinking
         lines = [said(("• ", "$text-accent"), beat) for beat in found]
         if not found:
             words = "Thinking …" if thinking else "The model plans each passage here first."

@@ -50,6 +50,7 @@ class Plot(PlotWidget, can_focus=False):  # type: ignore[misc, call-arg]
         self._line(steps, values, "primary")
         self.set_xlimits(first, end)
         self.set_ylimits(*_limits(values, bound))
+        self.set_x_formatter(_Exact())
         self.set_y_formatter(_Exact())
 
     def _line(self, x: Sequence[float], y: Sequence[float], colour: str) -> None:

@@ -1,4 +1,4 @@
-"""A training run in plain words: the plan before it, its phases, its outcome."""
+"""A training run in plain words: the plan before it, its outcome."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from talecraft.app.run_watch import RunWatch
 from talecraft.app.text import MUTED, count, duration, said, when
-from talecraft.app.widgets.figures import histogram, progress, step_words, taste_words
+from talecraft.app.widgets.figures import histogram
 from talecraft.library.runs import TrainingRun
 from talecraft.process.run_events import Check, Outcome, Sample
 from talecraft.story.clean import clean, clean_line
+from talecraft.studio.memory import size
 from talecraft.studio.plan import TrainingPlan
 
 _STATES = {
@@ -63,7 +63,10 @@ def plan_words(plan: TrainingPlan, title: str, resumable: bool) -> Content:
     lines += [said(("! ", "bold $text-warning"), clean_line(warning)) for warning in plan.warnings]
     if plan.refusal:
         lines.append(said(("Not yet. ", "bold $text-warning"), clean_line(plan.refusal)))
-        lines.append(said(("Score passages while you write; 20 are a beginning.", MUTED)))
+        hint = "Score passages while you write; 20 are a beginning."
+        lines.append(
+            said((hint if plan.fits else "Close other programs, or free some space.", MUTED))
+        )
     else:
         lines.append(
             said(
@@ -72,6 +75,7 @@ def plan_words(plan: TrainingPlan, title: str, resumable: bool) -> Content:
                 " and changes nothing unless it proves better.",
             )
         )
+        lines.append(said((_room_words(plan), MUTED)))
     return Content("\n").join(lines)
 
 
@@ -85,25 +89,19 @@ def counted(plan: TrainingPlan) -> list[str]:
     return [count(plan.scores, "score"), *(count(*one) for one in others if one[0])]
 
 
-def running_words(watch: RunWatch, width: int) -> Content:
-    """A live run: its phase with a progress line, the taste it learned, its last step."""
-    phase = watch.phase
-    words = "Stopping at the next step" if watch.stopping else (
-        clean_line(phase.words) if phase is not None else "Starting"
-    )  # fmt: skip
-    share = phase.progress if phase is not None else 0.0
-    if watch.steps and watch.outcome is None:
-        share = max(share, watch.steps[-1].step / max(1, watch.steps[-1].total))
-    lines = [
-        said(("▶ ", "$text-success"), (words, "bold")),
-        said((progress(share, width - 6), "$text-primary"), f" {share:4.0%}"),
-    ]
-    if watch.taste is not None:
-        lines.append(taste_words(watch.taste))
-    if watch.steps:
-        lines += [Content(""), step_words(watch.steps[-1])]
-    lines.append(said(("You can write on, or leave: the run goes on by itself.", MUTED)))
-    return Content("\n").join(lines)
+def _room_words(plan: TrainingPlan) -> str:
+    """What it needs of memory and disk, against what is free."""
+    free, free_disk = (
+        f" ({size(mb)} free)" if mb is not None else "" for mb in (plan.free_mb, plan.free_disk_mb)
+    )
+    words = f"It needs about {size(plan.memory_mb)} of memory{free} and {size(plan.disk_mb)}"
+    words += f" on the disk{free_disk}."
+    if not plan.together:
+        words += (
+            " There is no room for what writes beside it: that sleeps while the run works. You can"
+            " still write; each passage wakes it, and the run waits meanwhile."
+        )
+    return words
 
 
 class OutcomeView(Vertical):
@@ -149,15 +147,18 @@ def check_line(check: Check, words: str) -> Content:
 class SampleView(Vertical):
     """One prompt, and what was written for it with the same seed before and after."""
 
-    def __init__(self, sample: Sample) -> None:
+    def __init__(self, sample: Sample, before: str = "Before", after: str = "After") -> None:
         super().__init__(classes="sample")
         self._sample = sample
+        self._labels = before, after
 
     def compose(self) -> ComposeResult:
         yield Static(said((clean_line(self._sample.prompt), "italic")), classes="sample-prompt")
         with Horizontal(classes="sample-texts"):
-            yield Static(self._text("Before", self._sample.before), classes="sample-text")
-            yield Static(self._text("After", self._sample.after), classes="sample-text")
+            for label, text in zip(
+                self._labels, (self._sample.before, self._sample.after), strict=True
+            ):
+                yield Static(self._text(label, text), classes="sample-text", markup=False)
 
     @staticmethod
     def _text(label: str, text: str) -> Content:
