@@ -135,6 +135,9 @@ async def test_keys_say_why_they_do_nothing(running):
             await pilot.press(key)
             await pilot.pause()
             assert words in notices(pilot)
+        await pilot.press("x", "x", "x")
+        await pilot.pause()
+        assert notices(pilot).count("Choose with a, b") == 1, "once is enough"
         keys = seen(pilot).splitlines()[-1]
         assert "esc Stop" in keys
         assert "First" not in keys

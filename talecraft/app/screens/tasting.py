@@ -55,6 +55,7 @@ class TastingScreen(TalecraftScreen):
         self._story = story
         self._round: Round | None = None
         self._refusal = ""
+        self._told = ""
 
     def body(self) -> ComposeResult:
         with VerticalScroll(id="tasting", can_focus=True):
@@ -79,6 +80,7 @@ class TastingScreen(TalecraftScreen):
         self.pair_came()
 
     def _show(self) -> None:
+        self._told = ""
         a_round = self._round
         judged, total = (a_round.judged, a_round.total) if a_round is not None else (0, 0)
         self.query_one(ProgressLine).show(self.HEADING, judged, total)
@@ -143,7 +145,10 @@ class TastingScreen(TalecraftScreen):
         if not (event.is_printable or action) or (action and self.check_action(action, ())):
             return
         event.stop()
-        self.talecraft.say(self.why_not(action))
+        words = self.why_not(action)
+        if words != self._told:  # once, until something has changed
+            self._told = words
+            self.talecraft.say(words)
 
     def why_not(self, action: str) -> str:
         """Why this action (or none) is not to be had now."""
