@@ -306,6 +306,7 @@ class Ppo:
         """`judge` over the whole batch in its micro-batches, in the batch's own order."""
         logprobs, values, entropies = (torch.zeros_like(batch.mask) for _ in range(3))
         for rows in parts:
+            self._alive()
             part = batch[rows]
             width = part.mask.shape[1]
             judged = self._policy.judge(part, self._settings.temperature, entropy)
