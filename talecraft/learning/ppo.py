@@ -312,6 +312,7 @@ class Ppo:
         logprobs, values, entropies = (torch.zeros_like(batch.mask) for _ in range(3))
         with self._policy.folded():
             for rows in parts:
+                self._alive()
                 part = batch[rows]
                 width = part.mask.shape[1]
                 judged = self._policy.judge(part, self._settings.temperature, entropy)

@@ -220,14 +220,7 @@ class Run:
         candidate = self._folder / run_client.CANDIDATE
         files = self._policy.save(candidate, self._settings.model.key)
         failed = [check.words for check in verdict.checks if not check.passed]
-        if failed:
-            words = "It was not adopted; what wrote before goes on writing. " + " ".join(failed)
-        else:
-            words = "It learned, and is in use from the next passage on."
-        if ppo.stopped and failed:
-            words += f" Training ended early: {ppo.stopped}"
-        elif ppo.stopped:
-            words += f" {ppo.updates} of {self._ppo.updates} updates were enough. {ppo.stopped}"
+        words = _closing_words(failed, ppo.stopped, ppo.updates, self._ppo.updates)
         return Outcome(
             "rejected" if failed else "adopted",
             words,
@@ -259,6 +252,16 @@ class Run:
 
     def _shorten(self, prompt: list[int]) -> list[int]:
         return episodes.shorten(prompt, self._ppo.prompt_tokens, self._codec)
+
+
+def _closing_words(failed: list[str], stopped: str, updates: int, planned: int) -> str:
+    """How it ended, in a sentence or two. To have been stopped is no failure where it learned:
+    a strong taste is soon learned."""
+    if failed:
+        words = "It was not adopted; what wrote before goes on writing. " + " ".join(failed)
+        return f"{words} Training ended early: {stopped}" if stopped else words
+    words = "It learned, and is in use from the next passage on."
+    return f"{words} {updates} of {planned} updates were enough. {stopped}" if stopped else words
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ import pytest
 
 from talecraft.config.assets import reference, reference_file
 from talecraft.learning.rollouts import sample
+from talecraft.learning.run import _closing_words
 from talecraft.process import adapter_files, run_client, run_events, run_requests
 from talecraft.process.evidence import Episode, Evidence
 from talecraft.process.messages import AdapterRef
@@ -233,3 +234,12 @@ def test_what_cannot_be_loaded_is_one_clear_line(tmp_path, passages):
     assert "llama-ember" in events[-1].words
     assert "\n" not in events[-1].words
     assert code == 1
+
+
+def test_to_be_stopped_is_told_as_a_failure_only_where_it_was_one():
+    stopped = "It had moved 12.4 nats from where it began, more than 12."
+    assert _closing_words([], "", 14, 14) == "It learned, and is in use from the next passage on."
+    learned = _closing_words([], stopped, 9, 14)
+    assert learned.endswith(f"next passage on. 9 of 14 updates were enough. {stopped}")
+    failed = _closing_words(["It copies."], stopped, 9, 14)
+    assert failed.endswith(f"goes on writing. It copies. Training ended early: {stopped}")
