@@ -189,7 +189,8 @@ def _print_origin(origin: Origin) -> None:
         stories = "1 story" if taste.stories == 1 else f"{taste.stories} stories"
         console.out(
             f"Learned from: {taste.opinions} opinions in {stories}; orders"
-            f" {taste.concordance:.0%} of {taste.pairs} unseen pairs rightly ({taste.low:.0%} to {taste.high:.0%})."
+            f" {taste.concordance:.0%} of {taste.pairs} unseen pairs rightly"
+            f" ({taste.low:.0%} to {taste.high:.0%})."
         )
         console.out(taste.words)
     if (outcome := origin.outcome) is None:

@@ -18,9 +18,10 @@ from talecraft.engine.codec import Codec
 from talecraft.learning import checks, features, phrases, rollouts, taste
 from talecraft.learning.features import Passage
 from talecraft.learning.labels import Scored
-from talecraft.learning.policy import ADAPTER, Policy, collate
+from talecraft.learning.policy import ADAPTER, Policy
 from talecraft.learning.ppo import practice_sampling
 from talecraft.learning.rollouts import Rollout
+from talecraft.learning.sequences import collate
 from talecraft.process.run_events import Check, Phrase, PpoSettings, Sample
 from talecraft.story.clean import clean
 from talecraft.story.turns import Sampling

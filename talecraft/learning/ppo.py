@@ -21,8 +21,9 @@ from talecraft.learning import arithmetic, rollouts
 from talecraft.learning.checkpoint import pack, pack_optimiser, unpack, unpack_optimiser
 from talecraft.learning.critic import Appraiser, fit_value
 from talecraft.learning.guards import NOT_FINITE, Guards
-from talecraft.learning.policy import Judged, Policy, Sequences
+from talecraft.learning.policy import Judged, Policy
 from talecraft.learning.rollouts import Rollout
+from talecraft.learning.sequences import Sequences
 from talecraft.process.run_events import PpoSettings, Step
 from talecraft.story.traits import distinct2, words_of
 from talecraft.story.turns import Sampling

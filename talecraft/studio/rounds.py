@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from talecraft.errors import TalecraftError, UsageError
-from talecraft.process.messages import AdapterRef, Drafted, DraftsOver, Failed
+from talecraft.process.messages import AdapterRef, Drafted, DraftsOver, Failed, Finished
 from talecraft.story.feedback import Feedback
+from talecraft.story.traits import traits
 from talecraft.story.turns import Story, Turn
+from talecraft.studio.contrast import Contrast
 from talecraft.studio.events import PairReady, RoundFailed
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 Verdict = Literal["a", "b", "=", "neither"]
 AHEAD = 4  # pairs that are ready, or being written, beyond the one that is read
+DRAFTS = 8  # after each place of a taste round: the two that are shown are chosen among them
 TAGS = ("taste",)
 _PATIENCE = 3  # times in a row that drafting may fail
 _BEFORE = 2000  # characters of the text before a pair: more than any screen shows
@@ -84,14 +87,21 @@ class Round:
         self._places = deque(where)
         self._asked: dict[int, dict[int, Place]] = {}  # by request: what has not come yet
         self._ready: deque[Pair] = deque()
+        self._contrast = Contrast()
+        self._pool: dict[int, tuple[Place, list[Finished]]] = {}  # drafts not asked about yet
         self._judged: list[tuple[Pair, Verdict, list[Feedback]]] = []
-        self._failures = 0
+        self._failures = self._groups = 0
 
     # ------------------------------------------------------------------ the reader's side
     @property
     def pair(self) -> Pair | None:
         """What is to be judged now; None while it is written, and at the end."""
         return self._ready[0] if self._ready and not self.stopped else None
+
+    @property
+    def waiting(self) -> int:
+        """How many pairs could be shown now, the one that is shown among them."""
+        return len(self._ready) + len(self._pool)
 
     @property
     def judged(self) -> int:
@@ -122,6 +132,7 @@ class Round:
             self._tasting.score(lines)
             self._ready.popleft()
             self._judged.append((pair, verdict, lines))
+            self._show_next()
             self._ask_ahead()
 
     def undo(self) -> bool:
@@ -148,6 +159,7 @@ class Round:
         """Ask for pairs, at first or after a failure. Raises EngineError."""
         with self._lock:
             self.failure, self._failures = "", 0
+            self._show_next()
             if not (self._ready or self._asked or self.stopped or self._contest):
                 self._ask(1)  # alone it is there soonest
             self._ask_ahead()
@@ -173,17 +185,37 @@ class Round:
             self._ask_ahead()
 
     def _arrived(self, place: Place, event: Drafted) -> None:
-        texts = {turn.prose for turn in event.turns}
-        if len(texts) < len(event.turns) or "" in texts:
+        drafts = list({turn.prose: turn for turn in event.turns if turn.prose}.values())
+        if len(drafts) < 2:
             self._places.append(place)  # tried once more, later
             self._bear(UsageError("The model writes nothing to choose between.", "Try another."))
             return
+        self.failure, self._failures = "", 0
+        if self._contest is not None:
+            self._show(place, drafts)
+            return
+        group = self._groups = self._groups + 1
+        self._pool[group] = (place, drafts)
+        self._contrast.add(group, [traits(turn.prose) for turn in drafts])
+        self._show_next()
+
+    def _show_next(self) -> None:
+        """Of all drafts that wait, show the two that tell most; only those are kept."""
+        if self._ready or self.stopped or (chosen := self._contrast.next()) is None:
+            return
+        group, i, j = chosen
+        place, drafts = self._pool.pop(group)
         try:
-            a, b = self._dice.sample(self._tasting.keep(place, event), 2)
+            self._show(place, [drafts[i], drafts[j]])
+        except TalecraftError as error:
+            self._give_up(error)
+
+    def _show(self, place: Place, drafts: list[Finished]) -> None:
+        try:
+            a, b = self._dice.sample(self._tasting.keep(place, drafts), 2)
         except TalecraftError:
             self._places.appendleft(place)
             raise
-        self.failure, self._failures = "", 0
         self._ready.append(Pair(place.before, a, b))
         self._tasting.tell(PairReady())
 
@@ -199,7 +231,7 @@ class Round:
         self.failure = str(error)
 
     def _ask_ahead(self) -> None:
-        coming = len(self._ready) + sum(map(len, self._asked.values()))
+        coming = self.waiting + sum(map(len, self._asked.values()))
         if self.failure or self.stopped or coming >= AHEAD:
             return
         try:

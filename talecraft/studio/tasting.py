@@ -12,12 +12,12 @@ from talecraft.config.assets import reference
 from talecraft.errors import UsageError
 from talecraft.library import Library
 from talecraft.process.engine_client import EngineClient
-from talecraft.process.messages import Draft, Drafted, DraftsOver, Failed
+from talecraft.process.messages import Draft, Drafted, DraftsOver, Failed, Finished
 from talecraft.story import context
 from talecraft.story.feedback import Feedback
 from talecraft.story.turns import Sampling, Story, Turn
 from talecraft.studio.events import Listener, PairReady, RoundFailed
-from talecraft.studio.rounds import Contest, Place, Round
+from talecraft.studio.rounds import DRAFTS, Contest, Place, Round
 from talecraft.studio.writing import Prompting
 
 PAIRS = 24  # a round's choices, some three minutes
@@ -113,9 +113,9 @@ class Tasting:
     # ------------------------------------------------------------------ what a round needs
     def ask(self, asked: list[Place], dice: random.Random, contest: Contest | None) -> int:
         """Raises EngineError."""
-        seeds = [[dice.getrandbits(31), dice.getrandbits(31)] for _ in asked]
+        seeds = [[dice.getrandbits(31) for _ in range(DRAFTS)] for _ in asked]
         if contest is not None:
-            seeds = [[seed, seed] for seed, _ in seeds]
+            seeds = [[seed, seed] for seed, *_ in seeds]
         model, writing = self._prompting()
         page = writing.sampling(0)
         request = next(self._numbers)
@@ -134,14 +134,14 @@ class Tasting:
     def cancel(self, request: int) -> None:
         self._engine.cancel(request)
 
-    def keep(self, place: Place, drafted: Drafted) -> list[Turn]:
+    def keep(self, place: Place, drafts: list[Finished]) -> list[Turn]:
         """Raises LibraryError."""
         return list(
             self._library.stories.add_trials(
                 place.story.id or None,
                 place.path[-1].id if place.path else None,
                 place.story.premise,
-                [(turn.prose, turn.outline, turn.generation) for turn in drafted.turns],
+                [(turn.prose, turn.outline, turn.generation) for turn in drafts],
             )
         )
 

@@ -201,7 +201,7 @@ def test_tasting(look, studio, size):
             await until(pilot, lambda: app.screen._round.pair is not None)
             if number < 2:
                 await pilot.press("a")
-        await until(pilot, lambda: len(app.screen._round._ready) > 4)
+        await until(pilot, lambda: app.screen._round.waiting > 4)
         await until(pilot, lambda: app.phase.phase == "ready")
 
     assert look(prepare, size)

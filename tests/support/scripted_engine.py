@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from itertools import cycle
 
 import msgspec
 
@@ -157,7 +158,7 @@ class ScriptedEngine:
             if self._stopped(command.request):
                 break
             turns = []
-            for copy, (seed, prose) in enumerate(zip(seeds, DRAFTS, strict=True)):
+            for copy, (seed, prose) in enumerate(zip(seeds, cycle(DRAFTS), strict=False)):
                 hostile = {"ESCAPES": ESCAPES, "MARKUP": MARKUP}
                 said = next((f"{prose[:9]} {hostile[w]}" for w in hostile if w in text), prose)
                 sampling = msgspec.structs.replace(command.sampling, seed=seed)
