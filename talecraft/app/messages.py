@@ -7,6 +7,7 @@ from textual.message import Message
 from talecraft.library.runs import TrainingRun
 from talecraft.process.engine_client import Stopped
 from talecraft.process.messages import Delta, Loaded, Phase
+from talecraft.process.run_events import TasteLearned
 from talecraft.studio.events import (
     Notice,
     PairReady,
@@ -79,6 +80,15 @@ class RunsSettled(Message):
         self.runs = runs
         self.error = error
         super().__init__()
+
+
+class TasteLooked(Message):
+    """What is known of the writer's taste before a run; None where nothing can be."""
+
+    def __init__(self, taste: TasteLearned | None, error: str = "") -> None:
+        super().__init__()
+        self.taste = taste
+        self.error = error
 
 
 def message_for(event: StudioEvent) -> Message:

@@ -22,15 +22,24 @@ _GOOD_ENDS = ("adopted", "rejected")
 
 
 @app.command()
-def plan(model: Model = None, as_json: Json = False) -> None:
+def plan(
+    model: Model = None,
+    as_json: Json = False,
+    look: Annotated[
+        bool, typer.Option(help="Say what is known of your taste: some seconds of reading.")
+    ] = True,
+) -> None:
     """What a run would learn from, how long it would take, and what room it needs."""
     from talecraft.studio.memory import size
 
     with opening.studio(model, settle=True) as studio:
         found = studio.training.plan(studio.model)
         title = studio.model.title
+        if look and not found.refusal:
+            console.note("Reading what you have an opinion of ...")
+        taste = studio.training.look(studio.model) if look else None
     if as_json:
-        console.out_json(msgspec.to_builtins(found))
+        console.out_json(msgspec.to_builtins(found) | {"taste": msgspec.to_builtins(taste)})
         return
     console.out(f"Model: {title}")
     stories = "1 story" if found.stories == 1 else f"{found.stories} stories"
@@ -55,7 +64,10 @@ def plan(model: Model = None, as_json: Json = False) -> None:
         console.out(f"{what}: about {size(needed)}{rest}")
     if not found.together:
         console.out("The engine sleeps while the run works: there is no memory for both.")
-    for text in filter(None, (found.refusal, *found.warnings)):
+    if taste is not None:
+        console.out(f"{taste.words} ({taste.pairs} pairs, {taste.low:.0%} to {taste.high:.0%})")
+    refusal = found.refusal or (f"Not yet. {taste.refusal}" if taste and taste.refusal else "")
+    for text in filter(None, (refusal, *found.warnings)):
         console.out(text)
 
 

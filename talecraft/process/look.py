@@ -6,9 +6,11 @@ Nothing is looked at twice: what was found is kept by a checksum of the order.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import msgspec
@@ -35,6 +37,7 @@ def look(runs: Path, settings: RunSettings, found: Evidence) -> TasteLearned:
     order = run_events.encode(settings)
     try:
         kept = private_folder(private_folder(runs) / "look") / _KEPT
+        _sweep(kept.parent)
         if (known := _known(kept, order + lines)) is not None:
             return known
         with tempfile.TemporaryDirectory(dir=kept.parent) as name:
@@ -74,6 +77,13 @@ def _ask(folder: Path) -> TasteLearned:
         f"Your opinions could not be read: {said.words if said is not None else last[0]}",
         "Start a run to see its log, or run `talecraft doctor`.",
     )
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what looks that were cut off have left."""
+    for left in folder.iterdir():
+        if left.is_dir() and time.time() - left.stat().st_mtime > 2 * _MOST_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _known(kept: Path, order: bytes) -> TasteLearned | None:

@@ -24,7 +24,7 @@ from talecraft.app.app import TalecraftApp
 from talecraft.app.screens.writing import WritingScreen
 from talecraft.library.runs import TrainingRun
 from talecraft.paths import Home
-from talecraft.process import run_events
+from talecraft.process import look, run_events
 from talecraft.process.run_events import (
     Check,
     Outcome,
@@ -37,6 +37,7 @@ from talecraft.process.run_events import (
 from talecraft.process.run_requests import Request
 from talecraft.story.turns import Generation, Sampling
 from talecraft.studio import Studio
+from tests.support import tiny
 
 ENGINE = [sys.executable, "-m", "tests.support.scripted_engine"]
 NOW = datetime(2026, 11, 20, 21, 30, tzinfo=UTC)
@@ -50,6 +51,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TALECRAFT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(look, "COMMAND", tiny.LOOK)
     monkeypatch.chdir(root)
 
 

@@ -65,6 +65,40 @@ async def test_the_plan_counts_what_another_model_wrote(running, studio):
         assert "estimated" in text
 
 
+async def test_what_is_known_of_the_taste_is_said_before_a_run(running, studio):
+    scored(studio, ENOUGH)
+    async with running((100, 50), loaded=False) as (app, pilot):
+        await shown(app, pilot)
+        await until(pilot, lambda: "So far I think" in static(pilot, "#training-plan"))
+        text = static(pilot, "#training-plan")
+        assert "So far I think you like [/dialogue]; right 71% of the time" in text
+        assert "Press s to start." in text
+
+
+async def test_where_the_gate_would_refuse_a_taste_round_is_offered(running, studio, monkeypatch):
+    monkeypatch.setenv("TINY_LOOK", "refused")
+    scored(studio, ENOUGH)
+    async with running((100, 50), loaded=False) as (app, pilot):
+        await shown(app, pilot)
+        await until(pilot, lambda: "60% are needed" in static(pilot, "#training-plan"))
+        assert "Press t for a taste round" in static(pilot, "#training-plan")
+        await pilot.press("s")
+        assert app.run_watch is None
+        assert "60% are needed" in notices(pilot)
+
+
+async def test_a_look_that_fails_is_said_and_a_run_can_be_started_all_the_same(
+    running, studio, monkeypatch
+):
+    monkeypatch.setenv("TINY_LOOK", "died")
+    scored(studio, ENOUGH)
+    async with running((100, 50), loaded=False) as (app, pilot):
+        await shown(app, pilot)
+        await until(pilot, lambda: "The last words of a look." in notices(pilot))
+        assert "Press s to start." in static(pilot, "#training-plan")
+        assert "s Start" in seen(pilot)
+
+
 async def test_s_starts_a_run_and_x_stops_it(running, studio, monkeypatch):
     scored(studio, ENOUGH)
     runs: list[HandRun] = []

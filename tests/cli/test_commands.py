@@ -157,7 +157,11 @@ def test_a_run_from_scores_to_rollback(talecraft_: Talecraft) -> None:
     scores(talecraft_)
     plan = data(talecraft_, "train", "plan")
     assert (plan["scores"], plan["stories"], plan["refusal"]) == (24, 1, "")
-    assert "Scores: 24 in 1 story" in talecraft_("train", "plan").out
+    planned = talecraft_("train", "plan")
+    assert "Scores: 24 in 1 story" in planned.out
+    assert "right 71% of the time on passages I had not seen. (40 pairs, 62% to 80%)" in planned.out
+    assert "right 71%" not in talecraft_("train", "plan", "--no-look").out
+    assert json.loads(talecraft_("train", "plan", "--json").out)["taste"]["opinions"] == 24
     result = talecraft_("train", "run", "--seed", "3", "--updates", "2")
     assert result.code == 0
     assert result.out.startswith("Adopted: It writes as you like it.\n")

@@ -24,10 +24,11 @@ from tests.support import tiny
 PROGRAM = f"""
 import functools, sys
 import talecraft.studio
-from talecraft.process import run_client
+from talecraft.process import look, run_client
 from talecraft.cli.main import run
 from talecraft.studio import demo
 run_client.COMMAND = {tiny.RUN!r}
+look.COMMAND = {tiny.LOOK!r}
 demo.run = functools.partial(demo.run, engine_command={tiny.ENGINE!r})
 talecraft.studio.Studio = functools.partial(talecraft.studio.Studio, engine_command={tiny.ENGINE!r})
 sys.exit(run(sys.argv[1:], lambda model: 0))

@@ -6,7 +6,7 @@ import functools
 import sys
 
 import talecraft.studio
-from talecraft.process import run_client
+from talecraft.process import look, run_client
 from tests.support import tiny
 
 ENGINE = (sys.executable, "-m", "tests.support.scripted_engine")
@@ -14,6 +14,7 @@ ENGINE = (sys.executable, "-m", "tests.support.scripted_engine")
 
 def main() -> None:
     run_client.COMMAND = tiny.RUN
+    look.COMMAND = tiny.LOOK
     talecraft.studio.Studio = functools.partial(  # type: ignore[assignment, misc]
         talecraft.studio.Studio, engine_command=ENGINE
     )

@@ -16,6 +16,7 @@ from talecraft.story.turns import Sampling
 HERE = Path(__file__).parent
 ENGINE = (sys.executable, str(HERE / "tiny_engine.py"))
 RUN = (sys.executable, str(HERE / "tiny_run.py"))
+LOOK = (sys.executable, str(HERE / "tiny_look.py"))
 SECONDS = 20.0
 T = TypeVar("T")
 

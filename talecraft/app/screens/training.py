@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -10,16 +11,15 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from talecraft.app.messages import TasteLooked
 from talecraft.app.run_watch import RunWatch
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.dialogs import Confirm
-from talecraft.app.text import said
+from talecraft.app.text import error_line, said
 from talecraft.app.widgets.adapters import AdapterList, AdapterPanel
+from talecraft.app.widgets.plan import PlanView
 from talecraft.app.widgets.running import Running
-from talecraft.app.widgets.verdicts import (
-    OutcomeView,
-    plan_words,
-)
+from talecraft.app.widgets.verdicts import OutcomeView
 from talecraft.config.models import ModelSpec
 from talecraft.errors import TalecraftError
 from talecraft.library.runs import TrainingRun
@@ -50,7 +50,6 @@ class TrainingScreen(TalecraftScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._refusal = ""
         self._resumable = False
 
     def body(self) -> ComposeResult:
@@ -58,7 +57,7 @@ class TrainingScreen(TalecraftScreen):
             yield Static(said(("Training", "bold $text-primary")), classes="heading")
             yield Running()
             yield OutcomeView(id="outcome", classes="section")
-            yield Static(id="training-plan", classes="section", markup=False)
+            yield PlanView()
             yield AdapterPanel(id="adapter-panel")
 
     def on_mount(self) -> None:
@@ -95,21 +94,38 @@ class TrainingScreen(TalecraftScreen):
     def _show_rest(self) -> None:
         studio = self.talecraft.studio
         plan = studio.training.plan(studio.model)
-        self._refusal = plan.refusal
         self._resumable = studio.training.resumable(studio.model) is not None
-        self.query_one("#training-plan", Static).update(
-            plan_words(plan, studio.model.title, self._resumable)
-        )
+        self.query_one(PlanView).show(plan, studio.model.title, self._resumable)
+        if not plan.refusal:
+            self._look()
         runs = [run for run in studio.library.runs.list() if run.state != "running"]
         mine = next((run for run in runs if run.model_id == studio.model.id), None)
         self.query_one(OutcomeView).show(mine, self.talecraft.now())
+
+    def _look(self) -> None:
+        """Ask what is known of the writer's taste. In a thread that quitting need not wait for."""
+        training, model = self.talecraft.studio.training, self.talecraft.studio.model
+
+        def ask() -> None:
+            try:
+                self.post_message(TasteLooked(training.look(model)))
+            except TalecraftError as error:
+                self.post_message(TasteLooked(None, error_line(error)))
+
+        threading.Thread(target=ask, name="look", daemon=True).start()
+
+    def on_taste_looked(self, message: TasteLooked) -> None:
+        if message.error:
+            self.talecraft.say(message.error, "Your taste could not be read", "warning")
+        self.query_one(PlanView).show_taste(message.taste)
+        self.refresh_bindings()
 
     # ------------------------------------------------------------------ what can be done
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         watch = self.talecraft.run_watch
         match action:
             case "start":
-                return watch is None and not self._refusal
+                return watch is None and not self.query_one(PlanView).refusal
             case "resume":
                 return self._resumable if watch is None else watch.paused
             case "pause":
@@ -131,7 +147,8 @@ class TrainingScreen(TalecraftScreen):
         if self.check_action("start", ()):
             return
         running = self.talecraft.run_watch is not None
-        self.talecraft.say("A run is going." if running else f"Not yet. {self._refusal}", "Start")
+        refusal = self.query_one(PlanView).refusal
+        self.talecraft.say("A run is going." if running else f"Not yet. {refusal}", "Start")
 
     def action_start(self) -> None:
         training = self.talecraft.studio.training

@@ -11,13 +11,10 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from talecraft.app.text import MUTED, count, duration, said, when
-from talecraft.app.widgets.figures import histogram
+from talecraft.app.text import MUTED, said, when
 from talecraft.library.runs import TrainingRun
 from talecraft.process.run_events import Check, Outcome, Sample
 from talecraft.story.clean import clean, clean_line
-from talecraft.studio.memory import size
-from talecraft.studio.plan import TrainingPlan
 
 _STATES = {
     "adopted": ("✓ Adopted", "bold $text-success"),
@@ -28,80 +25,6 @@ _STATES = {
     "interrupted": ("✗ Interrupted", "bold $text-error"),
 }
 SAMPLES = 3
-
-
-def plan_words(plan: TrainingPlan, title: str, resumable: bool) -> Content:
-    """What a run would learn from, how long it takes, and whether it would start, or go on."""
-    about = "measured on the last run" if plan.measured else "estimated"
-    lines = [
-        said(("What a run would learn from", "bold $text-primary")),
-        said(
-            f"{', '.join(counted(plan))} in {count(plan.stories, 'story', 'stories')}",
-            f" of passages by {clean_line(title)}",
-        ),
-    ]
-    if plan.unusable:
-        what = "is" if plan.unusable == 1 else "are"
-        lines.append(
-            said(
-                (
-                    f"{count(plan.unusable, 'other opinion')} {what} left out:"
-                    " another model wrote those passages.",
-                    MUTED,
-                )
-            )
-        )
-    lines += [Content(""), histogram(plan.histogram), Content("")]
-    if resumable:
-        lines.append(
-            said(
-                ("Press c to go on. ", "bold"),
-                "The last run was cut off; it goes on after its last finished step, with the"
-                " scores of then.",
-            )
-        )
-    lines += [said(("! ", "bold $text-warning"), clean_line(warning)) for warning in plan.warnings]
-    if plan.refusal:
-        lines.append(said(("Not yet. ", "bold $text-warning"), clean_line(plan.refusal)))
-        hint = "Score passages while you write; 20 are a beginning."
-        lines.append(
-            said((hint if plan.fits else "Close other programs, or free some space.", MUTED))
-        )
-    else:
-        lines.append(
-            said(
-                ("Press s to start. ", "bold"),
-                f"It takes about {duration(plan.minutes * 60)} ({about}), goes on when you leave,"
-                " and changes nothing unless it proves better.",
-            )
-        )
-        lines.append(said((_room_words(plan), MUTED)))
-    return Content("\n").join(lines)
-
-
-def counted(plan: TrainingPlan) -> list[str]:
-    """How much there is of each kind of opinion; scores always, the others where there are any."""
-    others = (
-        (plan.choices, "choice", "choices"),
-        (plan.edits, "edit", "edits"),
-        (plan.discards, "thrown away", "thrown away"),
-    )
-    return [count(plan.scores, "score"), *(count(*one) for one in others if one[0])]
-
-
-def _room_words(plan: TrainingPlan) -> str:
-    """What it needs of memory and disk, against what is free."""
-    free, free_disk = (
-        f" ({size(mb)} free)" if mb is not None else "" for mb in (plan.free_mb, plan.free_disk_mb)
-    )
-    words = f"It needs about {size(plan.memory_mb)} of memory{free} and {size(plan.disk_mb)}"
-    words += f" on the disk{free_disk}."
-    if not plan.together:
-        words += (
-            " There is no room for what writes beside it: that sleeps while the run works. You can"
-            " still write; each passage wakes it, and the run waits meanwhile."
-        )
-    return words
 
 
 class OutcomeView(Vertical):

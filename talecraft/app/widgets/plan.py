@@ -1,0 +1,130 @@
+"""Before a training run: what it would learn from, in plain words."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widgets import Static
+
+from talecraft.app.text import MUTED, count, duration, said
+from talecraft.app.widgets.figures import histogram, taste_words
+from talecraft.process.run_events import TasteLearned
+from talecraft.story.clean import clean_line
+from talecraft.studio.memory import size
+from talecraft.studio.plan import TrainingPlan
+
+
+class PlanView(Static):
+    """What a run would learn from, what is known of the writer's taste so far, what it takes."""
+
+    def __init__(self) -> None:
+        super().__init__(id="training-plan", classes="section", markup=False)
+        self._plan: TrainingPlan | None = None
+        self._title = ""
+        self._resumable = False
+        self._taste: TasteLearned | None = None
+
+    def show(self, plan: TrainingPlan, title: str, resumable: bool) -> None:
+        if plan != self._plan:
+            self._taste = None
+        self._plan, self._title, self._resumable = plan, title, resumable
+        self._draw()
+
+    def show_taste(self, taste: TasteLearned | None) -> None:
+        self._taste = taste
+        self._draw()
+
+    @property
+    def refusal(self) -> str:
+        """Why a run would not start, or would end before it changes anything; else nothing."""
+        if self._plan is not None and self._plan.refusal:
+            return self._plan.refusal
+        return self._taste.refusal if self._taste is not None else ""
+
+    def _draw(self) -> None:
+        if self._plan is not None:
+            self.update(plan_words(self._plan, self._title, self._resumable, self._taste))
+
+
+def plan_words(
+    plan: TrainingPlan, title: str, resumable: bool, taste: TasteLearned | None = None
+) -> Content:
+    """What a run would learn from, how long it takes, and whether it would start, or go on."""
+    about = "measured on the last run" if plan.measured else "estimated"
+    lines = [
+        said(("What a run would learn from", "bold $text-primary")),
+        said(
+            f"{', '.join(counted(plan))} in {count(plan.stories, 'story', 'stories')}",
+            f" of passages by {clean_line(title)}",
+        ),
+    ]
+    if plan.unusable:
+        what = "is" if plan.unusable == 1 else "are"
+        lines.append(
+            said(
+                (
+                    f"{count(plan.unusable, 'other opinion')} {what} left out:"
+                    " another model wrote those passages.",
+                    MUTED,
+                )
+            )
+        )
+    lines += [Content(""), histogram(plan.histogram), Content("")]
+    if resumable:
+        lines.append(
+            said(
+                ("Press c to go on. ", "bold"),
+                "The last run was cut off; it goes on after its last finished step, with the"
+                " scores of then.",
+            )
+        )
+    lines += [said(("! ", "bold $text-warning"), clean_line(warning)) for warning in plan.warnings]
+    if taste is not None:
+        lines += [taste_words(taste), Content("")]
+    refusal = plan.refusal or (taste.refusal if taste is not None else "")
+    if refusal:
+        lines.append(said(("Not yet. ", "bold $text-warning"), clean_line(refusal)))
+        if plan.fits:
+            lines.append(
+                said(
+                    ("Press t for a taste round: ", "bold"),
+                    "24 choices between two short passages, about three minutes. Or score passages"
+                    " while you write.",
+                )
+            )
+        else:
+            lines.append(said(("Close other programs, or free some space.", MUTED)))
+    else:
+        lines.append(
+            said(
+                ("Press s to start. ", "bold"),
+                f"It takes about {duration(plan.minutes * 60)} ({about}), goes on when you leave,"
+                " and changes nothing unless it proves better.",
+            )
+        )
+        lines.append(said((_room_words(plan), MUTED)))
+    return Content("\n").join(lines)
+
+
+def counted(plan: TrainingPlan) -> list[str]:
+    """How much there is of each kind of opinion; scores always, the others where there are any."""
+    others = (
+        (plan.choices, "choice", "choices"),
+        (plan.edits, "edit", "edits"),
+        (plan.discards, "thrown away", "thrown away"),
+    )
+    return [count(plan.scores, "score"), *(count(*one) for one in others if one[0])]
+
+
+def _room_words(plan: TrainingPlan) -> str:
+    """What it needs of memory and disk, against what is free."""
+    free, free_disk = (
+        f" ({size(mb)} free)" if mb is not None else "" for mb in (plan.free_mb, plan.free_disk_mb)
+    )
+    words = f"It needs about {size(plan.memory_mb)} of memory{free} and {size(plan.disk_mb)}"
+    words += f" on the disk{free_disk}."
+    if not plan.together:
+        words += (
+            " There is no room for what writes beside it: that sleeps while the run works. You can"
+            " still write; each passage wakes it, and the run waits meanwhile."
+        )
+    return words
