@@ -250,6 +250,11 @@ def print_outcome(outcome: Outcome, state: str, error: str = "") -> None:
     if error:
         console.out(error)
     print_checks(outcome.checks)
+    for phrase in outcome.phrases:
+        way = "rose" if phrase.after > phrase.before else "fell"
+        console.out(f'  {way}: "{phrase.text}" {phrase.before} -> {phrase.after}')
+    for sample in outcome.samples:
+        console.out(f"After: {sample.prompt}\n  was: {sample.before}\n  is: {sample.after}")
     if outcome.adapter_id:
         console.out(f"Adapter: {outcome.adapter_id}")
     console.out(f"{outcome.steps} updates in {outcome.seconds:.0f} s")

@@ -158,8 +158,8 @@ def _agreement(policy: Policy, judge: Judge, opponent: str | None) -> Check:
         new,
         f"at least {old:.2f}, less a standard error of {error:.2f}",
         new >= old - error,
-        f"It finds the better of two of your held-back passages likelier {new:.0%} of the time;"
-        f" before {old:.0%}.",
+        f"Of two of your held-back passages it finds the better one likelier {new:.0%} of the time"
+        f" (90 % sure: {low:.0%} to {high:.0%}); before {old:.0%}.",
         low,
         high,
     )

@@ -21,19 +21,11 @@ def changed(before: Sequence[str], after: Sequence[str], most: int = 6) -> list[
     At most `most` that rose and as many that fell; of phrases that contain each other and moved
     together only the surest.
     """
-    counts = [_counts(before), _counts(after)]
-    totals = [sum(one.values()) for one in counts]
-    everything = counts[0] + counts[1]
-    whole = sum(everything.values())
-    scored = []
-    for phrase, count in everything.items():
-        prior = PRIOR * count / whole
-        odds = [
-            _log_odds(one[phrase] + prior, total + PRIOR)
-            for one, total in zip(counts, totals, strict=True)
-        ]
-        variance = sum(1 / (one[phrase] + prior) for one in counts)
-        scored.append(((odds[1] - odds[0]) / math.sqrt(variance), phrase))
+    was, now = _counts(before), _counts(after)
+    totals = sum(was.values()), sum(now.values())
+    scored = [
+        (_z((was[phrase], now[phrase]), totals), phrase) for phrase in was.keys() | now.keys()
+    ]
     scored.sort(key=lambda pair: (-abs(pair[0]), pair[1]))
     found: list[Phrase] = []
     for rose in (True, False):
@@ -43,7 +35,7 @@ def changed(before: Sequence[str], after: Sequence[str], most: int = 6) -> list[
                 break
             if (z > 0) == rose and not any(_overlap(phrase, other) for other in chosen):
                 chosen.append(phrase)
-                found.append(Phrase(phrase, counts[0][phrase], counts[1][phrase]))
+                found.append(Phrase(phrase, was[phrase], now[phrase]))
     return found
 
 
@@ -57,8 +49,15 @@ def _counts(passages: Iterable[str]) -> Counter[str]:
     return found
 
 
-def _log_odds(count: float, total: float) -> float:
-    return math.log(count / (total - count))
+def _z(counts: tuple[int, int], totals: tuple[int, int]) -> float:
+    """How many standard deviations the log-odds of a phrase moved from the first set to the
+    second, each count raised by the phrase's share of the prior."""
+    prior = PRIOR * sum(counts) / sum(totals)
+    was, now = (
+        math.log((count + prior) / (total + PRIOR - count - prior))
+        for count, total in zip(counts, totals, strict=True)
+    )
+    return (now - was) / math.sqrt(sum(1 / (count + prior) for count in counts))
 
 
 def _overlap(a: str, b: str) -> bool:

@@ -28,6 +28,7 @@ from talecraft.process import look, run_events
 from talecraft.process.run_events import (
     Check,
     Outcome,
+    Phrase,
     RunEvent,
     RunPhase,
     Sample,
@@ -204,6 +205,7 @@ def outcome(state: str = "adopted", words: str = "It writes more as you like it.
             Check("perplexity", 1.08, "<= 1.25", True, "other prose is foretold as well as before"),
         ],
         samples=[Sample("A boat comes in.", "The boat was big.", "“Who steers?” she asked.")],
+        phrases=[Phrase("she asked", 2, 19), Phrase("there was [/a]", 31, 12)],
         steps=14,
         seconds=150.0,
     )  # fmt: skip

@@ -378,6 +378,8 @@ async def test_outcomes_in_plain_words_with_before_and_after(running, studio, st
         assert "Before" in text
         assert "After" in text
         assert "“Who steers?” she asked." in text
+        assert "Rose: “she asked” 2 → 19" in text
+        assert "Fell: “there was [/a]” 31 → 12" in text
         assert ("[red]why" in text) is (state == "failed")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -13,7 +14,7 @@ from textual.widgets import Static
 
 from talecraft.app.text import MUTED, said, when
 from talecraft.library.runs import TrainingRun
-from talecraft.process.run_events import Check, Outcome, Sample
+from talecraft.process.run_events import Check, Outcome, Phrase, Sample
 from talecraft.story.clean import clean, clean_line
 
 _STATES = {
@@ -49,9 +50,23 @@ def _outcome(run: TrainingRun, now: datetime) -> list[Widget]:
     checks = (
         [check_line(check, check.words) for check in outcome.checks] if outcome is not None else []
     )
+    if outcome is None:
+        return [Static(Content("\n").join(lines), markup=False)]
+    if outcome.adapter_id:
+        checks.append(
+            said(
+                ("    Press v to compare it blind with what wrote before: ", MUTED),
+                ("your verdict counts more than these figures.", MUTED),
+            )
+        )
     head = Static(Content("\n").join([*lines, *checks]), markup=False)
-    samples = outcome.samples[:SAMPLES] if outcome is not None else []
-    return [head, *(SampleView(sample) for sample in samples)]
+    samples = [SampleView(sample) for sample in outcome.samples[:SAMPLES]]
+    phrases = phrase_lines(outcome.phrases)
+    return [
+        head,
+        *samples,
+        *([Static(phrases, classes="section", markup=False)] if phrases else []),
+    ]
 
 
 def _decoded(run: TrainingRun) -> Outcome | None:
@@ -65,6 +80,20 @@ def check_line(check: Check, words: str) -> Content:
     """One condition of the gate in `words`, with a mark for whether it held."""
     mark = ("  ✓ ", "bold $text-success") if check.passed else ("  ✗ ", "bold $text-error")
     return said(mark, clean_line(words))
+
+
+def phrase_lines(phrases: Sequence[Phrase]) -> Content | None:
+    """Which turns of phrase rose and fell, with how often they stood before and after."""
+    rose = [one for one in phrases if one.after > one.before]
+    fell = [one for one in phrases if one.after <= one.before]
+    lines = []
+    for label, chosen in (("Rose", rose), ("Fell", fell)):
+        if chosen:
+            told = (f"“{clean_line(p.text)}” {p.before} → {p.after}" for p in chosen)
+            lines.append(said((f"{label}: ", f"bold {MUTED}"), ", ".join(told)))
+    if not lines:
+        return None
+    return Content("\n").join([said(("Its phrases, before → after", "bold $text-primary")), *lines])
 
 
 class SampleView(Vertical):

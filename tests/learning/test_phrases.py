@@ -1,0 +1,44 @@
+"""Phrases that rose and fell: by hand, and not by chance."""
+
+import random
+
+import pytest
+
+from talecraft.learning import phrases
+
+
+def test_log_odds_with_a_prior_by_hand():
+    """10 and 30 of 117 each; the prior's share is 1000 * 40 / 234 = 170.94: the odds are
+    180.94 / 936.06 and 200.94 / 916.06, the variance 1 / 180.94 + 1 / 200.94."""
+    assert phrases._z((10, 30), (117, 117)) == pytest.approx(1.2337198252484725, rel=1e-5)
+    assert phrases._z((30, 10), (117, 117)) == pytest.approx(-1.2337198252484725, rel=1e-5)
+    assert phrases._z((5, 5), (100, 100)) == 0
+
+
+def test_counts_are_told_as_they_are():
+    before, after = ["owl " * 10 + "fox " * 30] * 20, ["owl " * 30 + "fox " * 10] * 20
+    rows = {p.text: (p.before, p.after) for p in phrases.changed(before, after)}
+    assert (rows["owl"], rows["fox"]) == ((200, 600), (600, 200))
+
+
+def test_what_rose_comes_first_and_contains_nothing_twice():
+    before = ["The cat sat on the mat and looked out."] * 40
+    after = ["“Come in,” said the king, and the cat sat down."] * 40
+    found = phrases.changed(before, after, most=3)
+    rose = [one for one in found if one.after > one.before]
+    assert found[: len(rose)] == rose
+    texts = [one.text for one in rose]
+    assert not any(a != b and f" {a} " in f" {b} " for a in texts for b in texts)
+    assert len(rose) <= 3
+
+
+def test_chance_is_seldom_told():
+    words = [f"w{number}" for number in range(60)]
+    dice = random.Random(1)
+
+    def passage():
+        return " ".join(dice.choices(words, k=80))
+
+    found = phrases.changed([passage() for _ in range(60)], [passage() for _ in range(60)])
+    assert len(found) <= 6
+    assert phrases.changed(["the same"] * 5, ["the same"] * 5) == []
