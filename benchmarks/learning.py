@@ -31,6 +31,8 @@ KEPT = Path(".cache/learning")
 TASTES = ("long_sentences", "dialogue", "named_animal", "plain_words", "landscape")
 NULL, ADVERSARY = "random", "repetition"
 NULL_SEEDS = 9
+ROUND, CHOICES = "-round", 24
+ROUNDS = (f"dialogue{ROUND}",)
 _LEARNS = ("learning", "engine", "studio/simulated.py", "studio/evidence.py", "assets")
 
 
@@ -60,6 +62,15 @@ def cell(name: str, seed: int) -> Cell:
     taste = simulated.taste(name)
     with writers.at_work(KEPT, seed, dogs=name == "named_animal") as writer:
         writer.score(taste)
+        return _train(writer, name, seed, taste)
+
+
+def taste_round(name: str, seed: int) -> Cell:
+    """One taste round of CHOICES, and nothing else: `name` ends in ROUND."""
+    taste = simulated.taste(name.removesuffix(ROUND))
+    with writers.at_work(KEPT, seed, stories=False) as writer:
+        writer.start()
+        writer.taste_round(taste, CHOICES)
         return _train(writer, name, seed, taste)
 
 
@@ -156,12 +167,12 @@ def _save(file: Path, value: object) -> None:
 def _cells(only: Iterable[str], seeds: int) -> None:
     for name in only:
         for seed in range(1, (NULL_SEEDS if name == NULL else seeds) + 1):
-            _do(name, seed, cell)
+            _do(name, seed, taste_round if name in ROUNDS else cell)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    every = (*TASTES, NULL, ADVERSARY)
+    every = (*TASTES, *ROUNDS, NULL, ADVERSARY)
     parser.add_argument("--only", nargs="+", choices=every, default=every)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--table", action="store_true")

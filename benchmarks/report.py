@@ -48,7 +48,7 @@ def write(section: str, command: str, rows: Sequence[Row], note: str = "") -> No
         "",
         "| what | measured | bar | met |",
         "|---|---|---|---|",
-        *(f"| {r.what} | {r.figure} | {r.bar} | {'yes' if r.met else '**no**'} |" for r in rows),
+        *(f"| {r.what} | {r.figure} | {r.bar} | {_met(r)} |" for r in rows),
         "",
     ]
     if note:
@@ -72,3 +72,10 @@ def _machine() -> str:
         platform.machine(),
     )
     return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}"
+
+
+def _met(row: Row) -> str:
+    """A row without a bar only tells a figure."""
+    if not row.bar:
+        return ""
+    return "yes" if row.met else "**no**"

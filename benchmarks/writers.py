@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from talecraft.paths import Home
 from talecraft.story.feedback import Feedback
 from talecraft.story.turns import Turn
 from talecraft.studio import Studio, simulated
+from talecraft.studio.rounds import Verdict
 from talecraft.studio.waiting import Inbox
 
 STORIES, TURNS = 12, 10
@@ -73,6 +75,30 @@ class Writer:
         self.studio.writing.score_many(
             [Feedback(0, t.id, "stars", s) for t, s in zip(turns, stars, strict=True)]
         )
+
+    def taste_round(self, taste: simulated.Taste, pairs: int) -> list[str]:
+        """Judge so many pairs: the better one by a noisy hand, "=" where taste finds no
+        difference; returns the verdicts.
+
+        The hand slips on the scale of all that the writer has read so far.
+        """
+        a_round = self.studio.tasting.begin(None, pairs, self.seed)
+        hand = random.Random(self.seed)
+        read: list[float] = []
+        verdicts: list[str] = []
+        while not a_round.over:
+            while (pair := a_round.pair) is None:
+                if a_round.failure:
+                    raise RuntimeError(a_round.failure)
+                time.sleep(0.05)
+            values = [taste(one.prose) for one in (pair.a, pair.b)]
+            read += values
+            slip = NOISE * (max(read) - min(read))
+            felt = [value + hand.gauss(0.0, slip) for value in values]
+            verdict: Verdict = "=" if values[0] == values[1] else "a" if felt[0] > felt[1] else "b"
+            a_round.choose(verdict)
+            verdicts.append(verdict)
+        return verdicts
 
     def first_passages(self) -> list[str]:
         """What is now written first after each unseen prompt."""
