@@ -15,6 +15,7 @@ from tests.app.conftest import (
     past_run,
     phase_events,
     scored,
+    static,
     step,
     until,
 )
@@ -162,7 +163,7 @@ def test_training_outcome(look, studio, size):
 
     async def prepare(app, pilot):
         await pilot.press("f3")
-        await pilot.pause()
+        await until(pilot, lambda: "So far I think" in static(pilot, "#training-plan"))
 
     assert look(prepare, size)
 

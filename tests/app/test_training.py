@@ -166,7 +166,7 @@ async def test_a_run_is_found_again_and_shown_live(running, studio, place):
         await shown(app, pilot)
         text = seen(pilot)
         assert "Step 5 of 14 · about 1 min left" in text
-        assert "orders 71% of 400 unseen pairs as you do, 64% to 78%" in text
+        assert "of 400 unseen pairs; 90 % sure: 64% to 78%" in text
         await until(pilot, lambda: len(app.screen.query("Plot")) == 8)
         run.say(step(6))
         await until(pilot, lambda: "Step 6 of 14" in seen(pilot))

@@ -46,8 +46,8 @@ def taste_words(taste: TasteLearned) -> Content:
     return said(
         (clean_line(taste.words), ""),
         (
-            f"  (orders {taste.concordance:.0%} of {count(taste.pairs, 'unseen pair')} as you do,"
-            f" {taste.low:.0%} to {taste.high:.0%})",
+            f"  (of {count(taste.pairs, 'unseen pair')}; 90 % sure: {taste.low:.0%} to"
+            f" {taste.high:.0%})",
             MUTED,
         ),
     )

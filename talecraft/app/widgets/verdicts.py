@@ -65,7 +65,7 @@ def _outcome(run: TrainingRun, now: datetime) -> list[Widget]:
     return [
         head,
         *samples,
-        *([Static(phrases, classes="section", markup=False)] if phrases else []),
+        *([Static(phrases, classes="phrases", markup=False)] if phrases else []),
     ]
 
 
