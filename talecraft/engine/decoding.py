@@ -26,6 +26,10 @@ _SENTENCE_END = re.compile(r"[.!?…][\"'”’)]*\s*$")
 OnPiece = Callable[[Piece], None]
 
 
+def ends_a_sentence(prose: str) -> bool:
+    return _SENTENCE_END.search(prose[-8:]) is not None
+
+
 @dataclass(slots=True)
 class Response:
     """The turn as it grows. One entry per token in each list; see story.turns.Generation."""
@@ -147,8 +151,8 @@ class Writer:
         used = len(self.response.ids) - self.response.prose_start
         if used < self._sampling.prose_tokens:
             return False
-        ends = _SENTENCE_END.search(self.response.prose[-8:]) is not None
-        return ends or used >= self._sampling.prose_tokens + GRACE
+        over = used >= self._sampling.prose_tokens + GRACE
+        return over or ends_a_sentence(self.response.prose)
 
     def _end(self, reason: StopReason, tag: bool = False) -> Response:
         if not tag:

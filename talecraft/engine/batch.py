@@ -1,0 +1,272 @@
+"""Many turns at once in the pattern of the page: forced plan, then prose, a token a step for all.
+
+Each sequence has its own stream of random numbers, so what it becomes does not depend on who
+else is in the batch (up to the rounding of the matrix products).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+from transformers.generation.logits_process import (
+    LogitsProcessorList,
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
+    TopPLogitsWarper,
+)
+
+from talecraft.engine.codec import Codec, TextStream
+from talecraft.engine.decoding import GRACE, Response, ends_a_sentence
+from talecraft.engine.session import CHUNK
+from talecraft.errors import EngineError
+from talecraft.story.outline import OutlineSplitter, Piece
+from talecraft.story.turns import Sampling, StopReason
+
+
+class Row:
+    """One sequence on its way: its text so far and the ids the program has yet to force.
+
+    With `grace`, prose that reaches its budget may go on as far as the page's to finish its
+    sentence; without, it ends there. `seed` decides every draw.
+    """
+
+    def __init__(
+        self,
+        prompt: Sequence[int],
+        codec: Codec,
+        sampling: Sampling,
+        seed: int | Sequence[int],
+        grace: bool = False,
+    ) -> None:
+        self.prompt = list(prompt)
+        self.response = Response(stop_reason="length")
+        self.random = np.random.default_rng(seed)
+        self.done = False
+        self._codec = codec
+        self._sampling = sampling
+        self._grace = GRACE if grace else 0
+        self._stream = TextStream(codec)
+        self._splitter = OutlineSplitter(codec.style.prose_tag, codec.style.stops)
+        self._queue = codec.encode(codec.style.think_open)
+        self._think_end = len(self._queue) + sampling.outline_tokens
+
+    def next(self, sampled: int) -> int:
+        """The token that follows: a forced one if there is any, else `sampled`.
+
+        `done` is set when the turn is over; the token is then its last.
+        """
+        thinking = self._splitter.part == "think"
+        if thinking and not self._queue and len(self.response.ids) >= self._think_end:
+            self._close_outline()
+        if self._queue:
+            return self._force()
+        ended = sampled in self._codec.end_ids
+        text = self._stream.feed(sampled)
+        if not ended:
+            self._show(self._splitter.feed(text))
+            ended = self._splitter.part == "done"
+        if ended and thinking:  # the model may not end its turn inside the plan
+            self._stream.rewind(len(self.response.ids))
+            self._close_outline()
+            return self._force()
+        self._append(sampled, forced=False)
+        if thinking and self._splitter.part == "prose":
+            self.response.prose_start = len(self.response.ids)
+        if ended:
+            self._end("end")
+        elif not thinking and self._spent():
+            self._end("length")
+        return sampled
+
+    def _force(self) -> int:
+        token = self._queue.pop(0)
+        self._append(token, forced=True)
+        self._stream.feed(token)
+        self._splitter.resume(self._stream.ends[-1])
+        self.response.prose_start = len(self.response.ids)
+        return token
+
+    def _close_outline(self) -> None:
+        self._show(self._splitter.force_prose())
+        self._queue = self._codec.encode(self._codec.style.opening_of_prose(self.response.outline))
+
+    def _append(self, token: int, forced: bool) -> None:
+        self.response.ids.append(token)
+        self.response.forced.append(forced)
+
+    def _show(self, pieces: Sequence[Piece]) -> None:
+        for piece in pieces:
+            if piece.part == "think":
+                self.response.outline += piece.text
+            else:
+                self.response.prose += piece.text
+
+    def _spent(self) -> bool:
+        """Has the prose used its budget, to the end of its sentence or of its grace?"""
+        over = len(self.response.ids) - self.response.prose_start - self._sampling.prose_tokens
+        return over >= self._grace or (over >= 0 and ends_a_sentence(self.response.prose))
+
+    def _end(self, reason: StopReason) -> None:
+        self.done = True
+        if reason != "end":
+            self._show(self._splitter.feed(self._stream.flush()))
+        self._show(self._splitter.close())
+        count = len(self.response.ids)
+        self.response.stop_reason = reason
+        self.response.prose_end = count
+        if reason == "end":  # the stop tag, of one token or several, is no prose
+            at = self._splitter.ended_at
+            before = sum(end <= at for end in self._stream.ends) if at is not None else count - 1
+            self.response.prose_end = before
+
+
+class BatchSampler:
+    """Draws the next token of each row from its own uniform number, by the inverse CDF."""
+
+    def __init__(self, sampling: Sampling) -> None:
+        self.greedy = sampling.temperature <= 0
+        self._temperature = sampling.temperature
+        self._processors = LogitsProcessorList()
+        if sampling.min_p > 0:
+            self._processors.append(MinPLogitsWarper(sampling.min_p))
+        if sampling.top_p < 1:
+            self._processors.append(TopPLogitsWarper(sampling.top_p))
+        self._penalty = (
+            RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty)
+            if sampling.repetition_penalty != 1
+            else None
+        )
+
+    def draw(self, logits: Tensor, written: Tensor, uniform: Tensor) -> Tensor:
+        """Tokens (B,) for logits (B, V), ids written so far (B, T), uniform (B,) in [0, 1)."""
+        return self.pick(self.shape(logits, written), uniform)
+
+    def shape(self, logits: Tensor, written: Tensor) -> Tensor:
+        """The scores (B, V) that are drawn from: logits after the processors."""
+        scores = logits.float()
+        if self._penalty is not None and written.shape[1]:
+            scores = self._penalty(written, scores)
+        if self.greedy:
+            return scores
+        shaped: Tensor = self._processors(written, scores / self._temperature)
+        return shaped
+
+    def pick(self, scores: Tensor, uniform: Tensor) -> Tensor:
+        if self.greedy:
+            return scores.argmax(-1)
+        cdf = torch.softmax(scores, -1).double().cumsum(-1)
+        # Rounding may leave the last sum below 1: the draw is scaled to it.
+        drawn = torch.searchsorted(cdf, (uniform * cdf[:, -1])[:, None], right=True)[:, 0]
+        return drawn.clamp(max=scores.shape[1] - 1)
+
+
+class Batch:
+    """Writes `rows` together; between two steps it may be left lying, or for good.
+
+    Prompts are padded on the left; one that several rows share is read once. With `record` each
+    response holds its log-probs, as the page's do.
+    """
+
+    def __init__(
+        self, model: Any, rows: Sequence[Row], sampling: Sampling, pad: int, record: bool = False
+    ) -> None:
+        self._model = model
+        self._rows = list(rows)
+        self._sampler = BatchSampler(sampling)
+        self._pad = pad
+        self._record = record
+        self._cache = DynamicCache(config=model.config)
+        prompts = list(dict.fromkeys(tuple(row.prompt) for row in rows))
+        self._copies = torch.tensor([prompts.index(tuple(row.prompt)) for row in rows])
+        longest = max(map(len, prompts))
+        self._prompts = torch.full((len(prompts), longest), pad)
+        self._mask = torch.zeros((len(prompts), longest), dtype=torch.long)
+        for i, prompt in enumerate(prompts):
+            self._prompts[i, longest - len(prompt) :] = torch.tensor(prompt)
+            self._mask[i, longest - len(prompt) :] = 1
+        self._read = 0  # columns of the prompts that the cache holds
+        self._positions = (self._mask.cumsum(1) - 1).clamp(min=0)
+        self._written = torch.zeros((len(rows), 0), dtype=torch.long)
+
+    @torch.inference_mode()
+    def step(self) -> bool:
+        """Read a chunk of the prompts, or write a token of each row; False when all are done.
+
+        Raises EngineError where log-probs are to be recorded and the model gives none.
+        """
+        if not self._rows:
+            return False
+        if self._read < self._prompts.shape[1]:
+            self._read_chunk()
+        else:
+            self._write(self._forward(self._written[:, -1:], self._positions[:, -1:]))
+        return bool(self._rows)
+
+    def _read_chunk(self) -> None:
+        start, self._read = self._read, min(self._read + CHUNK, self._prompts.shape[1])
+        here = slice(start, self._read)
+        logits = self._forward(self._prompts[:, here], self._positions[:, here], self._read)
+        if self._read < self._prompts.shape[1]:
+            return
+        if len(self._rows) > len(self._prompts):
+            self._cache.batch_select_indices(self._copies.to(self._model.device))
+        self._mask, self._positions = self._mask[self._copies], self._positions[self._copies]
+        self._write(logits[self._copies])
+
+    def _forward(self, ids: Tensor, positions: Tensor, width: int | None = None) -> Tensor:
+        """The logits (B, V), on the CPU, after the last of `ids` (B, n)."""
+        device = self._model.device
+        output = self._model(
+            input_ids=ids.to(device),
+            attention_mask=self._mask[:, :width].to(device),
+            position_ids=positions.to(device),
+            past_key_values=self._cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        logits: Tensor = output.logits[:, -1].cpu()
+        return logits
+
+    def _write(self, logits: Tensor) -> None:
+        """A token for each row, and the rows that are done out of the batch."""
+        uniform = torch.tensor([row.random.random() for row in self._rows], dtype=torch.float64)
+        scores = self._sampler.shape(logits, self._written)
+        sampled = self._sampler.pick(scores, uniform).tolist()
+        tokens = [
+            self._pad if row.done else self._take(row, i, token, logits, scores)
+            for i, (row, token) in enumerate(zip(self._rows, sampled, strict=True))
+        ]
+        step = torch.tensor(tokens)[:, None]
+        self._written = torch.cat([self._written, step], 1)
+        self._mask = torch.cat([self._mask, torch.ones_like(step)], 1)
+        self._positions = self._positions[:, -1:] + 1
+        going = [i for i, row in enumerate(self._rows) if not row.done]
+        # Finished rows cost as much as live ones; copying the cache costs too.
+        if len(going) <= 0.75 * len(self._rows):
+            keep = torch.tensor(going, dtype=torch.long)
+            self._rows = [self._rows[i] for i in going]
+            self._written, self._mask = self._written[keep], self._mask[keep]
+            self._positions = self._positions[keep]
+            if going:
+                self._cache.batch_select_indices(keep.to(self._model.device))
+
+    def _take(self, row: Row, at: int, sampled: int, logits: Tensor, scores: Tensor) -> int:
+        token = row.next(sampled)
+        if self._record:
+            raw = torch.log_softmax(logits[at].float(), -1)
+            if not torch.isfinite(raw.max()):
+                raise EngineError(
+                    "The model's probabilities are not numbers.",
+                    "Roll back the adapter or choose another model.",
+                )
+            drawn = not row.response.forced[-1] and not self._sampler.greedy
+            row.response.raw.append(float(raw[token]))
+            row.response.sampled.append(
+                float(torch.log_softmax(scores[at], -1)[token]) if drawn else 0.0
+            )
+        return token

@@ -1,0 +1,175 @@
+"""Many turns at once: what each becomes, and what is recorded of it, is as if it were alone."""
+
+import pytest
+import torch
+
+from talecraft.engine.batch import Batch, BatchSampler, Row
+from talecraft.engine.decoding import GRACE, Writer
+from talecraft.engine.session import CHUNK, Session
+from talecraft.errors import EngineError
+from talecraft.story.turns import Sampling
+from tests.support.models import codec, shared_base
+
+TEXTS = ("A shy fox learns to share", "Owl", "Two mice build a boat out of a walnut shell and sail")
+DRAFTS = Sampling(outline_tokens=16, prose_tokens=20, repetition_penalty=1.05)
+
+
+def prompt(text):
+    return codec().encode(f"<prompt>\n{text}\n")
+
+
+def rows(seeds=(1, 2), sampling=DRAFTS, texts=TEXTS):
+    """Two rows for each prompt, each with its own seed."""
+    made = codec()
+    return [
+        Row(prompt(text), made, sampling, 10 * i + seed, grace=True)
+        for i, text in enumerate(texts)
+        for seed in seeds
+    ]
+
+
+def written(some, sampling=DRAFTS, record=True):
+    batch = Batch(shared_base(), some, sampling, pad=0, record=record)
+    while batch.step():
+        pass
+    return [row.response for row in some]
+
+
+def test_company_changes_neither_the_text_nor_the_record():
+    together = written(rows())
+    for row, kept in zip(rows(), together, strict=True):
+        (alone,) = written([row])
+        assert alone.ids == kept.ids
+        assert (alone.forced, alone.prose) == (kept.forced, kept.prose)
+        torch.testing.assert_close(alone.raw, kept.raw, rtol=0, atol=1e-4)
+        torch.testing.assert_close(alone.sampled, kept.sampled, rtol=0, atol=1e-4)
+    assert len({tuple(one.ids) for one in together}) == len(together)
+
+
+def test_seeds_decide():
+    first, second, other = (written(rows(s, texts=TEXTS[:1])) for s in ((1, 2), (1, 2), (3, 4)))
+    assert [one.ids for one in first] == [one.ids for one in second]
+    assert not {tuple(one.ids) for one in first} & {tuple(one.ids) for one in other}
+
+
+@pytest.mark.parametrize("penalty", [1.0, 1.3])
+def test_greedy_drafts_are_the_pages_to_the_last_log_prob(penalty):
+    greedy = Sampling(temperature=0, outline_tokens=12, prose_tokens=20, repetition_penalty=penalty)
+    for text, made in zip(TEXTS, written(rows((1,), greedy), greedy), strict=True):
+        session = Session(shared_base(), "cpu")
+        logits = session.read(prompt(text), lambda: False, lambda *_: None)
+        page = Writer(session, codec(), greedy, lambda piece: None).write(logits, lambda: False)
+        assert made.ids == page.ids
+        assert made.forced == page.forced
+        assert (made.outline, made.prose) == (page.outline, page.prose)
+        assert (made.prose_start, made.prose_end) == (page.prose_start, page.prose_end)
+        assert made.stop_reason == page.stop_reason
+        assert made.sampled == page.sampled
+        torch.testing.assert_close(made.raw, page.raw, rtol=0, atol=1e-4)
+
+
+def test_recorded_log_probs_can_be_recomputed_from_the_ids():
+    """At temperature 0.5 and nothing cut: log softmax(2 * logits), by hand from the raw ones."""
+    cold = Sampling(temperature=0.5, top_p=1.0, outline_tokens=12, prose_tokens=16)
+    some = rows(sampling=cold)
+    for row, made in zip(some, written(some, cold), strict=True):
+        with torch.no_grad():
+            logits = shared_base()(torch.tensor([row.prompt + made.ids])).logits[0]
+        here = range(len(made.ids))
+        logits = logits[len(row.prompt) - 1 : -1]
+        raw = torch.log_softmax(logits, -1)[here, made.ids]
+        torch.testing.assert_close(torch.tensor(made.raw), raw, rtol=0, atol=1e-4)
+        shaped = torch.log_softmax(2 * logits, -1)[here, made.ids]
+        shaped = shaped.masked_fill(torch.tensor(made.forced), 0.0)
+        torch.testing.assert_close(torch.tensor(made.sampled), shaped, rtol=0, atol=1e-3)
+
+
+def test_prose_may_finish_its_sentence_within_the_grace():
+    short = Sampling(outline_tokens=12, prose_tokens=8)
+    made = written(rows(range(6), short), short)
+    used = [len(one.ids) - one.prose_start for one in made if one.stop_reason == "length"]
+    assert max(used) <= 8 + GRACE
+    assert len([n for n in used if n > 8]) > 3
+    for one in made:
+        if one.stop_reason == "length" and len(one.ids) - one.prose_start < 8 + GRACE:
+            assert one.prose.rstrip().rstrip("\"'”’").endswith((".", "!", "?", "…"))
+
+
+def test_a_prompt_that_rows_share_is_read_once_and_in_chunks(monkeypatch):
+    text = "The small grey cat sat by the cold river and waited. " * 20
+    base, read = shared_base(), []
+    original = base.forward
+
+    def forward(*args, **kwargs):
+        read.append(tuple(kwargs["input_ids"].shape))
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(base, "forward", forward)
+    length = len(prompt(text))
+    together = written(rows(texts=[text]))
+    assert length > CHUNK
+    chunks = [shape for shape in read if shape[1] > 1]
+    assert chunks[0] == (1, CHUNK)
+    assert sum(columns for _, columns in chunks) in (length, length - 1)
+    assert all(count == 1 for count, _ in chunks)
+    for row, kept in zip(rows(texts=[text]), together, strict=True):
+        assert written([row])[0].ids == kept.ids
+
+
+def test_a_batch_may_be_left_lying_between_two_steps():
+    """Another batch, and the page, use the model meanwhile."""
+    whole = written(rows())
+    some = rows()
+    batch = Batch(shared_base(), some, DRAFTS, pad=0, record=True)
+    for _ in range(15):
+        batch.step()
+    written(rows((7,)))
+    while batch.step():
+        pass
+    assert [row.response.ids for row in some] == [one.ids for one in whole]
+    assert not batch.step(), "there is no more to do"
+
+
+def test_nothing_is_recorded_where_nobody_asks():
+    made = written(rows(), record=False)
+    assert [(one.raw, one.sampled) for one in made] == [([], [])] * len(made)
+
+
+def test_numbers_that_are_none_are_an_error_not_a_record(monkeypatch):
+    base = shared_base()
+    original = base.forward
+
+    def broken(*args, **kwargs):
+        output = original(*args, **kwargs)
+        output.logits[:] = float("nan")
+        return output
+
+    monkeypatch.setattr(base, "forward", broken)
+    with pytest.raises(EngineError, match="not numbers"):
+        written(rows())
+
+
+def test_draws_follow_the_probabilities():
+    """Inverse CDF by hand: probabilities .1 .2 .7, uniforms on both sides of each edge."""
+    logits = torch.tensor([[0.1, 0.2, 0.7]]).log().repeat(6, 1)
+    uniform = torch.tensor([0.0, 0.099, 0.101, 0.299, 0.301, 0.999999], dtype=torch.float64)
+    sampler = BatchSampler(Sampling(temperature=1.0, top_p=1.0))
+    assert sampler.draw(logits, torch.zeros(6, 0), uniform).tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_zero_temperature_is_greedy_as_on_the_page():
+    logits = torch.tensor([[1.0, 3.0, 2.0], [0.5, 0.1, 0.2]])
+    sampler = BatchSampler(Sampling(temperature=0))
+    uniform = torch.tensor([0.99, 0.99], dtype=torch.float64)
+    assert sampler.draw(logits, torch.zeros(2, 0), uniform).tolist() == [1, 0]
+
+
+def test_top_p_and_temperature_shape_the_draws():
+    logits = torch.tensor([[0.1, 0.2, 0.7]]).log().repeat(2, 1)
+    uniform = torch.tensor([0.0, 0.5], dtype=torch.float64)
+    nucleus = BatchSampler(Sampling(temperature=1.0, top_p=0.6))
+    assert nucleus.draw(logits, torch.zeros(2, 0), uniform).tolist() == [2, 2]
+    # At temperature .5 the probabilities are .01 .04 .49 over .54.
+    cold = BatchSampler(Sampling(temperature=0.5, top_p=1.0))
+    edges = torch.tensor([0.01 / 0.54 - 1e-4, 0.05 / 0.54 + 1e-4], dtype=torch.float64)
+    assert cold.draw(logits, torch.zeros(2, 0), edges).tolist() == [0, 2]
