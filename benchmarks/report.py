@@ -23,7 +23,7 @@ class Row:
     @classmethod
     def ratio(cls, what: str, ours: Sequence[float], peer: Sequence[float], bar: float) -> Row:
         a, b = statistics.median(ours), statistics.median(peer)
-        return cls(what, f"{a / b:.2f}x ({a:.2f} s / {b:.2f} s)", f"<= {bar:.1f}x", a / b <= bar)
+        return cls(what, f"{a / b:.2f}x ({a:.2f} s / {b:.2f} s)", f"<= {bar:g}x", a / b <= bar)
 
     @classmethod
     def seconds(cls, what: str, times: Sequence[float], bar: float) -> Row:

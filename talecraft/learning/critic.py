@@ -23,9 +23,10 @@ from torch import Tensor
 from talecraft.engine.codec import Codec
 from talecraft.learning import features
 from talecraft.learning.features import Passage
-from talecraft.learning.policy import CLUES, Policy, Sequences
+from talecraft.learning.policy import Policy
 from talecraft.learning.rewards.total import Reward, Valued
 from talecraft.learning.rollouts import Rollout
+from talecraft.learning.sequences import CLUES, Sequences
 from talecraft.process.run_events import PpoSettings
 
 RIDGE = 100.0  # tokens' worth of shrinkage towards no opinion

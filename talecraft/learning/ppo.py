@@ -22,8 +22,9 @@ from talecraft.learning.checkpoint import pack, pack_optimiser, unpack, unpack_o
 from talecraft.learning.critic import Appraiser, fit_value
 from talecraft.learning.features import distinct2, words_of
 from talecraft.learning.guards import NOT_FINITE, Guards
-from talecraft.learning.policy import Judged, Policy, Sequences
+from talecraft.learning.policy import Judged, Policy
 from talecraft.learning.rollouts import Rollout
+from talecraft.learning.sequences import Sequences
 from talecraft.process.run_events import PpoSettings, Step
 from talecraft.story.turns import Sampling
 

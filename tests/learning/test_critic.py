@@ -7,9 +7,10 @@ import torch
 from talecraft.learning import features
 from talecraft.learning.critic import Appraiser, fit_value, usual_length
 from talecraft.learning.features import HAND
-from talecraft.learning.policy import CLUES, Policy
+from talecraft.learning.policy import Policy
 from talecraft.learning.rewards.total import Valued
 from talecraft.learning.rollouts import sample
+from talecraft.learning.sequences import CLUES
 from talecraft.process.run_events import PpoSettings
 from talecraft.story.turns import Sampling
 from tests.support.models import bundled_base, codec

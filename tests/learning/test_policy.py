@@ -9,7 +9,8 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from talecraft.engine.products import quicken
 from talecraft.errors import EngineError
 from talecraft.learning import arithmetic
-from talecraft.learning.policy import Policy, collate, token_logprobs
+from talecraft.learning.policy import Policy, token_logprobs
+from talecraft.learning.sequences import collate
 from talecraft.process import adapter_files
 from tests.support.models import tiny_llama
 
