@@ -20,7 +20,8 @@ class Nucleus(TopPLogitsWarper):  # type: ignore[misc]
         best = scores.topk(min(SHORTLIST, scores.shape[-1]), -1).values
         masses = (best - scores.logsumexp(-1, keepdim=True)).exp()
         before = masses.cumsum(-1) - masses
-        kept = (before < self.top_p).sum(-1, keepdim=True)
+        # At least one, also where the scores are no numbers: that is for others to notice.
+        kept = (before < self.top_p).sum(-1, keepdim=True).clamp(min=1)
         least = best.gather(1, kept - 1)
         shaped = scores.masked_fill(scores < least, self.filter_value)
         wide = (kept == best.shape[-1])[:, 0].nonzero()[:, 0]

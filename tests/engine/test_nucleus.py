@@ -33,3 +33,8 @@ def test_nothing_is_sorted_where_the_shortlist_is_enough(monkeypatch):
     monkeypatch.setattr(TopPLogitsWarper, "__call__", sort)
     scores = 5 * torch.randn(8, 5_000, generator=torch.Generator().manual_seed(0))
     Nucleus(0.92)(torch.zeros(8, 0, dtype=torch.long), scores)
+
+
+def test_scores_that_are_no_numbers_are_handed_on():
+    scores = torch.full((1, 5), torch.nan)
+    assert Nucleus(0.9)(torch.zeros(1, 0, dtype=torch.long), scores).isnan().all()
