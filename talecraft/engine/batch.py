@@ -17,11 +17,11 @@ from transformers.generation.logits_process import (
     LogitsProcessorList,
     MinPLogitsWarper,
     RepetitionPenaltyLogitsProcessor,
-    TopPLogitsWarper,
 )
 
 from talecraft.engine.codec import Codec, TextStream
 from talecraft.engine.decoding import GRACE, Response, ends_a_sentence
+from talecraft.engine.nucleus import Nucleus
 from talecraft.engine.session import CHUNK
 from talecraft.errors import EngineError
 from talecraft.story.outline import OutlineSplitter, Piece
@@ -135,7 +135,7 @@ class BatchSampler:
         if sampling.min_p > 0:
             self._processors.append(MinPLogitsWarper(sampling.min_p))
         if sampling.top_p < 1:
-            self._processors.append(TopPLogitsWarper(sampling.top_p))
+            self._processors.append(Nucleus(sampling.top_p))
         self._penalty = (
             RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty)
             if sampling.repetition_penalty != 1
