@@ -85,3 +85,19 @@ def test_the_best_policy_is_found(length, most, beta):
     variation = 0.5 * (found - best).abs().sum()
     assert 0.5 * (base.exp() - best).abs().sum() > 2 * most, "there is something to learn"
     assert float(variation) <= most
+
+
+@pytest.mark.parametrize(
+    ("beta", "spread", "most"),
+    [(1000.0, 1.0, 0.05), (0.2, 0.0, 0.1)],
+    ids=["a coefficient without end", "nothing to gain"],
+)
+def test_it_stays_where_there_is_no_reason_to_go(beta, spread, most):
+    """KL(found || reference), summed over all sequences of two tokens."""
+    random = torch.Generator().manual_seed(3)
+    reference = torch.randn(1 + WORDS, WORDS, generator=random, dtype=torch.float64)
+    every = sequences(2)
+    reward = 0.5 + spread * torch.rand(len(every), generator=random, dtype=torch.float64)
+    found = logprobs(learn(reference, reward, beta, 2), every).sum(1)
+    moved = (found.exp() * (found - logprobs(reference, every).sum(1))).sum()
+    assert float(moved) < most

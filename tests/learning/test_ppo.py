@@ -211,25 +211,3 @@ def test_an_outline_earns_where_it_ends(monkeypatch):
         chosen = [i for i in range(one.prose_start) if not one.forced[i]]
         paid = (laid["rewards"][row] > 1).nonzero()[:, 0].tolist()
         assert paid == ([chosen[-1]] if chosen else [])
-
-
-class Flat(Short):
-    """Everything is worth the same."""
-
-    def __call__(self, rollouts, features, outlines=None):
-        return Valued(torch.ones(len(rollouts)), torch.zeros(len(rollouts)), {})
-
-
-@pytest.mark.parametrize(
-    ("reward", "changes", "most"),
-    [(Short(), {"beta": 1000.0}, 0.05), (Flat(), {}, 0.1)],
-    ids=["a coefficient without end holds it where it began", "nothing to gain, nothing moves"],
-)
-def test_it_stays_where_it_began(reward, changes, most, monkeypatch):
-    """Eight passages of twenty tokens are too few for the guards: they look away."""
-    monkeypatch.setattr(Guards, "trip", lambda self, step: "")
-    settings = msgspec.structs.replace(SMALL, updates=6, learning_rate=1e-3, **changes)
-    _, ppo = made(settings, reward)
-    steps = list(ppo.run())
-    assert len(steps) == 6
-    assert abs(steps[-1].kl) < most
