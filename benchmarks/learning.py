@@ -33,6 +33,8 @@ NULL, ADVERSARY = "random", "repetition"
 NULL_SEEDS = 9
 ROUND, CHOICES = "-round", 24
 ROUNDS = (f"dialogue{ROUND}",)
+GROWING = "-growing"
+GROWN = (f"long_sentences{GROWING}",)
 _LEARNS = ("learning", "engine", "studio/simulated.py", "studio/evidence.py", "assets")
 
 
@@ -72,6 +74,21 @@ def taste_round(name: str, seed: int) -> Cell:
         writer.start()
         writer.taste_round(taste, CHOICES)
         return _train(writer, name, seed, taste)
+
+
+def growing(name: str, seed: int) -> Cell:
+    """Three runs in a row over a log that grows from a third to the whole; the last one's figures,
+    and the furthest that any of them went from the root."""
+    taste = simulated.taste(name.removesuffix(GROWING))
+    with writers.at_work(KEPT, seed) as writer:
+        turns = writer.written()
+        stars = {turn.id: s for turn, s in zip(turns, writer.stars(taste), strict=True)}
+        cells = []
+        for third in range(3):
+            new = turns[third * len(turns) // 3 : (third + 1) * len(turns) // 3]
+            writer.say({turn.id: stars[turn.id] for turn in new})
+            cells.append(_train(writer, name, seed, taste))
+    return msgspec.structs.replace(cells[-1], kl=max(one.kl for one in cells))
 
 
 def _train(writer: Writer, name: str, seed: int, taste: simulated.Taste) -> Cell:
@@ -167,12 +184,13 @@ def _save(file: Path, value: object) -> None:
 def _cells(only: Iterable[str], seeds: int) -> None:
     for name in only:
         for seed in range(1, (NULL_SEEDS if name == NULL else seeds) + 1):
-            _do(name, seed, taste_round if name in ROUNDS else cell)
+            makes = {ROUNDS: taste_round, GROWN: growing}
+            _do(name, seed, next((make for group, make in makes.items() if name in group), cell))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    every = (*TASTES, *ROUNDS, NULL, ADVERSARY)
+    every = (*TASTES, *ROUNDS, *GROWN, NULL, ADVERSARY)
     parser.add_argument("--only", nargs="+", choices=every, default=every)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--table", action="store_true")

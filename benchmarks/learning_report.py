@@ -23,11 +23,12 @@ _NOTE = (
 
 def write(cells: Sequence[Cell], code: str) -> None:
     """Put what is done into RESULTS.md. Cells of other code than `code` are marked."""
-    from benchmarks.learning import ADVERSARY, NULL, ROUNDS, TASTES
+    from benchmarks.learning import ADVERSARY, GROWN, NULL, ROUNDS, TASTES
 
     for title, names, bars in (
         ("Simulated writers: 120 scores", TASTES, _whole),
         ("Simulated writers: one taste round", ROUNDS, _round),
+        ("Simulated writers: three runs over a growing log", GROWN, _grown),
         ("Simulated writers: no taste, bad taste", (NULL, ADVERSARY), _refused),
     ):
         chosen = [one for one in cells if one.name in names]
@@ -49,6 +50,11 @@ def _whole(cells: Sequence[Cell]) -> list[Row]:
 def _round(cells: Sequence[Cell]) -> list[Row]:
     good = sum(one.state == "adopted" and one.win >= 0.70 for one in cells)
     return [Row(f"adopted with a win of 0.70 of {len(cells)}", f"{good}", ">= 2", good >= 2)]
+
+
+def _grown(cells: Sequence[Cell]) -> list[Row]:
+    furthest = max(one.kl / one.kl_target for one in cells)
+    return [Row.most("furthest from the root in any run, in targets", furthest, 2.0)]
 
 
 def _refused(cells: Sequence[Cell]) -> list[Row]:

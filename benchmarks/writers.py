@@ -10,7 +10,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,12 +69,15 @@ class Writer:
         turns = [turn for story in stories.list() for turn in stories.tree(story.id)]
         return sorted((turn for turn in turns if turn.prose), key=lambda turn: turn.id)
 
+    def stars(self, taste: simulated.Taste) -> list[int]:
+        """What this writer gives each of the passages."""
+        return simulated.grade([taste(t.prose) for t in self.written()], NOISE, self.seed)
+
+    def say(self, stars: Mapping[int, int]) -> None:
+        self.studio.writing.score_many([Feedback(0, turn, "stars", s) for turn, s in stars.items()])
+
     def score(self, taste: simulated.Taste) -> None:
-        turns = self.written()
-        stars = simulated.grade([taste(turn.prose) for turn in turns], NOISE, self.seed)
-        self.studio.writing.score_many(
-            [Feedback(0, t.id, "stars", s) for t, s in zip(turns, stars, strict=True)]
-        )
+        self.say({t.id: s for t, s in zip(self.written(), self.stars(taste), strict=True)})
 
     def taste_round(self, taste: simulated.Taste, pairs: int) -> list[str]:
         """Judge so many pairs: the better one by a noisy hand, "=" where taste finds no
