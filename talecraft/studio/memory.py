@@ -19,7 +19,7 @@ from talecraft.process.run_events import PpoSettings
 
 MB = 1e6
 ENGINE_MB = 380.0  # Python, torch and transformers, measured
-RUN_MB = 600.0  # ... and peft, the reward's heads and features, and the heap's gaps, measured
+RUN_MB = 800.0  # ... and peft, the reward's heads and features, and the heap's gaps, measured
 GPU_MB = 3000.0  # the host's share of a process that computes on a GPU; an estimate
 FULL_PRECISION_BYTES = 200e6  # as in the engine: beyond it a CPU computes in bfloat16
 GAPS = 1.15  # of what tensors would fill, what the heap takes at its peak
