@@ -27,6 +27,7 @@ from talecraft.story.clean import clean
 from talecraft.story.turns import Sampling
 
 LEAST_WIN = 0.55
+FEWEST_COMPARABLE = 8  # pairs: of fewer the share says nothing
 SAMPLES = 3
 BOOTSTRAPS = 1000
 
@@ -84,7 +85,7 @@ def evaluate(
     root = before if opponent is None else _write(policy, codec, judge, None, alive)
     found = [
         _win(policy, judge, before, after),
-        _agreement(policy, judge, opponent),
+        *_agreement(policy, judge, opponent),
         checks.closeness(kl, judge.settings),
         checks.readability(policy, judge.neutral, own=False),
         *([checks.readability(policy, judge.own, own=True)] if judge.own else []),
@@ -134,13 +135,17 @@ def _win(
     )
 
 
-def _agreement(policy: Policy, judge: Judge, opponent: str | None) -> Check:
-    """Does it hold likely what the writer liked, of passages it has not learned from?
+def _agreement(policy: Policy, judge: Judge, opponent: str | None) -> list[Check]:
+    """Does it hold likely what the writer liked, of passages it has not learned from? No check
+    where too few can be compared.
 
-    The implicit reward log pi(y) - log pi_root(y) (Rafailov et al., arXiv 2305.18290) orders the
-    held-back passages as the writer did at least as well as the opponent's, less one standard
-    error. The root's is 0 everywhere: it orders half of the pairs.
+    The implicit reward log pi(y|x) - log pi_root(y|x) (Rafailov et al., arXiv 2305.18290) orders
+    held-back passages of one prompt as the writer did at least as well as the opponent's, less one
+    standard error. The root's is 0 everywhere: it orders half of the pairs. Passages of different
+    prompts it cannot compare: log Z(x) lies between them.
     """
+    if len(taste.comparable(judge.said)) < FEWEST_COMPARABLE:
+        return []
     with policy.reference():
         root = _likelihood(policy, judge)
 
@@ -153,16 +158,12 @@ def _agreement(policy: Policy, judge: Judge, opponent: str | None) -> Check:
 
     old, *_ = agrees(opponent)
     new, error, low, high = agrees(ADAPTER)
-    return Check(
-        "agreement",
-        new,
-        f"at least {old:.2f}, less a standard error of {error:.2f}",
-        new >= old - error,
+    words = (
         f"Of two of your held-back passages it finds the better one likelier {new:.0%} of the time"
-        f" (90 % sure: {low:.0%} to {high:.0%}); before {old:.0%}.",
-        low,
-        high,
+        f" (90 % sure: {low:.0%} to {high:.0%}); before {old:.0%}."
     )
+    bar = f"at least {old:.2f}, less a standard error of {error:.2f}"
+    return [Check("agreement", new, bar, new >= old - error, words, low, high)]
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ fitted anew, from all feedback, at every run (LEARNING 1.3).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -216,12 +217,25 @@ def _folds(groups: np.ndarray, seed: int) -> list[np.ndarray]:
     return [np.flatnonzero(np.isin(groups, names[i::count])) for i in range(count)]
 
 
+def comparable(data: Scored) -> Pairs:
+    """What was preferred to something after the same prompt, by a choice, an edit, a discard or by
+    a star or more; no ties."""
+    said, graded = data.pairs.strict, _graded_pairs(data)
+    return Pairs(
+        np.concatenate([said.better, graded.better]),
+        np.concatenate([said.worse, graded.worse]),
+        np.ones(len(said) + len(graded)),
+        np.zeros(len(said) + len(graded), dtype=bool),
+    )
+
+
 def agreement(values: np.ndarray, data: Scored, seed: int) -> tuple[float, float, float, float]:
-    """How well `values` (N,) order the passages as the writer did: their concordance, its standard
-    error and 90 % interval, by bootstrap over groups."""
-    drawn = _resampled(values, data, seed)
+    """How well `values` (N,) order passages of one prompt as the writer did: the share of
+    `comparable` pairs, its standard error and 90 % interval, by bootstrap over groups."""
+    alike = dataclasses.replace(data, stars=torch.zeros_like(data.stars), pairs=comparable(data))
+    drawn = _resampled(values, alike, seed)
     low, high = np.percentile(drawn, [5, 95])
-    value, _ = concordance(values, data.stars.numpy(), data.pairs)
+    value, _ = concordance(values, alike.stars.numpy(), alike.pairs)
     return value, float(np.std(drawn)), float(low), float(high)
 
 

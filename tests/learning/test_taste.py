@@ -214,3 +214,19 @@ def test_a_round_of_choices_is_trusted_where_they_agree_and_not_where_they_do_no
 
     assert taste.cross_validate(asked(liked), 0).passed
     assert not taste.cross_validate(asked(random.random(24) < 0.5), 0).passed
+
+
+def test_only_passages_of_one_prompt_are_compared_by_likelihood():
+    """Two grades of prompt 0, one of them foretold rightly; prompt 1 is likelier as a whole; a
+    choice in prompt 2, a tie in prompt 3."""
+    said = Pairs(np.array([4, 6]), np.array([5, 7]), np.ones(2), np.array([False, True]))
+    scored = data(
+        torch.zeros(8, 1), [1, 3, 5, 5, 0, 0, 0, 0], prompts=[0, 0, 1, 1, 2, 2, 3, 3], pairs=said
+    )
+    pairs = taste.comparable(scored)
+    assert list(zip(pairs.better, pairs.worse, strict=True)) == [(4, 5), (1, 0)]
+    implied = np.array([-9.0, -8, -20, -30, 1, 2, 0, 5])
+    value, error, low, high = taste.agreement(implied, scored, 0)
+    assert value == 0.5, "prompt 0 rightly, the choice wrongly"
+    assert error > 0
+    assert (low, high) == (0.0, 1.0)
