@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from talecraft.app.app import TalecraftApp
+from talecraft.app.widgets.pair import PairView
+from talecraft.app.widgets.plan import PlanView
 from talecraft.config.assets import reference
 from talecraft.paths import Home, private_folder, private_write
 from talecraft.story.feedback import Feedback
@@ -77,8 +79,20 @@ async def shoot(home: Home) -> None:
         save("writing")
         await until(lambda: app.live is None)
         await pilot.press("f3")
+        await until(lambda: app.screen.query_one(PlanView).knows_taste)
         await pilot.pause()
         save("training-plan")
+        await pilot.press("t")
+        for key in ("a", "b", "a"):
+            await until(lambda: _pair_waits(app))
+            await pilot.press(key)
+        await until(lambda: _pair_waits(app))
+        await pilot.pause()
+        save("taste-round")
+        await pilot.press("escape")
+        await pilot.pause()
+        await pilot.press("f3")
+        await pilot.pause()
         await pilot.press("s")
         await until(lambda: steps() >= 8, MINUTES * 60)
         await pilot.pause()
@@ -90,6 +104,10 @@ async def shoot(home: Home) -> None:
         await pilot.press("escape", "f1")
         await pilot.pause()
         save("help")
+
+
+def _pair_waits(app: TalecraftApp) -> bool:
+    return any(view.display for view in app.screen.query(PairView))
 
 
 def main() -> None:
