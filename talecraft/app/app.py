@@ -271,7 +271,10 @@ class TalecraftApp(App[int]):
         for run in runs:
             self.say(*verdict(run))
         if any(run.state == "adopted" for run in runs) or self.studio.engine.asleep:
-            self.studio.reload()
+            try:
+                self.studio.reload()
+            except TalecraftError as error:
+                self.tell(error)
         if runs or self.run_watch is not watch:
             self._run_changed()
 

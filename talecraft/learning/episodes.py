@@ -15,17 +15,20 @@ from talecraft.learning.labels import Pairs, Scored
 from talecraft.process import evidence, run_client
 from talecraft.process.evidence import Episode, Evidence, Preference
 
+MOST_EDITED = 2  # times the room for prose: what is longer is read to there
 
-def read(folder: Path, codec: Codec) -> Evidence:
-    """What the run learns from, in the order of the log; edited passages with ids of their own."""
+
+def read(folder: Path, codec: Codec, longest: int) -> Evidence:
+    """What the run learns from, in the order of the log; edited passages with ids of their own,
+    at most `longest` of prose."""
     found = evidence.read((folder / run_client.EPISODES).read_bytes().splitlines())
-    passages = [_with_ids(one, codec) if one.edited else one for one in found.passages]
+    passages = [_with_ids(one, codec, longest) if one.edited else one for one in found.passages]
     return msgspec.structs.replace(found, passages=passages)
 
 
-def _with_ids(edited: Episode, codec: Codec) -> Episode:
+def _with_ids(edited: Episode, codec: Codec, longest: int) -> Episode:
     """An edited passage's text as the model would read it."""
-    ids = [*edited.response_ids, *codec.encode(f"{edited.prose}\n")]
+    ids = [*edited.response_ids, *codec.encode(f"{edited.prose}\n")[:longest]]
     return msgspec.structs.replace(edited, response_ids=ids, prose_end=len(ids))
 
 

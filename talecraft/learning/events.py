@@ -75,16 +75,18 @@ class Events:
         if now - self._looked < POLL_SECONDS:
             return
         told: WaitReason | None = None
-        while (reason := self._why_wait()) is not None:
-            if reason != told:
-                self.send(Waiting(reason))
-                told = reason
-            time.sleep(POLL_SECONDS)
-        self._looked = time.monotonic()
-        if told is not None:
-            waited = self._looked - now
-            self._waited += waited
-            self.send(GoingOn(waited))
+        try:
+            while (reason := self._why_wait()) is not None:
+                if reason != told:
+                    self.send(Waiting(reason))
+                    told = reason
+                time.sleep(POLL_SECONDS)
+        finally:  # also when it is stopped while it waits
+            self._looked = time.monotonic()
+            if told is not None:
+                waited = self._looked - now
+                self._waited += waited
+                self.send(GoingOn(waited))
 
     def example_wanted(self) -> bool:
         """Whether an example was asked for since the last look; the request is taken away."""

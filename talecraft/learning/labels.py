@@ -29,6 +29,12 @@ class Pairs:
         return len(self.better)
 
     @property
+    def said(self) -> int:
+        """How many opinions made them: what weighs less than one shares it with others."""
+        whole = self.weights >= 1
+        return int(whole.sum()) + len(np.unique(self.worse[~whole]))
+
+    @property
     def strict(self) -> Pairs:
         """Those that are no ties."""
         return self._where(~self.ties)
@@ -92,8 +98,9 @@ class Scored:
 
     @property
     def opinions(self) -> int:
-        """How many things were said: each grade and each preference counts as one."""
-        return int((self.stars > 0).sum()) + len(self.pairs)
+        """How many things were said: each grade counts as one, and each preference, of which a
+        discard makes several that weigh one together."""
+        return int((self.stars > 0).sum()) + self.pairs.said
 
     @property
     def one_sided(self) -> bool:

@@ -13,6 +13,7 @@ from talecraft.engine import loading
 from talecraft.engine.codec import Codec
 from talecraft.errors import TalecraftError
 from talecraft.learning import episodes, lessons
+from talecraft.learning.episodes import MOST_EDITED
 from talecraft.learning.events import Events
 from talecraft.process import run_client, run_events
 from talecraft.process.child import log_to_stderr
@@ -27,7 +28,7 @@ def look(folder: Path, settings: RunSettings, events: Events) -> None:
     tokenizer = loading.load_tokenizer(model)
     base, _ = loading.load_base(model)
     codec = Codec(tokenizer, model.style, loading.end_ids(base, tokenizer))
-    found = episodes.read(folder, codec)
+    found = episodes.read(folder, codec, MOST_EDITED * settings.ppo.prose_tokens)
     pad = loading.pad_id(base, tokenizer)
     events.send(lessons.prose(base, codec, pad, found, settings.ppo, settings.seed).event())
 

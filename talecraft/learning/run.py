@@ -41,7 +41,7 @@ from talecraft.story.context import Block
 
 NICE = 10
 OPPONENT = "opponent"
-FEWEST_OWN = 5  # of the writer's own passages: of fewer the perplexity says nothing
+FEWEST_OWN_TOKENS = 500  # of fewer the perplexity says nothing
 
 
 class Run:
@@ -99,7 +99,9 @@ class Run:
             self._policy.model.set_adapter(ADAPTER)
 
     def _learn_taste(self) -> Lessons:
-        found = episodes.read(self._folder, self._codec)
+        found = episodes.read(
+            self._folder, self._codec, episodes.MOST_EDITED * self._ppo.prose_tokens
+        )
         self._own = found.own
         self._events.phase(f"Reading {len(found.passages)} passages you have an opinion of")
         with self._policy.reference():
@@ -209,12 +211,20 @@ class Run:
             loved=[one.prose for one in known.passages if one.stars == 5 or one.edited],
             prompts=self._unpractised(known.passages)[: self._ppo.gate_prompts],
             neutral=[self._codec.encode(t) for t in self._texts["passage"]],
-            own=[self._codec.encode(t) for t in self._own] if len(self._own) >= FEWEST_OWN else [],
+            own=self._own_prose(),
             sampling=self._settings.sampling,
             settings=self._ppo,
             pad=self._pad,
             seed=self._settings.seed,
         )
+
+    def _own_prose(self) -> list[list[int]]:
+        """The writer's own prose in ids, in pieces as long as what is practised; empty where there
+        is too little for its perplexity to say anything."""
+        room = self._ppo.prompt_tokens + self._ppo.prose_tokens
+        texts = [self._codec.encode(text) for text in self._own]
+        pieces = [ids[:room] for ids in texts if len(ids) > 1]
+        return pieces if sum(map(len, pieces)) >= FEWEST_OWN_TOKENS else []
 
     def _conclude(self, verdict: Verdict, ppo: Ppo) -> Outcome:
         candidate = self._folder / run_client.CANDIDATE

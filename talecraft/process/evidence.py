@@ -62,9 +62,12 @@ class Evidence(msgspec.Struct, frozen=True):
 
     @property
     def opinions(self) -> int:
-        """How many things were said: a grade counts as one, and so does a preference."""
+        """How many things were said of prose: a grade counts as one, and so does a choice, an
+        edit, and what was thrown away, beside however much that was kept."""
         graded = sum(one.stars > 0 for one in self.passages)
-        return graded + len(self.preferences)
+        said = [one for one in self.preferences if not one.outline]
+        thrown = {one.worse for one in said if one.kind == "discard"}
+        return graded + sum(one.kind != "discard" for one in said) + len(thrown)
 
     def lines(self) -> bytes:
         every = [*self.passages, *self.preferences, *map(OwnProse, self.own)]

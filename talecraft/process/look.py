@@ -5,18 +5,21 @@ Nothing is looked at twice: what was found is kept by a checksum of the order.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from talecraft.errors import EngineError, LibraryError, os_reason
-from talecraft.paths import private_folder, private_write
+from talecraft.paths import PRIVATE_FILE, private_folder, private_write
 from talecraft.process import run_events
 from talecraft.process.environment import child_environment
 from talecraft.process.evidence import Evidence
@@ -24,7 +27,7 @@ from talecraft.process.run_client import EPISODES, SETTINGS, EventTail, outcome
 from talecraft.process.run_events import RunSettings, TasteLearned
 
 COMMAND = (sys.executable, "-m", "talecraft.learning.look")
-_KEPT = "looked.json"
+_KEPT, _LOCK = "looked.json", "look.lock"
 _MOST_SECONDS = 600
 
 
@@ -37,21 +40,33 @@ def look(runs: Path, settings: RunSettings, found: Evidence) -> TasteLearned:
     order = run_events.encode(settings)
     try:
         kept = private_folder(private_folder(runs) / "look") / _KEPT
-        _sweep(kept.parent)
-        if (known := _known(kept, order + lines)) is not None:
-            return known
-        with tempfile.TemporaryDirectory(dir=kept.parent) as name:
-            folder = Path(name)
-            private_write(folder / EPISODES, lines)
-            private_write(folder / SETTINGS, order)
-            learned = _ask(folder)
-        private_write(kept, msgspec.json.encode({_sum(order + lines): learned}))
+        with _alone(kept.parent):
+            if (known := _known(kept, order + lines)) is not None:
+                return known
+            _sweep(kept.parent)
+            with tempfile.TemporaryDirectory(dir=kept.parent) as name:
+                folder = Path(name)
+                private_write(folder / EPISODES, lines)
+                private_write(folder / SETTINGS, order)
+                learned = _ask(folder)
+            private_write(kept, msgspec.json.encode({_sum(order + lines): learned}))
     except OSError as error:
         raise LibraryError(
             f"{runs} cannot be written: {os_reason(error)}.",
             "Free some space, or make the folder writable.",
         ) from error
     return learned
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One look at a time, whoever asks: the second finds what the first has kept."""
+    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _ask(folder: Path) -> TasteLearned:
@@ -80,10 +95,9 @@ def _ask(folder: Path) -> TasteLearned:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what looks that were cut off have left."""
-    for left in folder.iterdir():
-        if left.is_dir() and time.time() - left.stat().st_mtime > 2 * _MOST_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
+    """Remove what looks that were cut off have left: under the lock there is no other."""
+    for left in folder.glob("tmp*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _known(kept: Path, order: bytes) -> TasteLearned | None:

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -61,12 +62,26 @@ class WritingSign:
                 descriptor = os.open(
                     private_folder(self._runs) / WRITING, os.O_RDWR | os.O_CREAT, PRIVATE_FILE
                 )
-                # A run that looks holds the lock for a moment; nobody else ever does for long.
-                fcntl.flock(descriptor, fcntl.LOCK_SH)
-                self._held = descriptor
+                if _shared(descriptor):
+                    self._held = descriptor
+                else:
+                    os.close(descriptor)
             elif not up and self._held is not None:
                 held, self._held = self._held, None
                 os.close(held)
+
+
+def _shared(descriptor: int) -> bool:
+    """Take the lock among others. A run that looks holds it for a moment; one that was stopped in
+    that very moment must not hold up the page."""
+    for wait in (0.002, 0.01, 0.05, 0.0):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(wait)
+        else:
+            return True
+    return False
 
 
 class WritingLookout:

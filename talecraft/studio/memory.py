@@ -65,6 +65,7 @@ class Shape:
     cached: int  # width of a layer's keys, or values
     weights: int
     embedded: int  # of these, in the embedding and the output head
+    stored: int  # bytes of the files
 
     @classmethod
     def read(cls, folder: Path) -> Shape | None:
@@ -78,17 +79,19 @@ class Shape:
             heads = int(config.get("num_attention_heads") or config["n_head"])
             width = int(config.get("head_dim") or hidden // heads)
             wide = str(config.get("dtype") or config.get("torch_dtype") or "float32") == "float32"
+            tied = bool(config.get("tie_word_embeddings", True))
+            return cls(
+                hidden=hidden,
+                inner=int(config.get("intermediate_size") or config.get("n_inner") or 4 * hidden),
+                layers=layers,
+                vocabulary=vocabulary,
+                cached=int(config.get("num_key_value_heads") or heads) * width,
+                weights=stored // (4 if wide else 2),
+                embedded=vocabulary * hidden * (1 if tied else 2),
+                stored=stored,
+            )
         except (OSError, ValueError, TypeError, KeyError, AttributeError, ZeroDivisionError):
             return None
-        return cls(
-            hidden=hidden,
-            inner=int(config.get("intermediate_size") or config.get("n_inner") or 4 * hidden),
-            layers=layers,
-            vocabulary=vocabulary,
-            cached=int(config.get("num_key_value_heads") or heads) * width,
-            weights=stored // (4 if wide else 2),
-            embedded=vocabulary * hidden * (1 if config.get("tie_word_embeddings", True) else 2),
-        )
 
 
 def room(
@@ -149,7 +152,7 @@ def run_mb(shape: Shape, spec: ModelSpec, ppo: PpoSettings) -> float:
 
 def _width(shape: Shape) -> int:
     """Bytes of a number in what the CPU computes with."""
-    return 4 if shape.weights * 4 < FULL_PRECISION_BYTES else 2
+    return 4 if shape.stored < FULL_PRECISION_BYTES else 2
 
 
 def _weights(shape: Shape, spec: ModelSpec) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -45,6 +46,7 @@ class TrainingPlan(msgspec.Struct, frozen=True):
     free_disk_mb: float | None = None
     together: bool = True
     fits: bool = True
+    evidence: str = ""  # a checksum of what there is to learn from
 
 
 class Planning:
@@ -69,6 +71,7 @@ class Planning:
         gathered = self.gather(model)
         found = gathered.evidence
         kinds = Counter(one.kind for one in found.preferences)
+        thrown = {one.worse for one in found.preferences if one.kind == "discard"}
         graded = [Score(one.stars, one.weight) for one in found.passages if one.stars]
         histogram = feedback.histogram(graded)
         minutes, measured = self._minutes(model, ppo)
@@ -77,7 +80,7 @@ class Planning:
             scores=len(graded),
             choices=kinds["choice"],
             edits=kinds["edit"],
-            discards=kinds["discard"],
+            discards=len(thrown),
             stories=len({one.group for one in found.passages}),
             histogram=histogram,
             unusable=gathered.left_out,
@@ -91,6 +94,7 @@ class Planning:
             free_disk_mb=room.free_disk,
             together=room.together,
             fits=not room.refusal,
+            evidence=hashlib.sha256(found.lines()).hexdigest(),
         )
 
     def _minutes(self, model: ModelSpec, ppo: PpoSettings) -> tuple[float, bool]:

@@ -80,6 +80,7 @@ class Training(RunControl):
         if self.plan(model).refusal:
             return None
         order = self._order(model, "look", LOOK_SEED, None)
+        order = msgspec.structs.replace(order, watermark=0)  # the evidence says it all
         return look.look(self._home.runs, order, self.planning.gather(model).evidence)
 
     def room(self, model: ModelSpec) -> Room:
@@ -112,11 +113,7 @@ class Training(RunControl):
         """
         self.settle()
         plan = self.plan(model)
-        if not plan.fits:
-            raise DoesNotFit(
-                f"A run does not fit: {plan.refusal}",
-                "Close other programs, free some space, or train a smaller model.",
-            )
+        self._require_room(model)
         if plan.refusal:
             raise UsageError(f"There is too little to learn from: {plan.refusal}", "Score more.")
         active = self._library.adapters.active(model.id)
@@ -143,6 +140,13 @@ class Training(RunControl):
             ),
             "failed",
         )
+
+    def _require_room(self, model: ModelSpec) -> None:
+        if refusal := self.room(model).refusal:
+            raise DoesNotFit(
+                f"A run does not fit: {refusal}",
+                "Close other programs, free some space, or train a smaller model.",
+            )
 
     def _order(
         self,
@@ -209,7 +213,8 @@ class Training(RunControl):
         """Let a paused run go on, or else the newest one after its last finished update; either
         ends where it would have.
 
-        Raises UsageError where there is none to go on, BusyError where a run is going.
+        Raises UsageError where there is none to go on, DoesNotFit where there is no room, BusyError
+        where a run is going.
         """
         if (going := self.running()) is not None:
             if self.paused(going.id):
@@ -223,6 +228,7 @@ class Training(RunControl):
                 " update was not done.",
                 "Start one with `talecraft train run`.",
             )
+        self._require_room(model)
         return self._launch(
             run.id,
             lambda: self._library.runs.reopen(run.id),

@@ -135,3 +135,15 @@ def test_inconsistency_by_hand() -> None:
         Preference(0, 2, 1, "choice", tie=True),
     ]  # fmt: skip
     assert consistency(Evidence(grades, said)) == (3, 2)
+
+
+def test_a_discard_is_one_opinion_beside_however_much_was_kept(
+    studio: Studio, versions: list[Turn]
+) -> None:
+    say(studio, versions[3], "discard")
+    evidence = found(studio)
+    assert len(evidence.preferences) == 3
+    assert evidence.opinions == 1
+    assert studio.training.plan(studio.model).discards == 1
+    say(studio, versions[0], "choice", others=(versions[1].id,), aspect="outline")
+    assert found(studio).opinions == 1, "of outlines the prose's head does not hear"

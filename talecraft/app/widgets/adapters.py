@@ -175,7 +175,10 @@ class AdapterList(OptionList):
         else:
             if said_then:
                 self.talecraft.say(said_then)
-        self.show()
+        try:
+            self.show()
+        except TalecraftError as error:
+            self.talecraft.tell(error)
         self.screen.refresh_bindings()
 
 

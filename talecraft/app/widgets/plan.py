@@ -24,7 +24,7 @@ class PlanView(Static):
         self._taste: TasteLearned | None = None
 
     def show(self, plan: TrainingPlan, title: str, resumable: bool) -> None:
-        if plan != self._plan:
+        if self._plan is None or plan.evidence != self._plan.evidence:
             self._taste = None
         self._plan, self._title, self._resumable = plan, title, resumable
         self._draw()
