@@ -157,7 +157,9 @@ class TalecraftApp(App[int]):
 
     # ------------------------------------------------------------------ saying things
     def say(self, text: str, title: str = "", severity: Any = "information") -> None:
-        """A notice of literal text."""
+        """A notice of literal text; one that can still be read is not said again."""
+        if any(one.message == clean_line(text) for one in self._notifications):
+            return
         self.notify(clean_line(text), title=clean_line(title), severity=severity, markup=False)
 
     def tell(self, error: TalecraftError) -> None:
@@ -374,21 +376,27 @@ class TalecraftApp(App[int]):
         stories = [one.story_id for one in self._screens() if one.story_id is not None]
         screen = kind(stories[-1] if stories else None)
         if not any(isinstance(one, TastingScreen) for one in self.screen_stack):
-            self._show(lambda: screen)
+            if isinstance(self.screen, TalecraftScreen):
+                self.push_screen(screen)  # Esc leads back to where one came from
             return
         while not isinstance(self.screen, TastingScreen):
             self.pop_screen()
         if type(self.screen) is not kind:
             self.switch_screen(screen)
+        elif self.screen.check_action("new_round", ()):
+            self.screen.action_new_round()
 
     def _show(self, kind: Callable[[], TalecraftScreen]) -> None:
         """Show a screen over the page; over another such screen it takes that one's place."""
         if not isinstance(self.screen, TalecraftScreen):
             return
+        shown = kind()
         if self.screen.PAGE:
-            self.push_screen(kind())
+            self.push_screen(shown)
+        elif type(self.screen_stack[-2]) is type(shown):
+            self.pop_screen()  # it lies below: one came from there
         else:
-            self.switch_screen(kind())
+            self.switch_screen(shown)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("help", "models", "training", "new_story", "taste", "compare"):

@@ -42,7 +42,14 @@ class Lessons:
     def event(self, of: str = "passages") -> TasteLearned:
         """`of` what they are a taste."""
         trust = self.trust
-        liked = taste.likes(self.scored, trust.predicted)
+        liked = (
+            " and ".join(taste.likes(self.scored, trust.predicted)) or "something without a name"
+        )
+        where = "" if of == "passages" else f" in {of}"
+        if trust.concordance < taste.LEAST_CONCORDANCE:
+            words = f"I cannot tell yet what you like{where}: my best guess, {liked}, was"
+        else:
+            words = f"So far I think you like {liked}{where};"
         return TasteLearned(
             opinions=self.scored.opinions,
             stories=len(set(self.scored.groups)),
@@ -51,11 +58,7 @@ class Lessons:
             low=trust.low,
             high=trust.high,
             passed=self.passed,
-            words=(
-                f"So far I think you like {' and '.join(liked) or 'something I cannot name'}"
-                f"{'' if of == 'passages' else f' in {of}'};"
-                f" right {trust.concordance:.0%} of the time on {of} I had not seen."
-            ),
+            words=f"{words} right {trust.concordance:.0%} of the time on {of} I had not seen.",
             refusal=self.refusal(),
         )
 

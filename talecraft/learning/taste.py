@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from talecraft.learning.labels import Pairs, Scored, concordance
-from talecraft.story.traits import TRAITS
+from talecraft.story.traits import OPPOSITES, TRAITS
 
 # What served best on every simulated log is among these; weaker ones fit the noise of a hundred
 # scores, and sometimes win the cross-validation by it.
@@ -284,7 +284,7 @@ def likes(data: Scored, predicted: np.ndarray, count: int = 2) -> list[str]:
     correlation /= max(float(predicted.std()), 1e-12)
     order = np.argsort(-np.abs(correlation))[:count]
     return [
-        f"{'' if correlation[i] > 0 else 'less of: '}{TRAITS[i]}"
+        TRAITS[i] if correlation[i] > 0 else OPPOSITES[i]
         for i in order
         if abs(correlation[i]) > 0.15
     ]

@@ -10,7 +10,12 @@ from statistics import fmean, pstdev
 
 TRAITS = (
     "longer sentences", "more even sentences", "dialogue", "varied wording", "longer words",
-    "commas", "exclamation", "questions", "longer passages", "names", "long words", "paragraphs",
+    "commas", "exclamations", "questions", "longer passages", "names", "long words", "paragraphs",
+)  # fmt: skip
+OPPOSITES = (
+    "shorter sentences", "less even sentences", "less dialogue", "plainer wording", "shorter words",
+    "fewer commas", "fewer exclamations", "fewer questions", "shorter passages", "fewer names",
+    "fewer long words", "fewer paragraphs",
 )  # fmt: skip
 _SENTENCES = re.compile(r"[^.!?…]+[.!?…]*")
 _WORDS = re.compile(r"[A-Za-z']+")

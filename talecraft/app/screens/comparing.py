@@ -59,6 +59,14 @@ class ComparisonScreen(TastingScreen):
         lines.append(said(("n compares once more, Esc goes back.", MUTED)))
         return Content("\n").join(lines)
 
+    def action_stop(self) -> None:
+        """What was judged so far is told, as at the end; then Esc goes back."""
+        if self._round is None or not self._round.judged:
+            super().action_stop()
+            return
+        self._round.stop()
+        self.pair_came()
+
     @property
     def _can_adopt(self) -> bool:
         trial = self._trial

@@ -98,9 +98,14 @@ class TrainingScreen(TalecraftScreen):
         self.query_one(PlanView).show(plan, studio.model.title, self._resumable)
         if not plan.refusal:
             self._look()
-        runs = [run for run in studio.library.runs.list() if run.state != "running"]
-        mine = next((run for run in runs if run.model_id == studio.model.id), None)
-        self.query_one(OutcomeView).show(mine, self.talecraft.now())
+        mine = [
+            run
+            for run in studio.library.runs.list()
+            if run.state != "running" and run.model_id == studio.model.id
+        ]
+        judged = [run for run in mine if run.state in ("adopted", "rejected")]
+        shown = mine[:1] + [run for run in judged[:1] if run not in mine[:1]]
+        self.query_one(OutcomeView).show(shown, self.talecraft.now())
 
     def _look(self) -> None:
         """Ask what is known of the writer's taste. In a thread that quitting need not wait for."""
@@ -112,6 +117,7 @@ class TrainingScreen(TalecraftScreen):
             except TalecraftError as error:
                 self.post_message(TasteLooked(None, error_line(error)))
 
+        self.query_one(PlanView).looking()
         threading.Thread(target=ask, name="look", daemon=True).start()
 
     def on_taste_looked(self, message: TasteLooked) -> None:
@@ -200,10 +206,16 @@ class TrainingScreen(TalecraftScreen):
 
         question = Confirm(
             "Stop the training run?",
-            "It ends at its next step, adopts nothing, and can go on from there later.",
+            "It ends at its next step and adopts nothing."
+            + (" It can go on from there later." if self._has_steps else ""),
             "Stop",
         )
         self.app.push_screen(question, stop)
+
+    @property
+    def _has_steps(self) -> bool:
+        watch = self.talecraft.run_watch
+        return watch is not None and bool(watch.steps)
 
     def action_roll_back(self) -> None:
         studio = self.talecraft.studio
@@ -230,7 +242,8 @@ class TrainingScreen(TalecraftScreen):
         self.app.push_screen(question, roll_back)
 
     def action_adapters(self) -> None:
-        self.query_one(AdapterList).focus()
+        self.query_one(AdapterList).focus(scroll_visible=False)
+        self.query_one(AdapterPanel).scroll_visible(top=True, animate=False)
 
     def action_leave(self) -> None:
         self.app.pop_screen()

@@ -22,6 +22,7 @@ class PlanView(Static):
         self._title = ""
         self._resumable = False
         self._taste: TasteLearned | None = None
+        self._looking = False
 
     def show(self, plan: TrainingPlan, title: str, resumable: bool) -> None:
         if self._plan is None or plan.evidence != self._plan.evidence:
@@ -29,8 +30,13 @@ class PlanView(Static):
         self._plan, self._title, self._resumable = plan, title, resumable
         self._draw()
 
+    def looking(self) -> None:
+        """What is known of the taste is being read."""
+        self._looking = True
+        self._draw()
+
     def show_taste(self, taste: TasteLearned | None) -> None:
-        self._taste = taste
+        self._taste, self._looking = taste, False
         self._draw()
 
     @property
@@ -46,7 +52,12 @@ class PlanView(Static):
 
     def _draw(self) -> None:
         if self._plan is not None:
-            self.update(plan_words(self._plan, self._title, self._resumable, self._taste))
+            words = plan_words(self._plan, self._title, self._resumable, self._taste)
+            if self._looking and self._taste is None:
+                words = Content("\n").join(
+                    [words, said(("I am reading what you have an opinion of …", MUTED))]
+                )
+            self.update(words)
 
 
 def plan_words(
@@ -57,7 +68,7 @@ def plan_words(
     lines = [
         said(("What a run would learn from", "bold $text-primary")),
         said(
-            f"{', '.join(counted(plan))} in {count(plan.stories, 'story', 'stories')}",
+            f"{', '.join(counted(plan))} in {_places(plan)}",
             f" of passages by {clean_line(title)}",
         ),
     ]
@@ -107,6 +118,13 @@ def plan_words(
         )
         lines.append(said((_room_words(plan), MUTED)))
     return Content("\n").join(lines)
+
+
+def _places(plan: TrainingPlan) -> str:
+    """How many stories they are of; a taste round's beginnings are no stories of the writer's."""
+    if not plan.choices:
+        return count(plan.stories, "story", "stories")
+    return count(plan.stories, "story or beginning", "stories and beginnings")
 
 
 def counted(plan: TrainingPlan) -> list[str]:

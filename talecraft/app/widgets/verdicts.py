@@ -31,18 +31,20 @@ SAMPLES = 3
 class OutcomeView(Vertical):
     """How the last run ended: the verdict, its checks, the same prompts before and after."""
 
-    def show(self, run: TrainingRun | None, now: datetime) -> None:
-        """Show `run`, or that there was none."""
+    def show(self, runs: Sequence[TrainingRun], now: datetime) -> None:
+        """Show the last run and, where that was cut short, the last one that was judged."""
         self.remove_children()
-        self.mount_all(_outcome(run, now) if run is not None else [])
+        heads = ("The last run", "The last one that was judged")
+        for head, run in zip(heads, runs, strict=False):
+            self.mount_all(_outcome(run, head, now))
 
 
-def _outcome(run: TrainingRun, now: datetime) -> list[Widget]:
+def _outcome(run: TrainingRun, head: str, now: datetime) -> list[Widget]:
     outcome = _decoded(run)
     word, style = _STATES.get(run.state, (clean_line(run.state), "bold"))
     ended = when(run.ended_at, now) if run.ended_at else ""
     lines = [
-        said(("The last run", "bold $text-primary"), (f"  {ended}", MUTED)),
+        said((head, "bold $text-primary"), (f"  {ended}", MUTED)),
         said((word, style), ". ", clean_line(outcome.words if outcome is not None else "")),
     ]
     if run.error:
@@ -59,11 +61,11 @@ def _outcome(run: TrainingRun, now: datetime) -> list[Widget]:
                 ("your verdict counts more than these figures.", MUTED),
             )
         )
-    head = Static(Content("\n").join([*lines, *checks]), markup=False)
+    verdict = Static(Content("\n").join([*lines, *checks]), markup=False)
     samples = [SampleView(sample) for sample in outcome.samples[:SAMPLES]]
     phrases = phrase_lines(outcome.phrases)
     return [
-        head,
+        verdict,
         *samples,
         *([Static(phrases, classes="phrases", markup=False)] if phrases else []),
     ]
