@@ -40,6 +40,7 @@ def compare(
     Both write after the same prompts from the same seeds; the sides are shuffled. The keys are
     those of `talecraft taste`.
     """
+    from talecraft.errors import EngineError
     from talecraft.studio.comparing import Comparison
     from talecraft.studio.waiting import Inbox
 
@@ -49,18 +50,27 @@ def compare(
         inbox.loaded(using.id if using else None, narrate)
         trial = Comparison(studio, a, b, story, pairs)
         sitting = Sitting(trial.round, inbox, as_json, blind=True)
+        failure = None
         try:
             sitting.run()
+        except EngineError as error:  # what was judged until then still counts
+            failure = error
         finally:
             studio.tasting.stop()
             sitting.say_what_is_kept()
         _conclude(trial, adopt, as_json)
+        if failure is not None:
+            raise failure
 
 
 def _conclude(trial: Comparison, adopt: bool, as_json: bool) -> None:
     """The result, and what the writer makes of it."""
+    from talecraft.studio.comparing import unshown_words
+
     tally = trial.tally
     names = [_named(trial.first), _named(trial.second)]
+    if trial.round.unshown:
+        console.note(unshown_words(trial.round))
     if not as_json:
         console.out(
             f"{names[0]} was better: {tally.first}. {names[1]} was better: {tally.second}."
@@ -85,6 +95,7 @@ def _conclude(trial: Comparison, adopt: bool, as_json: bool) -> None:
                     "won": tally.second,
                 },
                 "equal": tally.equal,
+                "unshown": len(trial.round.unshown),
                 "p": round(tally.p, 4),
                 "words": tally.words,
                 "adopted": adopted,

@@ -88,13 +88,17 @@ class Comparison:
     def tally(self) -> Tally:
         counts = {name_of(self.first): 0, name_of(self.second): 0}
         verdicts = self.round.verdicts
+        unshown = list(self.round.unshown)
+        won = [one.generation for one in unshown if one is not None]
         for pair, verdict in verdicts:
             if verdict in ("a", "b"):
                 made = (pair.a if verdict == "a" else pair.b).generation
                 assert made is not None
-                counts[made.adapter_id or BARE] += 1
+                won.append(made)
+        for made in won:
+            counts[made.adapter_id or BARE] += 1
         first, second = counts.values()
-        return Tally(first, second, len(verdicts) - first - second)
+        return Tally(first, second, len(verdicts) + len(unshown) - first - second)
 
     @property
     def writes_already(self) -> bool:
@@ -142,3 +146,10 @@ class Comparison:
 def name_of(adapter: Adapter | None) -> str:
     """An id, or `none` for the bare model."""
     return adapter.id if adapter is not None else BARE
+
+
+def unshown_words(a_round: Round) -> str:
+    """Why fewer pairs were shown than were drafted."""
+    number = len(a_round.unshown)
+    pairs = "1 pair was" if number == 1 else f"{number} pairs were"
+    return f"{pairs} not shown: both passages were the same, or one was empty and lost."

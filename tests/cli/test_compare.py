@@ -116,10 +116,43 @@ def test_json_hides_whose_it_is_until_the_result(
     assert end == {
         "first": {"adapter": adapters[0], "won": 0},
         "second": {"adapter": adapters[1], "won": 0},
-        "equal": 2, "p": 1.0, "words": "Neither was chosen more often.", "adopted": False,
+        "equal": 2, "unshown": 0, "p": 1.0, "words": "Neither was chosen more often.",
+        "adopted": False,
     }  # fmt: skip
     tags = {tuple(one["tags"]) for one in lines(talecraft_("feedback", "export").out)[-3:]}
     assert tags == {("compare", f"A:{adapters[0]}", f"B:{adapters[1]}")}
+
+
+def story(*lines: str) -> None:
+    with Studio(engine_command=tiny.ENGINE) as studio:
+        made = studio.writing.new_story(lines[0])
+        for line in lines[1:]:
+            studio.writing.say(made.id, line)
+
+
+def test_the_same_by_both_is_counted_unseen(talecraft_: Talecraft, adapters: list[str]) -> None:
+    story("SAME", "More.")
+    result = talecraft_("compare", *adapters, "--story", "1", "--pairs", "3", stdin="=\n")
+    assert result.code == 0
+    assert "No difference: 3." in result.out
+    assert "SAME" not in result.out
+    assert "2 pairs were not shown: both passages were the same" in result.err
+    assert "1 choice is in the log" in result.err
+
+
+def test_pairs_that_do_not_come_end_it_with_what_was_judged(
+    talecraft_: Talecraft, adapters: list[str]
+) -> None:
+    story("A fox.", "REFUSED")
+    result = talecraft_(
+        "compare", *adapters, "--story", "1", "--pairs", "8", "--json", stdin="=\n" * 8
+    )
+    assert result.code == 1
+    assert "There is no room." in result.err.splitlines()[-1]
+    end = lines(result.out)[-1]
+    judged = sum("choice" in one for one in lines(result.out))
+    assert end["equal"] == judged < 8
+    assert not end["adopted"]
 
 
 def test_the_bare_model_can_be_compared(talecraft_: Talecraft, adapters: list[str]) -> None:

@@ -113,6 +113,39 @@ def test_all_pairs_are_asked_for_at_once(
     assert trial.tally == Tally(0, 0, 10)
 
 
+@pytest.mark.parametrize(
+    ("word", "tally"), [("SAME", (0, 4, 4)), ("EMPTY", (0, 4, 4)), ("MUTE", (4, 4, 0))]
+)
+def test_what_needs_no_reader_is_counted_and_not_shown(
+    studio: Studio, adapters: list[str], word: str, tally: tuple[int, int, int]
+) -> None:
+    story = studio.writing.new_story(word)
+    for number in range(3):
+        studio.writing.say(story.id, f"Line {number}.")
+    trial = Comparison(studio, *adapters, story_id=story.id, pairs=8)
+    shown = []
+    prefer = prefers(adapters[1])
+    judge(trial, lambda pair: (shown.append(pair.before), prefer(pair))[1])
+    until(lambda: len(trial.round.unshown) == 4)
+    assert not any(word in before for before in shown)
+    assert len(shown) == trial.round.judged == trial.round.total == 4
+    assert not trial.round.failure
+    assert trial.tally == Tally(*tally)
+    log = [one for one in studio.library.feedback.all() if one.kind == "choice"]
+    assert len(log) == 4, "the log has what a reader said"
+    assert trial.round.undo()
+    assert trial.round.pair is not None
+    assert word not in trial.round.pair.before
+
+
+def test_a_trial_without_any_pair_to_show_ends(studio: Studio, adapters: list[str]) -> None:
+    trial = Comparison(studio, *adapters, story_id=studio.writing.new_story("SAME").id, pairs=1)
+    until(lambda: trial.round.over)
+    assert trial.tally == Tally(0, 0, 1)
+    assert trial.round.pair is None
+    assert not trial.round.undo()
+
+
 def test_a_verdict_taken_back_does_not_count(studio: Studio, adapters: list[str]) -> None:
     trial = Comparison(studio, pairs=2)
     until(lambda: trial.round.pair is not None)
