@@ -13,7 +13,7 @@ from talecraft.config.assets import reference
 from talecraft.errors import EngineError, LibraryError, UsageError
 from talecraft.library.stories import Stories
 from talecraft.process.engine_client import Stopped
-from talecraft.process.messages import Draft, Loaded
+from talecraft.process.messages import Draft, DraftsOver, Loaded
 from talecraft.story import feedback
 from talecraft.story.feedback import Feedback
 from talecraft.story.turns import Turn
@@ -240,6 +240,27 @@ def test_a_draft_that_is_cut_off_shows_that_it_is(studio: Studio, write: Write) 
                         ("“Go!”", "“Go!”")):  # fmt: skip
         assert passage(msgspec.structs.replace(turn, prose=prose, generation=cut)) == read
     assert passage(msgspec.structs.replace(turn, prose="The end")) == "The end"
+
+
+def test_a_round_may_be_ended_while_its_drafts_arrive(
+    studio: Studio, begin: Callable[..., Round], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(None, 1)
+    kept = studio.tasting._round
+
+    class Racing(tasting.Tasting):
+        """Another thread ends the round between any two looks at it."""
+
+        looks = 0
+
+        @property
+        def _round(self) -> Round | None:  # type: ignore[override]
+            self.looks += 1
+            return kept if self.looks == 1 else None
+
+    with monkeypatch.context() as patch:
+        patch.setattr(studio.tasting, "__class__", Racing)
+        studio.tasting.settle(DraftsOver(99))
 
 
 # ---------------------------------------------------------------------------- what goes wrong
