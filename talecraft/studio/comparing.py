@@ -35,12 +35,12 @@ class Tally(msgspec.Struct, frozen=True):
 
     @property
     def p(self) -> float:
-        """How often a coin would favour one side so often or more: the sign test, one-sided,
-        ties left out (Dixon and Mood, 1946)."""
+        """How often a coin would favour either side so often or more: the sign test, two-sided,
+        for which of the two leads is only seen afterwards; ties left out (Dixon and Mood, 1946)."""
         chosen = self.first + self.second
         most = max(self.first, self.second)
         ways = sum(math.comb(chosen, k) for k in range(most, chosen + 1))
-        return ways / float(2**chosen)
+        return min(1.0, 2 * ways / float(2**chosen))
 
     @property
     def words(self) -> str:
