@@ -8,6 +8,7 @@ import typer
 
 from talecraft.cli import console, keys, opening
 from talecraft.cli.taste import Sitting, narrate
+from talecraft.errors import EngineError, TalecraftError, UsageError
 
 if TYPE_CHECKING:
     from talecraft.library.adapters import Adapter
@@ -29,7 +30,7 @@ def compare(
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="ID", help="Adapters of this model.")] = None,
     adopt: Annotated[
-        bool, typer.Option("--adopt", help="Write with the winner from now on, unasked.")
+        bool, typer.Option("--adopt", help="Write with the winner of all pairs from now on.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="A JSON line a pair, a verdict, and the result.")
@@ -40,7 +41,6 @@ def compare(
     Both write after the same prompts from the same seeds; the sides are shuffled. The keys are
     those of `talecraft taste`.
     """
-    from talecraft.errors import EngineError
     from talecraft.studio.comparing import Comparison
     from talecraft.studio.waiting import Inbox
 
@@ -50,7 +50,7 @@ def compare(
         inbox.loaded(using.id if using else None, narrate)
         trial = Comparison(studio, a, b, story, pairs)
         sitting = Sitting(trial.round, inbox, as_json, blind=True)
-        failure = None
+        failure: TalecraftError | None = None
         try:
             sitting.run()
         except EngineError as error:  # what was judged until then still counts
@@ -58,13 +58,13 @@ def compare(
         finally:
             studio.tasting.stop()
             sitting.say_what_is_kept()
-        _conclude(trial, adopt, as_json)
-        if failure is not None:
+        refusal = _conclude(trial, adopt, as_json)
+        if failure := failure or refusal:
             raise failure
 
 
-def _conclude(trial: Comparison, adopt: bool, as_json: bool) -> None:
-    """The result, and what the writer makes of it."""
+def _conclude(trial: Comparison, adopt: bool, as_json: bool) -> UsageError | None:
+    """The result, and what the writer makes of it; returns why the winner was not adopted."""
     from talecraft.studio.comparing import unshown_words
 
     tally = trial.tally
@@ -77,15 +77,18 @@ def _conclude(trial: Comparison, adopt: bool, as_json: bool) -> None:
             f" No difference: {tally.equal}. {tally.words}"
         )
     leader = tally.leader
-    adopted = False
+    adopted, refusal = False, None
     if leader is not None and not trial.writes_already:
-        if not adopt:
+        if not adopt and trial.whole:
             with keys.reader() as read:
                 adopt = read(f"Shall {names[leader]} write from now on? y or n: ") == "y"
         if adopt:
-            trial.adopt()
-            adopted = True
-            console.note(f"{names[leader]} writes from now on.")
+            try:
+                trial.adopt()
+                adopted = True
+                console.note(f"{names[leader]} writes from now on.")
+            except UsageError as error:  # told after the result
+                refusal = error
     if as_json:
         console.out_json(
             {
@@ -101,6 +104,7 @@ def _conclude(trial: Comparison, adopt: bool, as_json: bool) -> None:
                 "adopted": adopted,
             }
         )
+    return refusal
 
 
 def _named(adapter: Adapter | None) -> str:

@@ -101,6 +101,11 @@ class Comparison:
         return Tally(first, second, len(verdicts) + len(unshown) - first - second)
 
     @property
+    def whole(self) -> bool:
+        """Was every pair judged? One verdict of a trial that was broken off decides nothing."""
+        return self.round.judged == self.round.total
+
+    @property
     def writes_already(self) -> bool:
         """Is the one that was chosen more often what writes anyway?"""
         active = self._studio.library.adapters.active(self._studio.model.id)
@@ -117,9 +122,16 @@ class Comparison:
     def adopt(self) -> Adapter | None:
         """Write with the winner from now on, whatever its test has said of it.
 
-        Raises UsageError where there is no winner, AdapterError for a damaged one.
+        Raises UsageError where there is no winner or not all was judged, AdapterError for a
+        damaged one.
         """
         winner = self.winner
+        if not self.whole:
+            judged, total = self.round.judged, self.round.total
+            raise UsageError(
+                f"Only {judged} of {total} pairs were judged: that decides nothing yet.",
+                "Compare them once more, to the end.",
+            )
         return self._studio.use_adapter(winner.id if winner is not None else None, overrule=True)
 
     def _newest(self) -> str:

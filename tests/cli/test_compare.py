@@ -92,6 +92,22 @@ def test_the_winner_writes_when_the_writer_says_so(
     assert active() == adapters[1]
 
 
+@pytest.mark.parametrize("option", ["--adopt", None])
+def test_a_trial_broken_off_changes_nothing(
+    talecraft_: Talecraft, adapters: list[str], loyal: str, option: str | None
+) -> None:
+    begun = loyal[:2] + "q\ny\n"
+    result = talecraft_("compare", "--pairs", "3", *filter(None, [option]), stdin=begun)
+    assert f"{adapters[1]} was better: 1." in result.out
+    assert result.code == (2 if option else 0)
+    assert ("Only 1 of 3 pairs were judged" in result.err) == bool(option)
+    assert active() == adapters[0]
+    result = talecraft_("compare", "--pairs", "3", "--json", "--adopt", stdin=begun)
+    assert result.code == 2
+    assert lines(result.out)[-1]["adopted"] is False
+    assert active() == adapters[0]
+
+
 @pytest.mark.parametrize("answer", ["n\n", "", "yes\n"])
 def test_without_a_yes_nothing_changes(
     talecraft_: Talecraft, adapters: list[str], loyal: str, answer: str

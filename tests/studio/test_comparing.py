@@ -146,6 +146,24 @@ def test_a_trial_without_any_pair_to_show_ends(studio: Studio, adapters: list[st
     assert not trial.round.undo()
 
 
+def test_a_trial_broken_off_lets_nothing_write(studio: Studio, adapters: list[str]) -> None:
+    adopted, rejected = adapters
+    trial = Comparison(studio, pairs=3)
+    prefer = prefers(rejected)
+    for judged in (1, 2):
+        until(lambda: trial.round.pair is not None)
+        assert trial.round.pair is not None
+        trial.round.choose(prefer(trial.round.pair))  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match=f"Only {judged} of 3 pairs were judged"):
+            trial.adopt()
+    studio.tasting.stop()
+    assert trial.tally.leader == 0
+    assert not trial.whole
+    with pytest.raises(UsageError, match="Only 2 of 3"):
+        trial.adopt()
+    assert active(studio) == adopted
+
+
 def test_a_verdict_taken_back_does_not_count(studio: Studio, adapters: list[str]) -> None:
     trial = Comparison(studio, pairs=2)
     until(lambda: trial.round.pair is not None)

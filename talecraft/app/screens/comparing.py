@@ -65,7 +65,7 @@ class ComparisonScreen(TastingScreen):
         trial = self._trial
         return (
             trial is not None
-            and trial.round.over
+            and trial.whole
             and trial.tally.leader is not None
             and not trial.writes_already
         )
@@ -79,7 +79,7 @@ class ComparisonScreen(TastingScreen):
         if action != "adopt":
             return super().why_not(action)
         trial = self._trial
-        if trial is None or not trial.round.over:
+        if trial is None or not trial.whole:
             return "The comparison is not over yet."
         return "There is nothing to change."
 
