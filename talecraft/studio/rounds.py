@@ -226,7 +226,8 @@ class Round:
 
     def _show(self, place: Place, drafts: list[Finished]) -> None:
         try:
-            a, b = self._dice.sample(self._tasting.keep(place, drafts), 2)
+            # The lot falls before they are numbered: no turn's id says whose it is.
+            a, b = self._tasting.keep(place, self._dice.sample(drafts, 2))
         except TalecraftError:
             self._places.appendleft(place)
             raise

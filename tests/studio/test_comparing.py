@@ -77,7 +77,7 @@ def test_the_bare_model_may_win_too(studio: Studio, adapters: list[str]) -> None
 
 def test_each_pair_is_one_prompt_and_one_seed_by_both(studio: Studio, adapters: list[str]) -> None:
     trial = Comparison(studio, *adapters, pairs=8, seed=1)
-    sides = []
+    sides, older = [], []
 
     def verdict(pair: Pair) -> str:
         a, b = pair.a.generation, pair.b.generation
@@ -87,10 +87,12 @@ def test_each_pair_is_one_prompt_and_one_seed_by_both(studio: Studio, adapters: 
         assert a.sampling == b.sampling
         assert (pair.a.story_id, pair.a.parent_id) == (pair.b.story_id, pair.b.parent_id)
         sides.append(a.adapter_id)
+        older.append((a if pair.a.id < pair.b.id else b).adapter_id)
         return "="
 
     judge(trial, verdict)
     assert set(sides) == set(adapters), "sides are shuffled"
+    assert set(older) == set(adapters), "and a turn's id does not say whose it is"
     assert trial.tally == Tally(0, 0, 8)
     log = [one for one in studio.library.feedback.all() if one.kind == "choice"]
     assert len(log) == 8

@@ -104,12 +104,25 @@ def test_the_last_choice_of_a_round_can_be_taken_back(begin: Callable[..., Round
     assert a_round.pair == pair
 
 
-def test_which_of_the_two_is_a_is_drawn_by_lot(begin: Callable[..., Round]) -> None:
+def test_which_of_the_two_is_a_is_drawn_by_lot(
+    studio: Studio, begin: Callable[..., Round], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+    generate = studio.engine.generate
+
+    def noted(request: Draft) -> None:
+        seeds.extend(seed for prompt in request.seeds for seed in prompt)
+        generate(request)
+
+    monkeypatch.setattr(studio.engine, "generate", noted)
     a_round = begin(None, 24)
     swapped = []
     while not a_round.over:
         pair = shown(a_round)
-        swapped.append(pair.a.id > pair.b.id)
+        a, b = pair.a.generation, pair.b.generation
+        assert a is not None
+        assert b is not None
+        swapped.append(seeds.index(a.sampling.seed) > seeds.index(b.sampling.seed))
         a_round.choose("=")
     assert 4 <= sum(swapped) <= 20
 
