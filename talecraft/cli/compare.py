@@ -8,6 +8,7 @@ import typer
 
 from talecraft.cli import console, keys, opening
 from talecraft.cli.taste import Sitting, narrate
+from talecraft.errors import EngineError, TalecraftError, UsageError
 
 if TYPE_CHECKING:
     from talecraft.library.adapters import Adapter
@@ -29,7 +30,7 @@ def compare(
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="ID", help="Adapters of this model.")] = None,
     adopt: Annotated[
-        bool, typer.Option("--adopt", help="Write with the winner from now on, unasked.")
+        bool, typer.Option("--adopt", help="Write with the winner of all pairs from now on.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="A JSON line a pair, a verdict, and the result.")
@@ -49,33 +50,45 @@ def compare(
         inbox.loaded(using.id if using else None, narrate)
         trial = Comparison(studio, a, b, story, pairs)
         sitting = Sitting(trial.round, inbox, as_json, blind=True)
+        failure: TalecraftError | None = None
         try:
             sitting.run()
+        except EngineError as error:  # what was judged until then still counts
+            failure = error
         finally:
             studio.tasting.stop()
             sitting.say_what_is_kept()
-        _conclude(trial, adopt, as_json)
+        refusal = _conclude(trial, adopt, as_json)
+        if failure := failure or refusal:
+            raise failure
 
 
-def _conclude(trial: Comparison, adopt: bool, as_json: bool) -> None:
-    """The result, and what the writer makes of it."""
+def _conclude(trial: Comparison, adopt: bool, as_json: bool) -> UsageError | None:
+    """The result, and what the writer makes of it; returns why the winner was not adopted."""
+    from talecraft.studio.comparing import unshown_words
+
     tally = trial.tally
     names = [_named(trial.first), _named(trial.second)]
+    if trial.round.unshown:
+        console.note(unshown_words(trial.round))
     if not as_json:
         console.out(
             f"{names[0]} was better: {tally.first}. {names[1]} was better: {tally.second}."
             f" No difference: {tally.equal}. {tally.words}"
         )
     leader = tally.leader
-    adopted = False
+    adopted, refusal = False, None
     if leader is not None and not trial.writes_already:
-        if not adopt:
+        if not adopt and trial.whole:
             with keys.reader() as read:
                 adopt = read(f"Shall {names[leader]} write from now on? y or n: ") == "y"
         if adopt:
-            trial.adopt()
-            adopted = True
-            console.note(f"{names[leader]} writes from now on.")
+            try:
+                trial.adopt()
+                adopted = True
+                console.note(f"{names[leader]} writes from now on.")
+            except UsageError as error:  # told after the result
+                refusal = error
     if as_json:
         console.out_json(
             {
@@ -85,11 +98,13 @@ def _conclude(trial: Comparison, adopt: bool, as_json: bool) -> None:
                     "won": tally.second,
                 },
                 "equal": tally.equal,
+                "unshown": len(trial.round.unshown),
                 "p": round(tally.p, 4),
                 "words": tally.words,
                 "adopted": adopted,
             }
         )
+    return refusal
 
 
 def _named(adapter: Adapter | None) -> str:

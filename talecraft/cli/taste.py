@@ -69,11 +69,11 @@ class Sitting:
     """Shows one pair after the other and hears what is thought of it."""
 
     def __init__(self, a_round: Round, inbox: Inbox, as_json: bool, blind: bool = False) -> None:
-        """With `blind` nothing says by which adapter a passage is."""
+        """With `blind` nothing says by which adapter a passage is, not even how long it took."""
         self._round = a_round
         self._inbox = inbox
         self._as_json = as_json
-        self._hidden = {"adapter"} if blind else set()
+        self._hidden = {"adapter", "seconds"} if blind else set()
 
     def run(self) -> None:
         """Until all are judged, the writer ends it, or the pipe does.

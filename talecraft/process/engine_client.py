@@ -8,6 +8,7 @@ An engine put to sleep has ended, and its memory is free; what is asked of it ne
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import subprocess
 import sys
@@ -148,7 +149,7 @@ class EngineClient:
         """Raises LibraryError where its log cannot be written, EngineError where it cannot run."""
         private_folder(self._log.parent)
         self._asleep = False
-        self._callback(Phase("starting"))
+        self._tell(Phase("starting"))
         with private_append(self._log) as log:
             try:
                 # Its own session: Ctrl+C in the terminal is the page's business.
@@ -189,8 +190,15 @@ class EngineClient:
                 with self._lock:
                     self._open_requests.pop(event.request, None)
                     self._on_busy(bool(self._open_requests))
-            self._callback(event)
+            self._tell(event)
         self._ended(process, process.wait())
+
+    def _tell(self, event: Event | Stopped) -> None:
+        """On the reading thread: what the callback makes of one event ends no reading."""
+        try:
+            self._callback(event)
+        except Exception:
+            logging.getLogger(__name__).exception("an event of the engine was not taken")
 
     def _ended(self, process: subprocess.Popen[bytes], code: int) -> None:
         with self._lock:
@@ -211,17 +219,17 @@ class EngineClient:
             restarting = replaced or len(self._deaths) <= RESTARTS_A_MINUTE
         reason = f"The engine stopped ({_cause(code)})."
         for request in sorted(lost):
-            self._callback(Failed(request, reason, "Your text is safe; try again."))
+            self._tell(Failed(request, reason, "Your text is safe; try again."))
         if replaced:
             return
-        self._callback(Stopped(reason, restarting))
+        self._tell(Stopped(reason, restarting))
         if restarting:
             with self._lock:
                 if not self._closing and self._process is None:
                     try:
                         self._start()
                     except TalecraftError as error:
-                        self._callback(Stopped(error.message, False))
+                        self._tell(Stopped(error.message, False))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -35,12 +35,12 @@ class Tally(msgspec.Struct, frozen=True):
 
     @property
     def p(self) -> float:
-        """How often a coin would favour one side so often or more: the sign test, one-sided,
-        ties left out (Dixon and Mood, 1946)."""
+        """How often a coin would favour either side so often or more: the sign test, two-sided,
+        for which of the two leads is only seen afterwards; ties left out (Dixon and Mood, 1946)."""
         chosen = self.first + self.second
         most = max(self.first, self.second)
         ways = sum(math.comb(chosen, k) for k in range(most, chosen + 1))
-        return ways / float(2**chosen)
+        return min(1.0, 2 * ways / float(2**chosen))
 
     @property
     def words(self) -> str:
@@ -88,13 +88,22 @@ class Comparison:
     def tally(self) -> Tally:
         counts = {name_of(self.first): 0, name_of(self.second): 0}
         verdicts = self.round.verdicts
+        unshown = list(self.round.unshown)
+        won = [one.generation for one in unshown if one is not None]
         for pair, verdict in verdicts:
             if verdict in ("a", "b"):
                 made = (pair.a if verdict == "a" else pair.b).generation
                 assert made is not None
-                counts[made.adapter_id or BARE] += 1
+                won.append(made)
+        for made in won:
+            counts[made.adapter_id or BARE] += 1
         first, second = counts.values()
-        return Tally(first, second, len(verdicts) - first - second)
+        return Tally(first, second, len(verdicts) + len(unshown) - first - second)
+
+    @property
+    def whole(self) -> bool:
+        """Was every pair judged? One verdict of a trial that was broken off decides nothing."""
+        return self.round.judged == self.round.total
 
     @property
     def writes_already(self) -> bool:
@@ -113,9 +122,16 @@ class Comparison:
     def adopt(self) -> Adapter | None:
         """Write with the winner from now on, whatever its test has said of it.
 
-        Raises UsageError where there is no winner, AdapterError for a damaged one.
+        Raises UsageError where there is no winner or not all was judged, AdapterError for a
+        damaged one.
         """
         winner = self.winner
+        if not self.whole:
+            judged, total = self.round.judged, self.round.total
+            raise UsageError(
+                f"Only {judged} of {total} pairs were judged: that decides nothing yet.",
+                "Compare them once more, to the end.",
+            )
         return self._studio.use_adapter(winner.id if winner is not None else None, overrule=True)
 
     def _newest(self) -> str:
@@ -142,3 +158,10 @@ class Comparison:
 def name_of(adapter: Adapter | None) -> str:
     """An id, or `none` for the bare model."""
     return adapter.id if adapter is not None else BARE
+
+
+def unshown_words(a_round: Round) -> str:
+    """Why fewer pairs were shown than were drafted."""
+    number = len(a_round.unshown)
+    pairs = "1 pair was" if number == 1 else f"{number} pairs were"
+    return f"{pairs} not shown: both passages were the same, or one was empty and lost."

@@ -77,9 +77,12 @@ class Round:
         dice: random.Random,
         contest: Contest | None = None,
     ) -> None:
-        self.total = len(where)
+        self.total = len(where)  # less in a contest for each pair that need not be shown
         self.failure = ""  # why no more pairs come, until `go_on` is asked for
         self.stopped = False
+        # Of a contest's pairs that are not shown, the passage that won: the other is empty. None
+        # where both are the same. Nobody said so: these are in no log.
+        self.unshown: list[Finished | None] = []
         self._tasting = tasting
         self._dice = dice
         self._contest = contest
@@ -185,19 +188,30 @@ class Round:
             self._ask_ahead()
 
     def _arrived(self, place: Place, event: Drafted) -> None:
+        if self._contest is not None and len(event.turns) == 2:
+            self._met(place, event.turns)
+            return
         drafts = list({turn.prose: turn for turn in event.turns if turn.prose}.values())
         if len(drafts) < 2:
             self._places.append(place)  # tried once more, later
             self._bear(UsageError("The model writes nothing to choose between.", "Try another."))
             return
         self.failure, self._failures = "", 0
-        if self._contest is not None:
-            self._show(place, drafts)
-            return
         group = self._groups = self._groups + 1
         self._pool[group] = (place, drafts)
         self._contrast.add(group, [traits(turn.prose) for turn in drafts])
         self._show_next()
+
+    def _met(self, place: Place, drafts: list[Finished]) -> None:
+        """Two passages of a contest: shown where they differ and there is something to read."""
+        self.failure, self._failures = "", 0
+        written = [turn for turn in drafts if turn.prose.strip()]
+        if len({turn.prose.strip() for turn in written}) == 2:
+            self._show(place, drafts)
+            return
+        self.unshown.append(written[0] if len(written) == 1 else None)
+        self.total -= 1
+        self._tasting.tell(PairReady())  # perhaps the round is over now
 
     def _show_next(self) -> None:
         """Of all drafts that wait, show the two that tell most; only those are kept."""
@@ -212,7 +226,8 @@ class Round:
 
     def _show(self, place: Place, drafts: list[Finished]) -> None:
         try:
-            a, b = self._dice.sample(self._tasting.keep(place, drafts), 2)
+            # The lot falls before they are numbered: no turn's id says whose it is.
+            a, b = self._tasting.keep(place, self._dice.sample(drafts, 2))
         except TalecraftError:
             self._places.appendleft(place)
             raise

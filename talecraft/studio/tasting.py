@@ -101,14 +101,15 @@ class Tasting:
 
     def settle(self, event: Drafted | DraftsOver | Failed) -> None:
         """Put on disk what the engine has drafted, and ask for more."""
-        if self._round is not None:
-            self._round.settle(event)
+        a_round = self._round  # read once: another thread may end the round meanwhile
+        if a_round is not None:
+            a_round.settle(event)
 
     def stop(self) -> None:
         """End the round, if there is one; what was chosen stays."""
-        if self._round is not None:
-            self._round.stop()
-            self._round = None
+        a_round, self._round = self._round, None
+        if a_round is not None:
+            a_round.stop()
 
     # ------------------------------------------------------------------ what a round needs
     def ask(self, asked: list[Place], dice: random.Random, contest: Contest | None) -> int:

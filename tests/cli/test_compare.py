@@ -92,6 +92,22 @@ def test_the_winner_writes_when_the_writer_says_so(
     assert active() == adapters[1]
 
 
+@pytest.mark.parametrize("option", ["--adopt", None])
+def test_a_trial_broken_off_changes_nothing(
+    talecraft_: Talecraft, adapters: list[str], loyal: str, option: str | None
+) -> None:
+    begun = loyal[:2] + "q\ny\n"
+    result = talecraft_("compare", "--pairs", "3", *filter(None, [option]), stdin=begun)
+    assert f"{adapters[1]} was better: 1." in result.out
+    assert result.code == (2 if option else 0)
+    assert ("Only 1 of 3 pairs were judged" in result.err) == bool(option)
+    assert active() == adapters[0]
+    result = talecraft_("compare", "--pairs", "3", "--json", "--adopt", stdin=begun)
+    assert result.code == 2
+    assert lines(result.out)[-1]["adopted"] is False
+    assert active() == adapters[0]
+
+
 @pytest.mark.parametrize("answer", ["n\n", "", "yes\n"])
 def test_without_a_yes_nothing_changes(
     talecraft_: Talecraft, adapters: list[str], loyal: str, answer: str
@@ -112,14 +128,47 @@ def test_json_hides_whose_it_is_until_the_result(
     *shown, end = lines(result.out)
     passages = [one[side] for one in shown if "a" in one for side in "ab"]
     assert len(passages) == 4
-    assert not any("adapter" in one for one in passages)
+    assert not any("adapter" in one or "seconds" in one for one in passages)
     assert end == {
         "first": {"adapter": adapters[0], "won": 0},
         "second": {"adapter": adapters[1], "won": 0},
-        "equal": 2, "p": 1.0, "words": "Neither was chosen more often.", "adopted": False,
+        "equal": 2, "unshown": 0, "p": 1.0, "words": "Neither was chosen more often.",
+        "adopted": False,
     }  # fmt: skip
     tags = {tuple(one["tags"]) for one in lines(talecraft_("feedback", "export").out)[-3:]}
     assert tags == {("compare", f"A:{adapters[0]}", f"B:{adapters[1]}")}
+
+
+def story(*lines: str) -> None:
+    with Studio(engine_command=tiny.ENGINE) as studio:
+        made = studio.writing.new_story(lines[0])
+        for line in lines[1:]:
+            studio.writing.say(made.id, line)
+
+
+def test_the_same_by_both_is_counted_unseen(talecraft_: Talecraft, adapters: list[str]) -> None:
+    story("SAME", "More.")
+    result = talecraft_("compare", *adapters, "--story", "1", "--pairs", "3", stdin="=\n")
+    assert result.code == 0
+    assert "No difference: 3." in result.out
+    assert "SAME" not in result.out
+    assert "2 pairs were not shown: both passages were the same" in result.err
+    assert "1 choice is in the log" in result.err
+
+
+def test_pairs_that_do_not_come_end_it_with_what_was_judged(
+    talecraft_: Talecraft, adapters: list[str]
+) -> None:
+    story("A fox.", "REFUSED")
+    result = talecraft_(
+        "compare", *adapters, "--story", "1", "--pairs", "8", "--json", stdin="=\n" * 8
+    )
+    assert result.code == 1
+    assert "There is no room." in result.err.splitlines()[-1]
+    end = lines(result.out)[-1]
+    judged = sum("choice" in one for one in lines(result.out))
+    assert end["equal"] == judged < 8
+    assert not end["adopted"]
 
 
 def test_the_bare_model_can_be_compared(talecraft_: Talecraft, adapters: list[str]) -> None:

@@ -83,6 +83,30 @@ def test_an_engine_that_keeps_dying_is_not_started_for_ever(
     heard.wait(Loaded)
 
 
+def test_a_callback_that_fails_ends_no_reading(
+    heard: Heard, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither in the middle of a turn nor while a death is told."""
+
+    def clumsy(event: object) -> None:
+        heard(event)
+        if isinstance(event, Delta | Failed | Stopped):
+            raise ValueError("a defect")
+
+    client = EngineClient(clumsy, tmp_path, tiny.ENGINE)
+    try:
+        client.load(load())
+        client.generate(generate(1, "A fox."))
+        assert heard.wait(Finished).request == 1
+        client.generate(generate(2, "CRASH"))
+        heard.wait(Loaded, nth=2)
+        client.generate(generate(3, "A fox."))
+        assert heard.wait(Finished, nth=2).request == 3
+    finally:
+        client.close()
+    assert "ValueError: a defect" in caplog.text
+
+
 def test_a_model_that_cannot_be_loaded_is_said_once(client: EngineClient, heard: Heard) -> None:
     client.load(load("broken"))
     failed = heard.wait(Failed)

@@ -77,7 +77,7 @@ def test_the_bare_model_may_win_too(studio: Studio, adapters: list[str]) -> None
 
 def test_each_pair_is_one_prompt_and_one_seed_by_both(studio: Studio, adapters: list[str]) -> None:
     trial = Comparison(studio, *adapters, pairs=8, seed=1)
-    sides = []
+    sides, older = [], []
 
     def verdict(pair: Pair) -> str:
         a, b = pair.a.generation, pair.b.generation
@@ -87,10 +87,12 @@ def test_each_pair_is_one_prompt_and_one_seed_by_both(studio: Studio, adapters: 
         assert a.sampling == b.sampling
         assert (pair.a.story_id, pair.a.parent_id) == (pair.b.story_id, pair.b.parent_id)
         sides.append(a.adapter_id)
+        older.append((a if pair.a.id < pair.b.id else b).adapter_id)
         return "="
 
     judge(trial, verdict)
     assert set(sides) == set(adapters), "sides are shuffled"
+    assert set(older) == set(adapters), "and a turn's id does not say whose it is"
     assert trial.tally == Tally(0, 0, 8)
     log = [one for one in studio.library.feedback.all() if one.kind == "choice"]
     assert len(log) == 8
@@ -111,6 +113,57 @@ def test_all_pairs_are_asked_for_at_once(
     judge(trial, lambda pair: "neither")
     assert [len(one.prompts) for one in asked] == [10]
     assert trial.tally == Tally(0, 0, 10)
+
+
+@pytest.mark.parametrize(
+    ("word", "tally"), [("SAME", (0, 4, 4)), ("EMPTY", (0, 4, 4)), ("MUTE", (4, 4, 0))]
+)
+def test_what_needs_no_reader_is_counted_and_not_shown(
+    studio: Studio, adapters: list[str], word: str, tally: tuple[int, int, int]
+) -> None:
+    story = studio.writing.new_story(word)
+    for number in range(3):
+        studio.writing.say(story.id, f"Line {number}.")
+    trial = Comparison(studio, *adapters, story_id=story.id, pairs=8)
+    shown = []
+    prefer = prefers(adapters[1])
+    judge(trial, lambda pair: (shown.append(pair.before), prefer(pair))[1])
+    until(lambda: len(trial.round.unshown) == 4)
+    assert not any(word in before for before in shown)
+    assert len(shown) == trial.round.judged == trial.round.total == 4
+    assert not trial.round.failure
+    assert trial.tally == Tally(*tally)
+    log = [one for one in studio.library.feedback.all() if one.kind == "choice"]
+    assert len(log) == 4, "the log has what a reader said"
+    assert trial.round.undo()
+    assert trial.round.pair is not None
+    assert word not in trial.round.pair.before
+
+
+def test_a_trial_without_any_pair_to_show_ends(studio: Studio, adapters: list[str]) -> None:
+    trial = Comparison(studio, *adapters, story_id=studio.writing.new_story("SAME").id, pairs=1)
+    until(lambda: trial.round.over)
+    assert trial.tally == Tally(0, 0, 1)
+    assert trial.round.pair is None
+    assert not trial.round.undo()
+
+
+def test_a_trial_broken_off_lets_nothing_write(studio: Studio, adapters: list[str]) -> None:
+    adopted, rejected = adapters
+    trial = Comparison(studio, pairs=3)
+    prefer = prefers(rejected)
+    for judged in (1, 2):
+        until(lambda: trial.round.pair is not None)
+        assert trial.round.pair is not None
+        trial.round.choose(prefer(trial.round.pair))  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match=f"Only {judged} of 3 pairs were judged"):
+            trial.adopt()
+    studio.tasting.stop()
+    assert trial.tally.leader == 0
+    assert not trial.whole
+    with pytest.raises(UsageError, match="Only 2 of 3"):
+        trial.adopt()
+    assert active(studio) == adopted
 
 
 def test_a_verdict_taken_back_does_not_count(studio: Studio, adapters: list[str]) -> None:
@@ -138,11 +191,13 @@ def test_without_an_adapter_there_is_nothing_to_compare(studio: Studio) -> None:
 @pytest.mark.parametrize(
     ("tally", "leader", "p", "words"),
     [
-        (Tally(6, 2, 2), 0, 37 / 256, "could still be chance"),
-        (Tally(1, 7, 0), 1, 9 / 256, "likely no accident"),
-        (Tally(5, 0, 5), 0, 1 / 32, "likely no accident"),
-        (Tally(4, 0, 0), 0, 1 / 16, "could still be chance"),
-        (Tally(2, 2, 1), None, 11 / 16, "Neither"),
+        (Tally(6, 2, 2), 0, 74 / 256, "could still be chance"),
+        (Tally(2, 6, 2), 1, 74 / 256, "could still be chance"),
+        (Tally(1, 7, 0), 1, 18 / 256, "could still be chance"),
+        (Tally(1, 8, 0), 1, 20 / 512, "likely no accident"),
+        (Tally(5, 0, 5), 0, 1 / 16, "could still be chance"),
+        (Tally(6, 0, 0), 0, 1 / 32, "likely no accident"),
+        (Tally(2, 2, 1), None, 1.0, "Neither"),
         (Tally(0, 0, 3), None, 1.0, "Neither"),
     ],
 )

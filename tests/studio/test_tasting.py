@@ -13,7 +13,7 @@ from talecraft.config.assets import reference
 from talecraft.errors import EngineError, LibraryError, UsageError
 from talecraft.library.stories import Stories
 from talecraft.process.engine_client import Stopped
-from talecraft.process.messages import Draft, Loaded
+from talecraft.process.messages import Draft, DraftsOver, Loaded
 from talecraft.story import feedback
 from talecraft.story.feedback import Feedback
 from talecraft.story.turns import Turn
@@ -104,12 +104,25 @@ def test_the_last_choice_of_a_round_can_be_taken_back(begin: Callable[..., Round
     assert a_round.pair == pair
 
 
-def test_which_of_the_two_is_a_is_drawn_by_lot(begin: Callable[..., Round]) -> None:
+def test_which_of_the_two_is_a_is_drawn_by_lot(
+    studio: Studio, begin: Callable[..., Round], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+    generate = studio.engine.generate
+
+    def noted(request: Draft) -> None:
+        seeds.extend(seed for prompt in request.seeds for seed in prompt)
+        generate(request)
+
+    monkeypatch.setattr(studio.engine, "generate", noted)
     a_round = begin(None, 24)
     swapped = []
     while not a_round.over:
         pair = shown(a_round)
-        swapped.append(pair.a.id > pair.b.id)
+        a, b = pair.a.generation, pair.b.generation
+        assert a is not None
+        assert b is not None
+        swapped.append(seeds.index(a.sampling.seed) > seeds.index(b.sampling.seed))
         a_round.choose("=")
     assert 4 <= sum(swapped) <= 20
 
@@ -240,6 +253,27 @@ def test_a_draft_that_is_cut_off_shows_that_it_is(studio: Studio, write: Write) 
                         ("“Go!”", "“Go!”")):  # fmt: skip
         assert passage(msgspec.structs.replace(turn, prose=prose, generation=cut)) == read
     assert passage(msgspec.structs.replace(turn, prose="The end")) == "The end"
+
+
+def test_a_round_may_be_ended_while_its_drafts_arrive(
+    studio: Studio, begin: Callable[..., Round], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(None, 1)
+    kept = studio.tasting._round
+
+    class Racing(tasting.Tasting):
+        """Another thread ends the round between any two looks at it."""
+
+        looks = 0
+
+        @property
+        def _round(self) -> Round | None:  # type: ignore[override]
+            self.looks += 1
+            return kept if self.looks == 1 else None
+
+    with monkeypatch.context() as patch:
+        patch.setattr(studio.tasting, "__class__", Racing)
+        studio.tasting.settle(DraftsOver(99))
 
 
 # ---------------------------------------------------------------------------- what goes wrong

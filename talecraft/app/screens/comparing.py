@@ -11,7 +11,7 @@ from talecraft.app.screens.tasting import TastingScreen
 from talecraft.app.text import MUTED, count, said, short_id
 from talecraft.errors import TalecraftError
 from talecraft.library.adapters import Adapter
-from talecraft.studio.comparing import Comparison
+from talecraft.studio.comparing import Comparison, unshown_words
 from talecraft.studio.rounds import Round
 
 
@@ -38,7 +38,7 @@ class ComparisonScreen(TastingScreen):
 
     def result(self, a_round: Round) -> Content:
         trial = self._trial
-        if trial is None or not a_round.judged:
+        if trial is None or not (a_round.judged or a_round.unshown):
             return said(("Nothing was chosen.", MUTED))
         tally = trial.tally
         lines = [
@@ -51,6 +51,7 @@ class ComparisonScreen(TastingScreen):
         ]  # fmt: skip
         lines += [
             said((f"No difference {count(tally.equal, 'time')}", MUTED)),
+            *((said((unshown_words(a_round), MUTED)),) if a_round.unshown else ()),
             said(),
             said(tally.words),
         ]
@@ -72,7 +73,7 @@ class ComparisonScreen(TastingScreen):
         trial = self._trial
         return (
             trial is not None
-            and trial.round.over
+            and trial.whole
             and trial.tally.leader is not None
             and not trial.writes_already
         )
@@ -86,7 +87,7 @@ class ComparisonScreen(TastingScreen):
         if action != "adopt":
             return super().why_not(action)
         trial = self._trial
-        if trial is None or not trial.round.over:
+        if trial is None or not trial.whole:
             return "The comparison is not over yet."
         return "There is nothing to change."
 
