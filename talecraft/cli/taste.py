@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from talecraft.studio.waiting import Inbox
 
 ASK = "Better: a or b, = equally good, space neither (n), u takes back, q ends: "
+LAST = "That was the last pair. u takes its choice back, any other key ends: "
 VERDICTS: dict[str, Verdict] = {
     "a": "a", "b": "b", "=": "=", " ": "neither", "n": "neither", "neither": "neither",
 }  # fmt: skip
@@ -82,7 +83,13 @@ class Sitting:
         """
         with keys.reader() as read:
             shown = None
-            while (pair := self._inbox.pair(self._round, narrate)) is not None:
+            while True:
+                pair = self._inbox.pair(self._round, narrate)
+                if pair is None:
+                    if not self._goes_back(read):
+                        return
+                    shown = None
+                    continue
                 if pair != shown:
                     self._show(pair)
                     shown = pair
@@ -91,12 +98,22 @@ class Sitting:
                     return
                 self._hear(pair, key)
 
+    def _goes_back(self, read: keys.Read) -> bool:
+        """At the end a terminal is asked once more: is the last choice meant? A pipe is not."""
+        if not (self._round.judged and sys.stdin.isatty()) or read(LAST) != "u":
+            return False
+        self._take_back()
+        return True
+
+    def _take_back(self) -> None:
+        if not self._round.undo():
+            console.note("There is no choice to take back.")
+        elif self._as_json:
+            console.out_json({"pair": self._round.judged + 1, "choice": None})
+
     def _hear(self, pair: Pair, key: str) -> None:
         if key == "u":
-            if not self._round.undo():
-                console.note("There is no choice to take back.")
-            elif self._as_json:
-                console.out_json({"pair": self._round.judged + 1, "choice": None})
+            self._take_back()
             return
         verdict = VERDICTS.get(key)
         if verdict is None:

@@ -9,7 +9,6 @@ from textual.command import CommandPalette
 
 from talecraft.app.screens.tasting import TastingScreen
 from talecraft.app.screens.training import TrainingScreen
-from talecraft.app.screens.writing import WritingScreen
 from talecraft.errors import LibraryError
 from talecraft.story import feedback
 from talecraft.studio import tasting
@@ -87,7 +86,7 @@ async def test_esc_stops_and_says_what_was_kept(running):
         await pilot.press("b")
         a_round = app.screen._round
         await pilot.press("escape")
-        await until(pilot, lambda: app.screen is page)
+        await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
         assert "2 choices kept. F3 shows what they taught." in notices(pilot)
         assert a_round.stopped
         assert log(app) == [("choice", 1), ("choice", 1)]
@@ -143,7 +142,7 @@ async def test_keys_say_why_they_do_nothing(running):
         assert "First" not in keys
         assert log(app) == []
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(app.screen, WritingScreen))
+        await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
         assert "Nothing was chosen." in notices(pilot)
 
 

@@ -125,6 +125,25 @@ def test_a_key_a_pair_without_enter(child: pexpect.spawn) -> None:
         child.expect(f"{number} of 3")
         child.expect("q ends: ")
         child.send(key)
+    child.expect("any other key ends: ")
+    child.send("q")
+    child.expect("3 choices are in the log")
+    child.expect(pexpect.EOF)
+    child.wait()
+    assert child.exitstatus == 0
+    assert log() == [("choice", 1), ("choice", 1), ("choice", 0)]
+
+
+def test_the_last_choice_can_be_taken_back(child: pexpect.spawn) -> None:
+    for key in "aab":
+        child.expect("q ends: ")
+        child.send(key)
+    for key, said in (("u", "3 of 3"), ("=", "That was the last pair")):
+        child.expect("any other key ends: " if key == "u" else "q ends: ")
+        child.send(key)
+        child.expect(said)
+    child.expect("any other key ends: ")
+    child.send("\r")
     child.expect("3 choices are in the log")
     child.expect(pexpect.EOF)
     child.wait()
