@@ -18,7 +18,8 @@ from talecraft.errors import UsageError
 from talecraft.library.adapters import Adapter
 from talecraft.library.runs import TrainingRun
 from talecraft.paths import home, private_folder
-from talecraft.process import run_client, run_events
+from talecraft.process import evidence, run_client
+from talecraft.process.evidence import Evidence
 from talecraft.process.messages import ModelRef
 from talecraft.process.run_events import Outcome, PpoSettings, Step
 from talecraft.story.turns import Generation, Sampling
@@ -138,16 +139,14 @@ def test_a_run_ordered_without_a_plan_refuses_it_too(
     runner: Runner, model: ModelRef, tmp_path: Path, count: int
 ) -> None:
     folder = small_run.order(tmp_path / "run", model, None)
-    lines = (folder / run_client.EPISODES).read_bytes().splitlines()[:count]
-    same = [msgspec.structs.replace(run_events.decode_episode(one), stars=4) for one in lines]
-    (folder / run_client.EPISODES).write_bytes(
-        b"".join(run_events.encode(one) + b"\n" for one in same)
-    )
+    found = evidence.read((folder / run_client.EPISODES).read_bytes().splitlines())
+    same = [msgspec.structs.replace(one, stars=4) for one in found.passages[:count]]
+    (folder / run_client.EPISODES).write_bytes(Evidence(same).lines())
     assert runner.run(folder).code == 0, (folder / run_client.LOG).read_text()[-2000:]
     outcome = small_run.outcome(folder)
     assert outcome is not None
     assert outcome.state == "refused"
-    assert "do not yet tell me what you like" in outcome.words
+    assert "All your opinions are alike" in outcome.words
     assert run_client.CANDIDATE not in os.listdir(folder)
 
 

@@ -18,9 +18,10 @@ import numpy as np
 
 from talecraft.config.assets import reference, reference_file
 from talecraft.process import adapter_files, run_client, run_events
+from talecraft.process.evidence import Episode, Evidence
 from talecraft.process.messages import AdapterRef, ModelRef
 from talecraft.process.run_client import EventTail
-from talecraft.process.run_events import Episode, Outcome, PpoSettings, RunEvent, RunSettings
+from talecraft.process.run_events import Outcome, PpoSettings, RunEvent, RunSettings
 from talecraft.story.turns import Sampling
 from tests.support import run_server
 from tests.support.models import bundled_ref, tokenizer
@@ -130,8 +131,7 @@ def order(folder: Path, model: ModelRef, parent: AdapterRef | None, stories: int
         )
         for number, (one, stars) in enumerate(zip(written, by_length(written), strict=True))
     ]
-    lines = b"".join(run_events.encode(one) + b"\n" for one in episodes)
-    (folder / run_client.EPISODES).write_bytes(lines)
+    (folder / run_client.EPISODES).write_bytes(Evidence(episodes).lines())
     settings = RunSettings(
         "r", "ppo", model, parent, 4, 8, "all-linear", 1, len(episodes), str(reference_file()),
         Sampling(outline_tokens=8, prose_tokens=20), SHORT,
