@@ -117,7 +117,7 @@ def digest(studio: Studio) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("written", "stars", "words"),
     [
-        (WRITTEN[:1], RIGHT[:1], "19 more scores are needed"),
+        (WRITTEN[:1], RIGHT[:1], "19 more scores or choices are needed"),
         (WRITTEN, [4] * len(WRITTEN), "All scores are the same"),
     ],
     ids=["one score", "all equal"],

@@ -79,7 +79,10 @@ def test_a_cancel_gets_through_while_it_waits(folder, clock):
     events = Events(folder)
     with pytest.raises(Cancelled):
         events.alive()
-    assert EventTail(folder).read() == [Waiting("pause")]
+    (waiting, going_on) = EventTail(folder).read()
+    assert waiting == Waiting("pause")
+    assert isinstance(going_on, GoingOn)
+    assert events.elapsed < going_on.seconds, "a night's pause is no work, however it ended"
 
 
 def test_no_look_is_taken_between_two_tokens(folder, clock):
