@@ -156,7 +156,7 @@ def test_traits_by_hand():
     named = dict(zip(TRAITS, traits('"Go on!" said Tom. The old fox, tired, slept.'), strict=True))
     assert named["dialogue"] == pytest.approx(8 / 45)
     assert named["longer sentences"] == pytest.approx((2 + 2 + 5) / 3)
-    assert named["exclamation"] == pytest.approx(1 / 9)
+    assert named["exclamations"] == pytest.approx(1 / 9)
     assert named["commas"] == pytest.approx(2 / 9)
     assert np.isfinite(traits("")).all(), "empty text has features too"
     assert distinct2(["a", "b", "a", "b", "a"]) == pytest.approx(2 / 4)
