@@ -187,7 +187,7 @@ def test_the_rounds_were_worth_it(world: World) -> None:
     assert min(len(world.said), len(world.answered), len(world.scored)) >= 3
     assert len(world.said) > len(world.scored), "somebody died before the score"
     assert {"adopted", "interrupted"} <= set(states)
-    # In twenty rounds the command line has one or two to die in, and may be quicker than its killer.
+    # In twenty rounds the command line has one to die in, and may be quicker than its killer.
     seldom = {"command line"} if world.rounds < 100 else set()
     assert min(count for who, count in world.deaths.items() if who not in seldom) > 0
 

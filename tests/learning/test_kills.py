@@ -70,7 +70,7 @@ def test_there_are_moments_in_every_part_of_a_run(whole: Whole) -> None:
     assert told.count("token") > 200
 
 
-@pytest.mark.rounds(5)
+@pytest.mark.rounds(4)
 def test_a_run_killed_anywhere_ends_where_it_would_have(
     whole: Whole, nth: tuple[int, int], tmp_path: Path
 ) -> None:
