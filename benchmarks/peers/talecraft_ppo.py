@@ -17,11 +17,12 @@ from talecraft.engine import loading
 from talecraft.engine.codec import Codec
 from talecraft.learning import features, rollouts
 from talecraft.learning.critic import Appraiser, usual_length
+from talecraft.learning.labels import Pairs, Scored
 from talecraft.learning.policy import Policy
 from talecraft.learning.ppo import Ppo, practice_sampling
 from talecraft.learning.rewards import shaped
 from talecraft.learning.rewards.total import Reward
-from talecraft.learning.taste import Ensemble, Scored
+from talecraft.learning.taste import Ensemble
 from talecraft.process.messages import ModelRef
 from talecraft.process.run_events import PpoSettings
 from talecraft.story.context import PromptStyle
@@ -65,7 +66,12 @@ def main(folder: str) -> None:
     stars = 1 + np.argsort(np.argsort(liked)) * 5 // SCORES
     stories = np.arange(SCORES) // 4
     scored = Scored(
-        found, torch.tensor(stars), torch.ones(SCORES, dtype=torch.float64), stories, stories
+        found,
+        torch.tensor(stars),
+        torch.ones(SCORES, dtype=torch.float64),
+        stories,
+        stories,
+        Pairs.none(),
     )
     ensemble = Ensemble(scored, 300.0, SETTINGS.ensemble, SETTINGS.pessimism, 0)
     human = shaped.human_repetition(reference("passage"))

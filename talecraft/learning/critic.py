@@ -27,6 +27,7 @@ from talecraft.learning.policy import Policy
 from talecraft.learning.rewards.total import Reward, Valued
 from talecraft.learning.rollouts import Rollout
 from talecraft.learning.sequences import CLUES, Sequences
+from talecraft.learning.vocabulary import NO_WORDS, Vocabulary
 from talecraft.process.run_events import PpoSettings
 
 RIDGE = 100.0  # tokens' worth of shrinkage towards no opinion
@@ -49,17 +50,24 @@ class Appraisal:
 class Appraiser:
     """Reads rollouts once with the adapter off: reward, the root's log-probs, the critic's clues.
 
-    `usual` is the usual length of a passage's prose in tokens.
+    `usual` is the usual length of a passage's prose in tokens, `vocabulary` what the heads count.
     """
 
     def __init__(
-        self, policy: Policy, codec: Codec, reward: Reward, usual: float, settings: PpoSettings
+        self,
+        policy: Policy,
+        codec: Codec,
+        reward: Reward,
+        usual: float,
+        settings: PpoSettings,
+        vocabulary: Vocabulary = NO_WORDS,
     ) -> None:
         self._policy = policy
         self._codec = codec
         self._reward = reward
         self._usual = max(1.0, usual)
         self._settings = settings
+        self._vocabulary = vocabulary
 
     @torch.no_grad()
     def __call__(self, sampled: Sequence[Rollout], pad: int) -> Appraisal:
@@ -83,7 +91,7 @@ class Appraiser:
                     self._tell(clues[i, : len(read[i].response)], along, read[i])
                     if self._reward.judges_outlines:
                         plan = outline_of(sampled[i])
-                        plans[i] = features.pool(states, row, plan, [plan.prose])
+                        plans[i] = features.pool(states, row, plan, [plan.prose], self._vocabulary)
         found = torch.cat([one for one in whole if one is not None])
         outlines = [one for one in plans if one is not None]
         valued = self._reward(sampled, found, torch.cat(outlines) if outlines else None)
@@ -93,7 +101,7 @@ class Appraiser:
         """Features (P, F) after each token of the prose; of the empty prose where there is none."""
         ids = list(passage.response[passage.start : passage.end])
         texts = [self._codec.decode(ids[: i + 1]) for i in range(len(ids) - 1)]
-        return features.pool(states, row, passage, [*texts, passage.prose])
+        return features.pool(states, row, passage, [*texts, passage.prose], self._vocabulary)
 
     def _tell(self, clues: Tensor, along: Tensor, passage: Passage) -> None:
         """Fill in one sequence's clues (T, C): at each token, of the prose before it.

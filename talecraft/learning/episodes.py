@@ -12,6 +12,7 @@ import torch
 from talecraft.engine.codec import Codec
 from talecraft.learning.features import Passage
 from talecraft.learning.labels import Pairs, Scored
+from talecraft.learning.vocabulary import Vocabulary
 from talecraft.process import evidence, run_client
 from talecraft.process.evidence import Episode, Evidence, Preference
 
@@ -60,20 +61,24 @@ def outlines(episodes: Sequence[Episode], limit: int, codec: Codec) -> list[Pass
     ]
 
 
-def scored(found: Evidence, features: torch.Tensor) -> Scored:
+def scored(found: Evidence, features: torch.Tensor, vocabulary: Vocabulary) -> Scored:
     """What was said of the prose, with the passages' features (N, F)."""
     grades = [(one.stars, one.weight) for one in found.passages]
-    return _scored(found, features, grades, outline=False)
+    return _scored(found, features, vocabulary, grades, outline=False)
 
 
-def scored_outlines(found: Evidence, features: torch.Tensor) -> Scored:
+def scored_outlines(found: Evidence, features: torch.Tensor, vocabulary: Vocabulary) -> Scored:
     """What was said of the outlines, with their features (N, F)."""
     grades = [(one.outline_stars, one.outline_weight) for one in found.passages]
-    return _scored(found, features, grades, outline=True)
+    return _scored(found, features, vocabulary, grades, outline=True)
 
 
 def _scored(
-    found: Evidence, features: torch.Tensor, grades: Sequence[tuple[int, float]], outline: bool
+    found: Evidence,
+    features: torch.Tensor,
+    vocabulary: Vocabulary,
+    grades: Sequence[tuple[int, float]],
+    outline: bool,
 ) -> Scored:
     first: dict[tuple[int, ...], int] = {}
     prompts = [
@@ -86,6 +91,7 @@ def _scored(
         np.array([one.group for one in found.passages]),
         np.array(prompts),
         _pairs([one for one in found.preferences if one.outline == outline]),
+        vocabulary,
     )
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from talecraft.learning.rollouts import Rollout
+from talecraft.learning.vocabulary import NO_WORDS, Vocabulary
 from talecraft.story.traits import traits
 
 DEPTHS = 4  # hidden layers sampled, evenly, the last one included
@@ -67,11 +68,17 @@ def read(
         yield chosen, tuple(states[depth] for depth in depths)
 
 
-def pool(states: States, row: int, passage: Passage, texts: Sequence[str]) -> Tensor:
+def pool(
+    states: States,
+    row: int,
+    passage: Passage,
+    texts: Sequence[str],
+    vocabulary: Vocabulary = NO_WORDS,
+) -> Tensor:
     """Features (N, F) in float64 of beginnings of a passage's prose, `texts` being their words.
 
     With one text: of the whole prose. With one a token: of the prose up to and with each token.
-    Mean over the tokens of the states at every depth, then the hand features.
+    Mean over the tokens of the states at every depth, then counts of the vocabulary, then traits.
     """
     first = len(passage.prompt) + passage.start
     count = passage.end - passage.start
@@ -80,14 +87,17 @@ def pool(states: States, row: int, passage: Passage, texts: Sequence[str]) -> Te
         means = tokens.double().sum(0, keepdim=True) / max(1, count)
     else:
         means = tokens.double().cumsum(0) / torch.arange(1, count + 1)[:, None]
-    hand = torch.tensor([traits(text.strip()) for text in texts], dtype=torch.float64)
+    read = [text.strip() for text in texts]
+    hand = torch.tensor([[*vocabulary(t), *traits(t)] for t in read], dtype=torch.float64)
     return torch.cat([means, hand], 1)
 
 
-def extract(base: Any, passages: Sequence[Passage], pad: int) -> Tensor:
+def extract(
+    base: Any, passages: Sequence[Passage], pad: int, vocabulary: Vocabulary = NO_WORDS
+) -> Tensor:
     """Features (N, F) of whole passages. The model must be given with its adapters off."""
     rows: list[Tensor | None] = [None] * len(passages)
     for chosen, states in read(base, passages, pad):
         for row, i in enumerate(chosen):
-            rows[i] = pool(states, row, passages[i], [passages[i].prose])
+            rows[i] = pool(states, row, passages[i], [passages[i].prose], vocabulary)
     return torch.cat([row for row in rows if row is not None])

@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from talecraft.learning.vocabulary import NO_WORDS, Vocabulary
+from talecraft.story.traits import TRAITS
+
 FEWEST_GROUPS = 5  # below this many stories, cross-validation groups by prompt instead
 
 
@@ -66,8 +69,9 @@ class Pairs:
 class Scored:
     """What the head is fitted to: N passages and what was said of them.
 
-    `features` (N, F); `stars` 1-5, 0 for no grade, their `weights`, `groups` (story) and `prompts`:
-    (N,); `pairs` that choices, edits and discards make, each within one group.
+    `features` (N, F): states, counts of the `vocabulary`, traits; `stars` 1-5, 0 for no grade,
+    their `weights`, `groups` (story) and `prompts`: (N,); `pairs` that choices, edits and discards
+    make, each within one group.
     """
 
     features: Tensor
@@ -76,9 +80,16 @@ class Scored:
     groups: np.ndarray
     prompts: np.ndarray
     pairs: Pairs
+    vocabulary: Vocabulary = NO_WORDS
 
     def __len__(self) -> int:
         return len(self.stars)
+
+    @property
+    def counts(self) -> Tensor:
+        """The vocabulary's counts (N, V)."""
+        end = self.features.shape[1] - len(TRAITS)
+        return self.features[:, end - len(self.vocabulary) : end]
 
     def rows(self, index: np.ndarray) -> Scored:
         at = torch.from_numpy(index)
@@ -89,6 +100,7 @@ class Scored:
             self.groups[index],
             self.prompts[index],
             self.pairs.rows(index, len(self)),
+            self.vocabulary,
         )
 
     @property

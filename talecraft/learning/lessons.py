@@ -15,6 +15,8 @@ from talecraft.learning import episodes, features, taste
 from talecraft.learning.labels import Scored
 from talecraft.learning.length import asks_for_length
 from talecraft.learning.taste import Ensemble, Trust
+from talecraft.learning.vocabulary import Vocabulary
+from talecraft.learning.words import telling
 from talecraft.process.evidence import Episode, Evidence
 from talecraft.process.run_events import FEWEST_OPINIONS, PpoSettings, TasteLearned
 
@@ -29,6 +31,7 @@ class Lessons:
     passages: Sequence[Episode]
     scored: Scored
     trust: Trust
+    words: tuple[int, ...] = ()  # of the vocabulary, which the writer surely likes or dislikes
 
     @property
     def passed(self) -> bool:
@@ -43,7 +46,8 @@ class Lessons:
         """`of` what they are a taste."""
         trust = self.trust
         liked = (
-            " and ".join(taste.likes(self.scored, trust.predicted)) or "something without a name"
+            " and ".join(taste.likes(self.scored, trust.predicted, self.words))
+            or "something without a name"
         )
         where = "" if of == "passages" else f" in {of}"
         if trust.concordance < taste.LEAST_CONCORDANCE:
@@ -102,8 +106,10 @@ def prose(
     base: Any, codec: Codec, pad: int, found: Evidence, ppo: PpoSettings, seed: int
 ) -> Lessons:
     """Learn the taste in prose. `base` is the model with its adapters off."""
-    read = features.extract(base, episodes.prose(found.passages, ppo.prompt_tokens, codec), pad)
-    return _lessons(found, episodes.scored(found, read), seed)
+    words = _vocabulary(found)
+    passages = episodes.prose(found.passages, ppo.prompt_tokens, codec)
+    read = features.extract(base, passages, pad, words)
+    return _lessons(found, episodes.scored(found, read, words), seed)
 
 
 def outlines(
@@ -113,33 +119,52 @@ def outlines(
     said = any(one.outline for one in found.preferences)
     if not said and not any(one.outline_stars for one in found.passages):
         return None
-    read = features.extract(base, episodes.outlines(found.passages, ppo.prompt_tokens, codec), pad)
-    return _lessons(found, episodes.scored_outlines(found, read), seed)
+    words = _vocabulary(found)
+    passages = episodes.outlines(found.passages, ppo.prompt_tokens, codec)
+    read = features.extract(base, passages, pad, words)
+    return _lessons(found, episodes.scored_outlines(found, read, words), seed)
+
+
+def _vocabulary(found: Evidence) -> Vocabulary:
+    """The words of the prose; outlines are looked through for the same ones."""
+    return Vocabulary.of([one.prose for one in found.passages])
 
 
 def _lessons(found: Evidence, scored: Scored, seed: int) -> Lessons:
-    return Lessons(found.passages, scored, taste.cross_validate(scored, seed))
+    trust = taste.cross_validate(scored, seed)
+    return Lessons(found.passages, scored, trust, telling(scored))
 
 
 def split(lessons: Lessons, ppo: PpoSettings, seed: int) -> Learned:
-    """Some stories for the gate, the rest for the reward: the judge has not seen what it judges."""
-    scored, ridge = lessons.scored, lessons.trust.ridge
+    """Some stories for the gate, the rest for the reward: the judge has not seen what it judges.
+
+    Which words to listen for all stories say together; whether they are liked, each side learns
+    from its own.
+    """
+    scored, ridge, words = lessons.scored, lessons.trust.ridge, lessons.words
     held = _held(scored, seed)
     rest = scored.rows(np.flatnonzero(~held))
-    ensemble = Ensemble(rest, ridge, ppo.ensemble, ppo.pessimism, seed)
-    judge = taste.fit(scored.rows(np.flatnonzero(held)), ridge)
+    ensemble = Ensemble(rest, ridge, ppo.ensemble, ppo.pessimism, seed, words)
+    judge = taste.fit(scored.rows(np.flatnonzero(held)), ridge, words)
     return Learned(ensemble, judge, held, wanted_length(lessons.passages, ~held))
 
 
 def _held(scored: Scored, seed: int) -> np.ndarray:
-    """Marks (N,) the gate's passages: whole stories, those with a decided choice shared out in
-    the same proportion as those without."""
-    groups = scored.folds_by
-    names = np.random.default_rng([seed, 4]).permutation(np.unique(groups))
+    """Marks (N,) the gate's passages: whole stories, one at random of every few alike.
+
+    Alike are stories with a decided choice and those without, and those of like mean grade: what
+    the writer loves may stand in few of them, and must be known to both sides.
+    """
+    groups, stars = scored.folds_by, scored.stars.numpy()
+    random = np.random.default_rng([seed, 4])
+    names = random.permutation(np.unique(groups))
     decided = np.isin(names, groups[scored.pairs.strict.better])
-    names = names[np.argsort(~decided, kind="stable")]
+    grades = [stars[(groups == name) & (stars > 0)] for name in names]
+    means = np.array([one.mean() if len(one) else 0.0 for one in grades])
+    names = names[np.lexsort((means, ~decided))]
     every = GATE_EVERY_SMALL if scored.opinions < SMALL else GATE_EVERY
-    return np.isin(groups, names[::every])
+    alike = [names[at : at + every] for at in range(0, len(names), every)]
+    return np.isin(groups, [random.choice(stories) for stories in alike])
 
 
 def wanted_length(passages: Sequence[Episode], among: np.ndarray) -> int:

@@ -135,7 +135,12 @@ class Run:
                 alive=self._events.alive,
             )
         with self._policy.reference():
-            found = features.extract(self._policy.model, features.passages(sampled), self._pad)
+            found = features.extract(
+                self._policy.model,
+                features.passages(sampled),
+                self._pad,
+                known.scored.vocabulary,
+            )
         human = shaped.human_repetition(self._texts["passage"])
         parts = shaped.parts(human, shaped.usual_words(sampled), learned.wants_length)
         reward = Reward(
@@ -147,6 +152,7 @@ class Run:
             reward,
             usual_length(sampled),
             self._ppo,
+            known.scored.vocabulary,
         )
         ppo = Ppo(
             self._policy,
@@ -174,9 +180,12 @@ class Run:
         self._events.send(known.event("outlines"))
         with self._policy.reference():
             found = features.extract(
-                self._policy.model, [outline_of(one) for one in sampled], self._pad
+                self._policy.model,
+                [outline_of(one) for one in sampled],
+                self._pad,
+                known.scored.vocabulary,
             )
-        return Outlines(taste.fit(known.scored, known.trust.ridge), found)
+        return Outlines(taste.fit(known.scored, known.trust.ridge, known.words), found)
 
     @property
     def _opponent(self) -> str | None:

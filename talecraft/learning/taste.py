@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from talecraft.learning.labels import Pairs, Scored, concordance
+from talecraft.learning.words import telling
 from talecraft.story.traits import OPPOSITES, TRAITS
 
 # What served best on every simulated log is among these; weaker ones fit the noise of a hundred
@@ -31,18 +32,20 @@ WINSOR = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How features (N, F) become comparable: z-scored, winsorised, the hand features balanced."""
+    """How features (N, F) become comparable: z-scored, winsorised, their kinds balanced."""
 
     mean: Tensor
     spread: Tensor
     balance: Tensor
 
     @classmethod
-    def of(cls, features: Tensor) -> Scale:
-        """Constant features become 0."""
+    def of(cls, data: Scored, words: Sequence[int] = ()) -> Scale:
+        """Constant features become 0, and so do words of the vocabulary that are not `words`."""
+        features = data.features
         spread = features.std(0, correction=0)
         spread = torch.where(spread > 1e-8, spread, torch.inf)
-        return cls(features.mean(0), spread, _balance(features.shape[1]))
+        balance = _balance(features.shape[1], len(data.vocabulary), words)
+        return cls(features.mean(0), spread, balance)
 
     def __call__(self, features: Tensor) -> Tensor:
         z = ((features - self.mean) / self.spread).clamp(-WINSOR, WINSOR)
@@ -60,9 +63,9 @@ class Head:
         return self._scale(features) @ self.weight
 
 
-def fit(data: Scored, ridge: float) -> Head:
-    """The head for these scores."""
-    scale = Scale.of(data.features)
+def fit(data: Scored, ridge: float, words: Sequence[int] = ()) -> Head:
+    """The head for these scores; of the vocabulary it hears the columns `words`."""
+    scale = Scale.of(data, words)
     z = scale(data.features)
     # The optimum lies in the span of the rows: N unknowns instead of F, the same solution.
     u, s, vt = torch.linalg.svd(z, full_matrices=False)
@@ -71,14 +74,18 @@ def fit(data: Scored, ridge: float) -> Head:
     return Head(scale, _optimum(reduced, data, ridge) @ back)
 
 
-def _balance(width: int) -> Tensor:
-    """A scale per feature such that the hand features together weigh as much as the states.
+def _balance(width: int, vocabulary: int, words: Sequence[int]) -> Tensor:
+    """A scale per feature such that the traits together weigh as much as the states, and so does
+    each of `words`.
 
-    A ridge shrinks a direction the less the more variance it has; twelve hand features among a
-    thousand coordinates of states would hardly be heard.
+    A ridge shrinks a direction the less the more variance it has; twelve traits among a thousand
+    coordinates of states would hardly be heard. A word that proved itself needs little shrinking.
     """
-    states = width - len(TRAITS)
+    states = width - len(TRAITS) - vocabulary
     scale = torch.ones(width, dtype=torch.float64)
+    scale[max(0, states) : width - len(TRAITS)] = torch.inf
+    for word in words:
+        scale[states + word] = max(1, states) ** -0.5
     if states > 0:
         scale[-len(TRAITS) :] = (len(TRAITS) / states) ** 0.5
     return scale
@@ -188,20 +195,20 @@ def cross_validate(data: Scored, seed: int, ridges: Sequence[float] = RIDGES) ->
     """Choose the ridge by grouped cross-validation and judge it.
 
     A held-out fold is centred on what its own head thinks of the passages it was fitted to, so
-    that predictions of different folds can be compared. The ridge is chosen by concordance; the
-    reported figure is slightly flattered by that choice.
+    that predictions of different folds can be compared; its words, too, were chosen without it.
+    The ridge is chosen by concordance; the reported figure is slightly flattered by that choice.
     """
-    folds = _folds(data.folds_by, seed)
+    folds = []
+    for held in _folds(data.folds_by, seed):
+        rest = data.rows(np.setdiff1d(np.arange(len(data)), held))
+        if len(rest):
+            folds.append((held, rest, telling(rest)))
     best: Trust | None = None
     for ridge in ridges:
         predicted = np.zeros(len(data))
-        for held in folds:
-            rest = np.setdiff1d(np.arange(len(data)), held)
-            if not len(rest):
-                continue
-            predicted[held] = fit(data.rows(rest), ridge)(
-                data.features[torch.from_numpy(held)]
-            ).numpy()
+        for held, rest, words in folds:
+            unseen = data.features[torch.from_numpy(held)]
+            predicted[held] = fit(rest, ridge, words)(unseen).numpy()
         value, pairs = concordance(predicted, data.stars.numpy(), data.pairs)
         if best is None or value > best.concordance:
             best = Trust(ridge, value, 0, 1, pairs, predicted)
@@ -259,7 +266,15 @@ class Ensemble:
     Disagreement marks passages the feedback says nothing about (Coste et al., arXiv 2310.02743).
     """
 
-    def __init__(self, data: Scored, ridge: float, size: int, pessimism: float, seed: int) -> None:
+    def __init__(
+        self,
+        data: Scored,
+        ridge: float,
+        size: int,
+        pessimism: float,
+        seed: int,
+        words: Sequence[int] = (),
+    ) -> None:
         self._pessimism = pessimism
         random = np.random.default_rng([seed, 3])
         groups = data.folds_by
@@ -267,7 +282,8 @@ class Ensemble:
         self.heads = []
         for _ in range(size):
             drawn = random.integers(0, len(members), len(members))
-            self.heads.append(fit(data.rows(np.concatenate([members[i] for i in drawn])), ridge))
+            rows = data.rows(np.concatenate([members[i] for i in drawn]))
+            self.heads.append(fit(rows, ridge, words))
 
     def __call__(self, features: Tensor) -> Tensor:
         """Pessimistic u (N,) for features (N, F)."""
@@ -275,16 +291,17 @@ class Ensemble:
         return opinions.mean(0) - self._pessimism * opinions.std(0, correction=0)
 
 
-def likes(data: Scored, predicted: np.ndarray, count: int = 2) -> list[str]:
-    """The countable things that go most with a high prediction, in words."""
-    hand = data.features[:, -len(TRAITS) :].numpy()
+def likes(data: Scored, predicted: np.ndarray, words: Sequence[int], count: int = 2) -> list[str]:
+    """The countable things, `words` among them, that go most with a high prediction, in words."""
+    known = [data.vocabulary.words[word] for word in words]
+    liked = [*(f"“{word}”" for word in known), *TRAITS]
+    disliked = [*(f"no “{word}”" for word in known), *OPPOSITES]
+    hand = torch.cat([data.counts[:, list(words)], data.features[:, -len(TRAITS) :]], 1).numpy()
     spread = hand.std(0)
     centred = predicted - predicted.mean()
     correlation = (hand - hand.mean(0)).T @ centred / (len(hand) * np.maximum(spread, 1e-12))
     correlation /= max(float(predicted.std()), 1e-12)
     order = np.argsort(-np.abs(correlation))[:count]
     return [
-        TRAITS[i] if correlation[i] > 0 else OPPOSITES[i]
-        for i in order
-        if abs(correlation[i]) > 0.15
+        liked[i] if correlation[i] > 0 else disliked[i] for i in order if abs(correlation[i]) > 0.15
     ]

@@ -46,6 +46,31 @@ def test_the_gate_writes_after_every_prompt_and_then_again():
     assert [one.prose for one in found[:3]] != [one.prose for one in found[3:]]
 
 
+def test_clear_wins_by_hand():
+    """+6, -1, -1, 0: of 8 that differ 6 are for the better."""
+    won = evaluate.clear_wins(np.array([6.0, -1.0, -1.0, 0.0]))
+    assert won.tolist() == pytest.approx([0.5 + 0.5 * 6 / 2, 0.25, 0.25, 0.5])
+    assert won.mean() == pytest.approx(6 / 8)
+    assert evaluate.clear_wins(np.array([2.0, -2.0, 2.0])).mean() == pytest.approx(2 / 3)
+    assert evaluate.clear_wins(np.zeros(3)).tolist() == [0.5] * 3
+
+
+def test_few_clear_wins_do_not_drown_in_guesses_and_guesses_alone_win_nothing():
+    """One passage in five is what the writer loves; the judge's guesses about the others lean the
+    wrong way. Without the loved ones nothing is surely won."""
+    random = np.random.default_rng(0)
+    guesses = random.normal(-0.2, 0.5, 120)
+    loved = np.where(np.arange(120) % 5 == 0, 5.0, guesses)
+    value, low, _ = judge().interval(evaluate.clear_wins(loved))
+    assert value > evaluate.LEAST_WIN
+    assert low > 0.5
+    assert (loved > 0).mean() < 0.55, "a plain win rate would not tell"
+    surely = [
+        judge().interval(evaluate.clear_wins(random.normal(0, 1, 120)))[1] > 0.5 for _ in range(200)
+    ]
+    assert sum(surely) <= 20, "a twentieth by chance"
+
+
 def test_passages_of_one_prompt_are_one_draw():
     """Two that always agree make the mean no surer than one of each would."""
     coins = np.array([1.0, 0.0] * 20)

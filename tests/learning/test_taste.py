@@ -82,7 +82,7 @@ def test_features_are_scaled_by_hand():
     x = torch.zeros((101, width + len(TRAITS)), dtype=torch.float64)
     x[:, 0] = torch.tensor([-1.0, 1.0] * 50 + [0.0], dtype=torch.float64)
     x[0, -1] = 5.0  # one passage full of something rare
-    scale = taste.Scale.of(x)
+    scale = taste.Scale.of(data(x, [1] * 101))
     z = scale(x)
     assert float(z[0, 0]) == pytest.approx(-((101 / 100) ** 0.5))
     assert float(z[0, -1]) == pytest.approx(taste.WINSOR * 3**0.5), "not the ten it would be"
@@ -149,7 +149,7 @@ def test_fitting_is_deterministic_and_survives_degenerate_data():
 def test_what_is_liked_is_named():
     scored = simulated(200, signal=2.0)
     trust = taste.cross_validate(scored, 0)
-    assert taste.likes(scored, trust.predicted)[0] == "dialogue"
+    assert taste.likes(scored, trust.predicted, ())[0] == "dialogue"
 
 
 def test_traits_by_hand():

@@ -1,7 +1,8 @@
-"""R = clip(clip(z(taste), -3, 3) + sum_k w_k z_k(S_k), -3, 3), frozen on samples of the reference.
+"""R = clip(clip(z(taste), -c, c) + sum_k w_k z_k(S_k), -c, c), frozen on samples of the reference.
 
-Outlines that the writer judged apart are worth clip(z(taste of outlines), -3, 3) beside it.
-The z of the taste is by median and quartiles, those of the shaped parts by mean and deviation.
+Outlines that the writer judged apart are worth clip(z(taste of outlines), -c, c) beside it.
+The z of the taste is by median and quartiles, those of the shaped parts by mean and deviation;
+c is 3, or more where the reference itself writes what stands out by more.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from talecraft.learning.rollouts import Rollout
 from talecraft.story.traits import words_of
 
 LIMIT = 3.0
+WIDEST = 5.0  # a limit may be
+OFTEN = 0.05  # of the reference's samples: what so many reach is no freak
 # A part that hardly varies under the reference must not be blown up by its own z-score.
 LEAST_SPREAD = 0.1
 NORMAL_QUARTILES = 1.349  # standard deviations between the quartiles of a normal distribution
@@ -41,6 +44,33 @@ class Outlines:
     features: Tensor
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a value stands among the reference's, in standard deviations and within `limit`."""
+
+    centre: float
+    spread: float
+    limit: float
+
+    @classmethod
+    def of(cls, values: Tensor) -> Standing:
+        """By the median and the quartiles of `values` (N,): a few odd passages among the samples
+        must not make every other difference small.
+
+        Beyond LIMIT the head guesses about what it has not seen, unless the reference itself writes
+        such passages more than OFTEN: a word that is loved, and rare, stands out by far, and is
+        what this taste is about.
+        """
+        at = torch.tensor([OFTEN, 0.25, 0.5, 0.75, 1 - OFTEN], dtype=values.dtype)
+        least, low, middle, high, most = torch.quantile(values, at).tolist()
+        spread = max(1e-6, (high - low) / NORMAL_QUARTILES)
+        seen = max(most - middle, middle - least) / spread
+        return cls(middle, spread, min(WIDEST, max(LIMIT, seen)))
+
+    def __call__(self, values: Tensor) -> Tensor:
+        return ((values - self.centre) / self.spread).clamp(-self.limit, self.limit)
+
+
 class Reward:
     """The total reward of rollouts, in standard deviations of what the reference writes."""
 
@@ -56,11 +86,10 @@ class Reward:
         """`reference` are samples of the root and `features` (N, F) their features."""
         self._outlines = outlines
         if outlines is not None:
-            self._outline_scale = _robust(outlines.taste(outlines.features))
+            self._outline_scale = Standing.of(outlines.taste(outlines.features))
         self._taste = taste
         self._shaped = {name: (shaped[name], weight) for name, weight in weights.items()}
-        learned = taste(features)
-        self._taste_scale = _robust(learned)
+        self._standing = Standing.of(taste(features))
         self._scales = {}
         for name, (part, _) in self._shaped.items():
             values = _evaluate(part, reference)
@@ -68,8 +97,7 @@ class Reward:
 
     def taste(self, features: Tensor) -> Tensor:
         """The learned part alone (N,), within the limits of the whole."""
-        centre, spread = self._taste_scale
-        return ((self._taste(features) - centre) / spread).clamp(-LIMIT, LIMIT)
+        return self._standing(self._taste(features))
 
     @property
     def judges_outlines(self) -> bool:
@@ -84,9 +112,10 @@ class Reward:
         for name, (part, weight) in self._shaped.items():
             centre, spread = self._scales[name]
             contributions[name] = weight * (_evaluate(part, rollouts) - centre) / spread
-        total = torch.stack(list(contributions.values())).sum(0).clamp(-LIMIT, LIMIT)
+        limit = self._standing.limit
+        total = torch.stack(list(contributions.values())).sum(0).clamp(-limit, limit)
         silent = torch.tensor([not words_of(one.prose) for one in rollouts])
-        total = torch.where(silent, -LIMIT, total)
+        total = torch.where(silent, -limit, total)
         of_outlines = self._outline(outlines, len(rollouts))
         if self.judges_outlines:
             contributions["outline"] = of_outlines
@@ -97,15 +126,7 @@ class Reward:
         if self._outlines is None:
             return torch.zeros(count, dtype=torch.float64)
         assert features is not None
-        centre, spread = self._outline_scale
-        return ((self._outlines.taste(features) - centre) / spread).clamp(-LIMIT, LIMIT)
-
-
-def _robust(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Median, and the standard deviation that the quartiles tell: a few odd passages among the
-    samples must not make every other difference small."""
-    low, middle, high = torch.quantile(values, torch.tensor([0.25, 0.5, 0.75], dtype=values.dtype))
-    return middle, ((high - low) / NORMAL_QUARTILES).clamp(min=1e-6)
+        return self._outline_scale(self._outlines.taste(features))
 
 
 def _evaluate(part: Callable[[Rollout], float], rollouts: Sequence[Rollout]) -> Tensor:

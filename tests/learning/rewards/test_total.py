@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from talecraft.learning.rewards.total import LIMIT, Outlines, Reward
+from talecraft.learning.rewards.total import LIMIT, WIDEST, Outlines, Reward, Standing
 from talecraft.learning.rollouts import Rollout
 
 
@@ -42,6 +42,31 @@ def test_one_odd_sample_does_not_make_all_others_alike():
     odd = Reward(first, {}, {}, REFERENCE, column(-2.0, -1.0, 0.0, 1.0, 500.0))
     x = column(1.0)
     assert float(odd.taste(x)) == pytest.approx(float(plain.taste(x)), rel=1e-5)
+
+
+def test_what_the_reference_writes_often_enough_may_count_for_more():
+    """A hundred samples, quartiles -1 and 1. Ten that stand out by 4 deviations widen the limit to
+    4, by 9 to no more than 5; two alone leave it, and so does a normal spread."""
+    deviation = 2 / 1.349
+
+    def among(count, far):
+        usual = [-1.0] * 30 + [0.0] * 40 + [1.0] * (30 - count) + [abs(far) * deviation] * count
+        values = torch.tensor(usual, dtype=torch.float64)
+        return Standing.of(values if far > 0 else -values)
+
+    assert among(10, 4.0).limit == pytest.approx(4)
+    assert among(10, -4.0).limit == pytest.approx(4)
+    assert among(10, 9.0).limit == WIDEST
+    assert among(2, 9.0).limit == LIMIT
+    assert among(0, 1.0).limit == LIMIT
+
+
+def test_the_limit_of_the_taste_is_that_of_the_whole():
+    rare = column(*[-1.0, -0.5, 0.0, 0.5, 1.0] * 4, 20.0, 20.0)
+    reward = Reward(first, {"long": long}, {"long": 1.0}, REFERENCE, rare)
+    found = reward(written("aaaaa", "aaaaa", ""), column(20.0, -99.0, 20.0))
+    assert found.total[0] == WIDEST, "with what its length adds no more"
+    assert found.total[2] == -WIDEST
 
 
 def test_the_total_is_limited_and_silence_is_worth_least():

@@ -1,0 +1,56 @@
+"""The gate's stories: apart from the reward's, and of every kind that the log has."""
+
+import numpy as np
+import pytest
+import torch
+
+from talecraft.learning import lessons
+from talecraft.learning.labels import Pairs, Scored
+from talecraft.story.traits import TRAITS
+
+
+def scored(stars, groups, pairs=None):
+    n = len(stars)
+    return Scored(
+        torch.zeros(n, 2 + len(TRAITS), dtype=torch.float64),
+        torch.tensor([float(s) for s in stars], dtype=torch.float64),
+        torch.ones(n, dtype=torch.float64),
+        np.array(groups),
+        np.arange(n),
+        Pairs.none() if pairs is None else pairs,
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_third_of_the_stories_judges_and_no_story_is_on_both_sides(seed):
+    groups = np.repeat(np.arange(12), 10)
+    held = lessons._held(scored(np.tile([1, 5], 60), groups), seed)
+    assert len(set(groups[held])) == 4
+    assert not set(groups[held]) & set(groups[~held])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_loved_in_few_stories_is_known_to_both_sides(seed):
+    """Three stories of twelve are loved: one judges, two teach. By lot it would often be none."""
+    groups = np.repeat(np.arange(12), 10)
+    held = lessons._held(scored(np.where(groups < 3, 5, 2), groups), seed)
+    assert len(set(groups[held]) & {0, 1, 2}) == 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_decided_choices_are_shared_out_too(seed):
+    """Twenty-four choices, eight of them decided, each a story of its own: half go to each."""
+    rows = np.arange(0, 48, 2)
+    said = Pairs(rows, rows + 1, np.ones(24), rows >= 16)
+    groups = np.repeat(np.arange(24), 2)
+    held = lessons._held(scored([0] * 48, groups, said), seed)
+    assert len(set(groups[held])) == 12
+    assert len(set(groups[held]) & set(range(8))) == 4
+
+
+def test_the_split_depends_on_the_seed():
+    groups = np.repeat(np.arange(12), 10)
+    same = scored(np.tile([1, 5], 60), groups)
+    found = {tuple(np.flatnonzero(lessons._held(same, seed))) for seed in range(6)}
+    assert len(found) > 1
+    assert np.array_equal(lessons._held(same, 3), lessons._held(same, 3))
