@@ -46,7 +46,7 @@ STYLE = PromptStyle(think_open="<think>", story_open="<story>", stops=())
 
 
 def main(folder: str) -> None:
-    loading.use_threads()
+    loading.settle_in()
     torch.manual_seed(0)
     model = ModelRef("gpt2-small", "random", folder, "none", 512, STYLE)
     base, _ = loading.load_base(model)

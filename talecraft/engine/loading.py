@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from talecraft.engine.codec import Codec
 from talecraft.engine.products import quicken
 from talecraft.errors import AdapterError, DoesNotFit, EngineError
 from talecraft.process import adapter_files
@@ -35,9 +36,35 @@ class Device:
         return str(self.dtype).removeprefix("torch.")
 
 
-def use_threads() -> None:
-    """One core stays free for the page; `OMP_NUM_THREADS`, where set, is obeyed."""
+def settle_in() -> None:
+    """Make this process a good neighbour: one core stays free for the page (`OMP_NUM_THREADS`,
+    where set, is obeyed), and nothing draws progress bars on its standard error."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", max(1, (os.cpu_count() or 2) - 1))))
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A base model with all that is needed to write with it; `pad` is an id for padding."""
+
+    base: Any
+    device: Device
+    codec: Codec
+    pad: int
+
+
+def open_model(model: ModelRef) -> Opened:
+    """Base and tokeniser from the model's folder.
+
+    Raises EngineError for files that cannot be used, DoesNotFit where memory ran out.
+    """
+    tokenizer = load_tokenizer(model)
+    base, device = load_base(model)
+    codec = Codec(tokenizer, model.style, end_ids(base, tokenizer))
+    return Opened(base, device, codec, pad_id(base, tokenizer))
 
 
 def choose_device(folder: Path) -> Device:

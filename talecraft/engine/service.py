@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from transformers.utils import logging as hf_logging
 
 from talecraft.engine import loading
 from talecraft.engine.codec import Codec
@@ -62,9 +61,7 @@ class Service:
         self._pad = 0
         self._session: Session | None = None
         self._drafts: deque[Drafting] = deque()
-        loading.use_threads()
-        hf_logging.set_verbosity_error()
-        hf_logging.disable_progress_bar()
+        loading.settle_in()
 
     def run(self) -> None:
         while True:
@@ -124,13 +121,10 @@ class Service:
             self._wire.send(Phase("loading", command.model.id))
             self._give_up_drafts()
             self._ref = self._model = self._session = self._adapter = self._worn = None
-            tokenizer = loading.load_tokenizer(command.model)
-            self._model, self._device = loading.load_base(command.model)
+            opened = loading.open_model(command.model)
+            self._model, self._device = opened.base, opened.device
+            self._codec, self._pad = opened.codec, opened.pad
             self._ref = command.model
-            self._pad = loading.pad_id(self._model, tokenizer)
-            self._codec = Codec(
-                tokenizer, command.model.style, loading.end_ids(self._model, tokenizer)
-            )
         try:
             if _id(command.adapter) != _id(self._adapter):
                 for drafting in self._drafts:

@@ -7,7 +7,6 @@ candidate/. Never touches the library: whichever parent comes next settles the o
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,14 +14,13 @@ from typing import get_args
 
 import numpy as np
 import torch
-from transformers.utils import logging as hf_logging
 
 from talecraft.config.assets import Kind, reference
 from talecraft.engine import loading
-from talecraft.engine.codec import Codec
 from talecraft.errors import TalecraftError
 from talecraft.learning import checkpoint, episodes, features, lessons, rollouts, taste
 from talecraft.learning.checks import most_kl
+from talecraft.learning.child import begin
 from talecraft.learning.critic import Appraiser, outline_of, usual_length
 from talecraft.learning.evaluate import Judge, Verdict, evaluate, root_kl
 from talecraft.learning.events import Cancelled, Events
@@ -34,7 +32,6 @@ from talecraft.learning.rewards import shaped
 from talecraft.learning.rewards.total import Outlines, Reward
 from talecraft.learning.rollouts import Rollout
 from talecraft.process import adapter_files, run_client, run_events
-from talecraft.process.child import log_to_stderr
 from talecraft.process.evidence import Episode
 from talecraft.process.run_events import Outcome, RunSettings
 from talecraft.story.context import Block
@@ -88,11 +85,9 @@ class Run:
     def _load(self) -> None:
         self._events.phase(f"Loading {self._settings.model.id}")
         model = self._settings.model
-        tokenizer = loading.load_tokenizer(model)
-        base, _ = loading.load_base(model)
-        self._codec = Codec(tokenizer, model.style, loading.end_ids(base, tokenizer))
-        self._pad = loading.pad_id(base, tokenizer)
-        self._policy = Policy.for_run(base, self._settings)
+        opened = loading.open_model(model)
+        self._codec, self._pad = opened.codec, opened.pad
+        self._policy = Policy.for_run(opened.base, self._settings)
         if self._settings.parent is not None:
             folder = loading.trusted(self._settings.parent, model)
             self._policy.model.load_adapter(str(folder), adapter_name=OPPONENT)
@@ -284,12 +279,7 @@ def _closing_words(failed: list[str], stopped: str, updates: int, planned: int) 
 
 
 def main() -> int:
-    log_to_stderr()
-    hf_logging.set_verbosity_error()
-    hf_logging.disable_progress_bar()
-    if os.environ.get("TALECRAFT_BACKGROUND"):
-        os.nice(NICE)
-    loading.use_threads()
+    begin(NICE)
     folder = Path(sys.argv[1])
     events = Events(folder)
     settings = run_events.decode_settings((folder / run_client.SETTINGS).read_bytes())
