@@ -145,8 +145,11 @@ def status(
         return
     if found.state == "running":
         console.out(f"Run {found.id} is going.")
-        for event in events[-1:]:
-            console.out(describe(event))
+        from talecraft.process.run_events import Step
+
+        steps = [event for event in events if isinstance(event, Step)]
+        for event in dict.fromkeys(map(describe, [*steps[-1:], *events[-1:]])):
+            console.out(event)
     else:
         _print_end(found)
 

@@ -52,6 +52,21 @@ async def test_too_few_scores_are_refused_in_plain_words(running, studio):
         assert "Not yet. 17 more scores or choices are needed." in notices(pilot)
 
 
+async def test_keys_that_can_do_nothing_now_say_why(running, studio):
+    scored(studio, [4, 4, 5])
+    async with running((100, 50), loaded=False) as (app, pilot):
+        await shown(app, pilot)
+        for key, words in {
+            "c": "There is no run to go on with.",
+            "p": "No run is going.",
+            "e": "No run is going.",
+            "x": "No run is going.",
+            "b": "The bare model writes: there is no adapter to roll back.",
+        }.items():
+            await pilot.press(key)
+            assert words in notices(pilot), key
+
+
 async def test_the_plan_counts_what_another_model_wrote(running, studio):
     story = scored(studio, ENOUGH)
     turn = studio.library.stories.add_turn(story, None, "model", "By another.", "", None)

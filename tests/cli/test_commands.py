@@ -286,6 +286,7 @@ def test_a_run_is_paused_shows_an_example_and_goes_on(
     assert again["sample"]["before"] == "It is shut."
     assert f"Run {run_id} was asked to pause" in talecraft_("train", "pause").err
     until(lambda: "paused; `talecraft train" in talecraft_("train", "status", run_id).out)
+    assert "\nupdate 1/" in talecraft_("train", "status", run_id).out, "how far it is, too"
     late = talecraft_("train", "sample")
     assert (late.code, late.out) == (2, "")
     assert "is paused; the example comes when it goes on" in late.err

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -24,6 +25,11 @@ from talecraft.config.models import ModelSpec
 from talecraft.errors import TalecraftError
 from talecraft.library.runs import TrainingRun
 from talecraft.story.clean import clean_line
+
+# What is asked of a run or its adapter: by keys that are not always answered.
+_OF_RUNS = {
+    "s": "start", "c": "resume", "p": "pause", "e": "example", "x": "stop", "b": "roll_back",
+}  # fmt: skip
 
 
 class TrainingScreen(TalecraftScreen):
@@ -148,13 +154,30 @@ class TrainingScreen(TalecraftScreen):
             case _:
                 return super().check_action(action, parameters)
 
-    def key_s(self) -> None:
-        """Where `start` is not to be had, say why. Textual calls this before the binding."""
-        if self.check_action("start", ()):
+    def on_key(self, event: events.Key) -> None:
+        """A key of this screen that does nothing now says why. Called before the binding."""
+        action = _OF_RUNS.get(event.key)
+        if action is None or self.check_action(action, ()):
             return
-        running = self.talecraft.run_watch is not None
-        refusal = self.query_one(PlanView).refusal
-        self.talecraft.say("A run is going." if running else f"Not yet. {refusal}", "Start")
+        event.stop()
+        self.talecraft.say(self._why_not(action))
+
+    def _why_not(self, action: str) -> str:
+        watch = self.talecraft.run_watch
+        if action == "roll_back":
+            return "The bare model writes: there is no adapter to roll back."
+        if watch is None:
+            return {
+                "start": f"Not yet. {self.query_one(PlanView).refusal}",
+                "resume": "There is no run to go on with.",
+            }.get(action, "No run is going.")
+        if action in ("start", "resume"):
+            return "A run is going."
+        if watch.stopping:
+            return "The run is about to stop."
+        if action == "pause":
+            return "The run is paused. c lets it go on."
+        return "Nothing is learned yet that an example could show."
 
     def action_start(self) -> None:
         training = self.talecraft.studio.training
