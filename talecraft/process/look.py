@@ -5,22 +5,18 @@ Nothing is looked at twice: what was found is kept by a checksum of the order.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from talecraft.errors import EngineError, LibraryError, os_reason
-from talecraft.paths import PRIVATE_FILE, private_folder, private_write
-from talecraft.process import run_events
+from talecraft.paths import private_folder, private_write
+from talecraft.process import locks, run_events
 from talecraft.process.environment import child_environment
 from talecraft.process.evidence import Evidence
 from talecraft.process.run_client import EPISODES, SETTINGS, EventTail, outcome
@@ -40,7 +36,8 @@ def look(runs: Path, settings: RunSettings, found: Evidence) -> TasteLearned:
     order = run_events.encode(settings)
     try:
         kept = private_folder(private_folder(runs) / "look") / _KEPT
-        with _alone(kept.parent):
+        # One look at a time, whoever asks: the second finds what the first has kept.
+        with locks.held(locks.open_lock(kept.with_name(_LOCK))):
             if (known := _known(kept, order + lines)) is not None:
                 return known
             _sweep(kept.parent)
@@ -56,17 +53,6 @@ def look(runs: Path, settings: RunSettings, found: Evidence) -> TasteLearned:
             "Free some space, or make the folder writable.",
         ) from error
     return learned
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One look at a time, whoever asks: the second finds what the first has kept."""
-    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 def _ask(folder: Path) -> TasteLearned:

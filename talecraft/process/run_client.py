@@ -7,12 +7,10 @@ is told by one lock, `runs/trainer.lock`, which the run inherits and holds until
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +19,8 @@ from typing import get_args
 import msgspec
 
 from talecraft.errors import BusyError, LibraryError, os_reason
-from talecraft.paths import PRIVATE_FILE, private_append, private_folder, private_write
-from talecraft.process import run_events, run_requests
+from talecraft.paths import private_append, private_folder, private_write
+from talecraft.process import locks, run_events, run_requests
 from talecraft.process.environment import child_environment
 from talecraft.process.evidence import Evidence
 from talecraft.process.run_events import Outcome, RunEvent, RunSettings
@@ -31,6 +29,7 @@ SETTINGS, EPISODES, EVENTS = "settings.json", "episodes.jsonl", "events.jsonl"
 CONTROL = run_requests.CONTROL
 CANDIDATE, CHECKPOINT, LOG = "candidate", "checkpoint.safetensors", "run.log"
 _LOCK = "trainer.lock"
+_WAITS = (0.02, 0.05, 0.1)  # seconds: somebody may just be asking whether a run is `alive`
 COMMAND = (sys.executable, "-m", "talecraft.learning.run")
 
 
@@ -82,7 +81,11 @@ def _launch(folder: Path, prepare: Callable[[], None]) -> int:
     """Take the trainers' lock, `prepare` the folder and start its run."""
     lock = _open_lock(folder.parent)
     try:
-        _take(lock)
+        if not locks.take(lock, _WAITS):
+            raise BusyError(
+                "A training run is already going.",
+                "Watch it, or stop it with `talecraft train stop`.",
+            )
         os.ftruncate(lock, 0)
         os.pwrite(lock, folder.name.encode(), 0)
         prepare()
@@ -106,35 +109,15 @@ def _launch(folder: Path, prepare: Callable[[], None]) -> int:
         os.close(lock)  # the run's own copy keeps it locked
 
 
-def _take(lock: int) -> None:
-    """Hold the trainers' lock. Raises BusyError where a run has it.
-
-    Tried more than once: somebody asking whether a run is `alive` holds it for a moment.
-    """
-    for wait in (0.02, 0.05, 0.1, 0.0):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            time.sleep(wait)
-        else:
-            return
-    raise BusyError(
-        "A training run is already going.",
-        "Watch it, or stop it with `talecraft train stop`.",
-    )
-
-
 def alive(runs: Path) -> str | None:
     """The id of the run that is going, or None."""
     if not (runs / _LOCK).exists():
         return None
     lock = _open_lock(runs)
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
+        if locks.take(lock, shared=True):
+            return None
         return os.pread(lock, 256, 0).decode(errors="replace") or None
-    else:
-        return None
     finally:
         os.close(lock)
 
@@ -143,17 +126,8 @@ def alive(runs: Path) -> str | None:
 def settling(runs: Path) -> Iterator[None]:
     """Hold the lock under which finished runs are settled, one parent at a time."""
     private_folder(runs)
-    descriptor = _open_lock(runs, "settle.lock")
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with locks.held(_open_lock(runs, "settle.lock")):
         yield
-    finally:
-        os.close(descriptor)
-
-
-def request_stop(runs: Path, run_id: str) -> None:
-    """Ask a run to end at its next step."""
-    run_requests.ask(runs / run_id, CONTROL)
 
 
 class EventTail:
@@ -191,7 +165,7 @@ def outcome(folder: Path) -> Outcome | None:
 
 def _open_lock(runs: Path, name: str = _LOCK) -> int:
     try:
-        return os.open(runs / name, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+        return locks.open_lock(runs / name)
     except OSError as error:
         raise LibraryError(
             f"{runs / name} cannot be opened: {os_reason(error)}.",

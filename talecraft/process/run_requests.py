@@ -10,18 +10,21 @@ import contextlib
 import fcntl
 import os
 import threading
-import time
 from pathlib import Path
 from typing import Literal
 
 from talecraft.errors import LibraryError, os_reason
-from talecraft.paths import PRIVATE_FILE, private_folder, private_write
+from talecraft.paths import private_folder, private_write
+from talecraft.process import locks
 
 Request = Literal["control", "pause", "example"]
 CONTROL: Request = "control"  # end at the next step
 PAUSE: Request = "pause"  # wait until this file is gone
 EXAMPLE: Request = "example"  # write one passage as before and one as now; taken away when heard
 WRITING = "writing.lock"
+# A run that looks holds the lock for a moment; one that was stopped in that very moment must not
+# hold up the page.
+_WAITS = (0.002, 0.01, 0.05)  # seconds
 
 
 def ask(folder: Path, request: Request) -> None:
@@ -59,29 +62,14 @@ class WritingSign:
     def show(self, up: bool) -> None:
         with self._lock, contextlib.suppress(OSError, LibraryError):
             if up and self._held is None:
-                descriptor = os.open(
-                    private_folder(self._runs) / WRITING, os.O_RDWR | os.O_CREAT, PRIVATE_FILE
-                )
-                if _shared(descriptor):
-                    self._held = descriptor
+                lock = locks.open_lock(private_folder(self._runs) / WRITING)
+                if locks.take(lock, _WAITS, shared=True):
+                    self._held = lock
                 else:
-                    os.close(descriptor)
+                    os.close(lock)
             elif not up and self._held is not None:
                 held, self._held = self._held, None
                 os.close(held)
-
-
-def _shared(descriptor: int) -> bool:
-    """Take the lock among others. A run that looks holds it for a moment; one that was stopped in
-    that very moment must not hold up the page."""
-    for wait in (0.002, 0.01, 0.05, 0.0):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            time.sleep(wait)
-        else:
-            return True
-    return False
 
 
 class WritingLookout:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from talecraft.errors import BusyError
-from talecraft.process import run_client, run_events
+from talecraft.process import locks, run_client, run_events, run_requests
 from talecraft.process.evidence import Episode, Evidence
 from talecraft.process.run_client import EventTail
 from talecraft.process.run_events import Outcome, RunPhase, RunSettings
@@ -52,14 +52,14 @@ def test_a_run_gets_its_order_and_is_alive_until_it_ends(
     assert caught.value.exit_code == 3
     assert run_client.alive(runs) == "one"
     assert run_client.outcome(runs / "one") is None
-    run_client.request_stop(runs, "one")
+    run_requests.ask(runs / "one", run_requests.CONTROL)
     tiny.until(lambda: run_client.alive(runs) is None)
     ended = run_client.outcome(runs / "one")
     assert ended is not None
     assert ended.state == "cancelled"
     tiny.until(lambda: tiny.gone(pid))
     run_client.start(runs, order("three"), FOUND)
-    run_client.request_stop(runs, "three")
+    run_requests.ask(runs / "three", run_requests.CONTROL)
     tiny.until(lambda: run_client.alive(runs) is None)
 
 
@@ -69,15 +69,15 @@ def test_asking_whether_a_run_is_alive_hinders_no_start(
     """Whoever asks holds the lock for a moment; a start at that moment must wait, not refuse."""
     runs = tmp_path / "runs"
     runs.mkdir()
-    asking = run_client._open_lock(runs)
-    run_client.fcntl.flock(asking, run_client.fcntl.LOCK_SH)
+    asking = locks.open_lock(runs / "trainer.lock")
+    locks.fcntl.flock(asking, locks.fcntl.LOCK_SH)
     slept: list[float] = []
 
     def sleep(seconds: float) -> None:
         slept.append(seconds)
-        run_client.fcntl.flock(asking, run_client.fcntl.LOCK_UN)
+        locks.fcntl.flock(asking, locks.fcntl.LOCK_UN)
 
-    monkeypatch.setattr(run_client.time, "sleep", sleep)
+    monkeypatch.setattr(locks.time, "sleep", sleep)
     run_client.start(runs, order("one"), FOUND)
     assert len(slept) == 1
     monkeypatch.undo()
