@@ -66,9 +66,9 @@ class Planning:
         """Every opinion of this model's passages that stands now."""
         return gather(self._library, self._model_ref(model).key)
 
-    def plan(self, model: ModelSpec, ppo: PpoSettings) -> TrainingPlan:
-        """What a run with these hyperparameters would learn from, and how long it would take."""
-        gathered = self.gather(model)
+    def plan(self, model: ModelSpec, ppo: PpoSettings, gathered: Gathered) -> TrainingPlan:
+        """What a run with these hyperparameters would learn from what was `gathered`, and how
+        long it would take."""
         found = gathered.evidence
         kinds = Counter(one.kind for one in found.preferences)
         thrown = {one.worse for one in found.preferences if one.kind == "discard"}

@@ -35,6 +35,7 @@ from talecraft.paths import (
     private_folder,
 )
 from talecraft.process import adapter_files, look, run_client, run_events
+from talecraft.process.evidence import Evidence
 from talecraft.process.messages import AdapterRef, ModelRef
 from talecraft.process.run_events import Outcome, PpoSettings, RunSettings, TasteLearned
 from talecraft.studio.memory import Room
@@ -69,7 +70,12 @@ class Training(RunControl):
 
     # ------------------------------------------------------------------ before
     def plan(self, model: ModelSpec) -> TrainingPlan:
-        return self.planning.plan(model, self.ppo(model))
+        return self._planned(model)[0]
+
+    def _planned(self, model: ModelSpec) -> tuple[TrainingPlan, Evidence]:
+        """The plan of a run and what it would learn from, gathered once for both."""
+        gathered = self.planning.gather(model)
+        return self.planning.plan(model, self.ppo(model), gathered), gathered.evidence
 
     def look(self, model: ModelSpec) -> TasteLearned | None:
         """What the taste head has learned so far, after some seconds of reading; None where there
@@ -77,11 +83,11 @@ class Training(RunControl):
 
         Raises EngineError where the model cannot read them, LibraryError where there is no room.
         """
-        if self.plan(model).refusal:
+        plan, evidence = self._planned(model)
+        if plan.refusal:
             return None
-        order = self._order(model, "look", LOOK_SEED, None)
-        order = msgspec.structs.replace(order, watermark=0)  # the evidence says it all
-        return look.look(self._home.runs, order, self.planning.gather(model).evidence)
+        order = self._order(model, "look", LOOK_SEED, None, watermark=0)  # the evidence says it all
+        return look.look(self._home.runs, order, evidence)
 
     def room(self, model: ModelSpec) -> Room:
         """What writing and training with this model need, and what is free."""
@@ -112,15 +118,17 @@ class Training(RunControl):
         room, BusyError where a run is going.
         """
         self.settle()
-        plan = self.plan(model)
-        self._require_room(model)
+        watermark = self._library.feedback.watermark()  # at least so far the evidence goes
+        plan, evidence = self._planned(model)
+        if not plan.fits:
+            raise _does_not_fit(plan.refusal)
         if plan.refusal:
             raise UsageError(f"There is too little to learn from: {plan.refusal}", "Score more.")
         active = self._library.adapters.active(model.id)
         if active is not None and active.model_key != model.key:
             active = None  # made for other weights: the bare model is what writes now
         run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-        settings = self._order(model, run_id, self._seed(seed), active, updates)
+        settings = self._order(model, run_id, self._seed(seed), active, watermark, updates)
         settings = msgspec.structs.replace(settings, alone=not plan.together)
         run = TrainingRun(
             id=settings.run_id,
@@ -135,18 +143,9 @@ class Training(RunControl):
         return self._launch(
             run.id,
             lambda: self._library.runs.add(run),
-            lambda: run_client.start(
-                self._home.runs, settings, self.planning.gather(model).evidence
-            ),
+            lambda: run_client.start(self._home.runs, settings, evidence),
             "failed",
         )
-
-    def _require_room(self, model: ModelSpec) -> None:
-        if refusal := self.room(model).refusal:
-            raise DoesNotFit(
-                f"A run does not fit: {refusal}",
-                "Close other programs, free some space, or train a smaller model.",
-            )
 
     def _order(
         self,
@@ -154,6 +153,7 @@ class Training(RunControl):
         run_id: str,
         seed: int,
         active: Adapter | None,
+        watermark: int,
         updates: int | None = None,
     ) -> RunSettings:
         return RunSettings(
@@ -165,7 +165,7 @@ class Training(RunControl):
             lora_alpha=model.lora_alpha,
             lora_targets=model.lora_targets,
             seed=seed,
-            watermark=self._library.feedback.watermark(),
+            watermark=watermark,
             reference_file=str(reference_file()),
             sampling=self._settings.writing.sampling(0),
             ppo=self.ppo(model, updates),
@@ -228,7 +228,8 @@ class Training(RunControl):
                 " update was not done.",
                 "Start one with `talecraft train run`.",
             )
-        self._require_room(model)
+        if refusal := self.room(model).refusal:
+            raise _does_not_fit(refusal)
         return self._launch(
             run.id,
             lambda: self._library.runs.reopen(run.id),
@@ -330,6 +331,13 @@ class Training(RunControl):
             if adopted:
                 self._library.adapters.activate(settings.model.id, outcome.adapter_id)
             self._library.runs.end(run.id, outcome.state, text, adapter=outcome.adapter_id)
+
+
+def _does_not_fit(refusal: str) -> DoesNotFit:
+    return DoesNotFit(
+        f"A run does not fit: {refusal}",
+        "Close other programs, free some space, or train a smaller model.",
+    )
 
 
 def _busy(run_id: str) -> BusyError:
