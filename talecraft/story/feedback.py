@@ -76,15 +76,6 @@ def check(kind: str, value: float | None) -> None:
         )
 
 
-def reward(feedback: Feedback) -> float:
-    """What one line implies, in [-1, 1]; 0 for a withdrawn one."""
-    if feedback.value is None:
-        return 0.0
-    if feedback.kind == "stars":
-        return (feedback.value - 3) / 2
-    return max(-1.0, min(1.0, feedback.value))
-
-
 def current(log: Iterable[Feedback]) -> list[Feedback]:
     """What the log says now: the latest line of each kind and aspect per turn, in log order."""
     latest: dict[tuple[int, str, str], Feedback] = {}

@@ -29,10 +29,6 @@ class Contrast:
         self._seen: list[Vector] = []
         self._waiting: dict[int, Sequence[Vector]] = {}
 
-    def __len__(self) -> int:
-        """How many groups have not been asked about."""
-        return len(self._waiting)
-
     def add(self, group: int, drafts: Sequence[Vector]) -> None:
         """Drafts after one prompt, each as `story.traits.traits` counts it."""
         self._seen.extend(drafts)

@@ -56,7 +56,9 @@ class _Gatherer:
         for edited, preference in self._from_edits(len(passages)):
             passages.append(edited)
             preferences.append(preference)
-        return Gathered(Evidence(passages, preferences, self._own()), self._left_out)
+        # The writer's own newest passages that are long enough to be read as prose.
+        own = list(self._library.stories.writers_prose(OWN_PASSAGES, FEWEST_OWN_WORDS))
+        return Gathered(Evidence(passages, preferences, own), self._left_out)
 
     def _has(self, turn_id: int, kind: str) -> bool:
         return any(line.kind == kind for line in self._lines.get(turn_id, ()))
@@ -142,10 +144,6 @@ class _Gatherer:
             found.append((edited, preference))
             place += 1
         return found
-
-    def _own(self) -> list[str]:
-        """The writer's own newest passages that are long enough to be read as prose."""
-        return list(self._library.stories.writers_prose(OWN_PASSAGES, FEWEST_OWN_WORDS))
 
 
 def _wrote(model_key: str, turn: Turn) -> bool:

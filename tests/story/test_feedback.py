@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from talecraft.errors import UsageError
 from talecraft.story.feedback import (
+    STARS,
     THUMB_WEIGHT,
     Feedback,
     Score,
@@ -15,7 +16,6 @@ from talecraft.story.feedback import (
     current,
     edit_weight,
     histogram,
-    reward,
     score,
 )
 
@@ -24,25 +24,6 @@ def said(
     number: int, kind: str, value: float | None, turn: int = 1, aspect: str = "both"
 ) -> Feedback:
     return Feedback(number, turn, kind, value, aspect)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("kind", "value", "expected"),
-    [
-        ("stars", 1, -1.0),
-        ("stars", 2, -0.5),
-        ("stars", 3, 0.0),
-        ("stars", 4, 0.5),
-        ("stars", 5, 1.0),
-        ("thumb", 1, 1.0),
-        ("thumb", -1, -1.0),
-        ("choice", 1, 1.0),
-        ("choice", 0, 0.0),
-        ("stars", None, 0.0),
-    ],
-)
-def test_reward_of_each_kind(kind: str, value: float | None, expected: float) -> None:
-    assert reward(said(1, kind, value)) == expected
 
 
 def test_the_latest_of_a_kind_counts_whatever_the_order_of_reading() -> None:
@@ -96,14 +77,15 @@ def test_what_is_no_score_is_refused(kind: str, value: float) -> None:
 
 
 @given(st.sampled_from(["stars", "thumb", "choice", "edit"]), st.integers(-9, 9) | st.none())
-def test_whatever_passes_the_check_is_worth_between_minus_one_and_one(
+def test_whatever_passes_the_check_is_no_grade_or_one_within_bounds(
     kind: str, value: int | None
 ) -> None:
     try:
         check(kind, value)
     except UsageError:
         return
-    assert -1.0 <= reward(said(1, kind, value)) <= 1.0
+    grade = score([said(1, kind, value)])
+    assert grade is None or (grade.stars in STARS and 0 < grade.weight <= 1)
 
 
 def test_what_is_said_of_the_prose_comes_before_what_is_said_of_the_whole() -> None:
