@@ -8,16 +8,16 @@ import signal
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual import work
-from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.command import CommandPalette, Provider
+from textual.command import Provider
 from textual.screen import Screen
 
 from talecraft.app import messages
 from talecraft.app.live import Live, phase_words
+from talecraft.app.navigation import Navigation
 from talecraft.app.run_watch import RunWatch, verdict
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.library import LibraryScreen
@@ -31,9 +31,6 @@ from talecraft.story.clean import clean_line
 from talecraft.studio import Studio
 from talecraft.studio.events import Listener, StudioEvent
 
-if TYPE_CHECKING:
-    from talecraft.app.screens.tasting import TastingScreen
-
 WATCH_SECONDS = 0.25
 # How often, in looks at the run, it is asked whether another program has started one.
 _LOOKS_FOR_OTHERS = 20
@@ -45,7 +42,7 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class TalecraftApp(App[int]):
+class TalecraftApp(Navigation):
     """`open_studio` is called at once with the app as listener; its errors are the caller's.
 
     `now` and `opening_seed` make what is shown repeatable.
@@ -181,9 +178,6 @@ class TalecraftApp(App[int]):
         ]
         for line in screen.query(StatusLine):
             line.show(phase_words(self.phase, self.live), using, " · ".join(right))
-
-    def _screens(self) -> list[TalecraftScreen]:
-        return [screen for screen in self.screen_stack if isinstance(screen, TalecraftScreen)]
 
     # ------------------------------------------------------------------ what the engine says
     def _hear(self, event: StudioEvent) -> None:
@@ -324,83 +318,3 @@ class TalecraftApp(App[int]):
         self.refresh_status()
         for screen in self._screens():
             screen.run_changed()
-
-    # ------------------------------------------------------------------ going places
-    def open_story(self, story_id: int, begin: bool = False) -> None:
-        """Show a story's page over the library; with `begin` the model writes at once."""
-        from talecraft.app.screens.writing import WritingScreen
-
-        self.back_to_library()
-        self.push_screen(WritingScreen(story_id, begin))
-
-    def back_to_library(self) -> None:
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
-
-    def action_new_story(self) -> None:
-        from talecraft.app.screens.opening import OpeningScreen
-
-        self._show(OpeningScreen)
-
-    def action_help(self) -> None:
-        from talecraft.app.screens.help import HelpScreen
-
-        self._show(HelpScreen)
-
-    def action_models(self) -> None:
-        from talecraft.app.screens.models import ModelsScreen
-
-        self._show(ModelsScreen)
-
-    def action_training(self) -> None:
-        from talecraft.app.screens.training import TrainingScreen
-
-        self._show(TrainingScreen)
-
-    def action_taste(self) -> None:
-        """Show the taste round that is going, or begin one from the open story."""
-        from talecraft.app.screens.tasting import TastingScreen
-
-        self._show_round(TastingScreen)
-
-    def action_compare(self) -> None:
-        """The same with the blind comparison."""
-        from talecraft.app.screens.comparing import ComparisonScreen
-
-        self._show_round(ComparisonScreen)
-
-    def _show_round(self, kind: type[TastingScreen]) -> None:
-        """One round at a time: one of the other kind gives its place to this one."""
-        from talecraft.app.screens.tasting import TastingScreen
-
-        stories = [one.story_id for one in self._screens() if one.story_id is not None]
-        screen = kind(stories[-1] if stories else None)
-        if not any(isinstance(one, TastingScreen) for one in self.screen_stack):
-            if isinstance(self.screen, TalecraftScreen):
-                self.push_screen(screen)  # Esc leads back to where one came from
-            return
-        while not isinstance(self.screen, TastingScreen):
-            self.pop_screen()
-        if type(self.screen) is not kind:
-            self.switch_screen(screen)
-        elif self.screen.check_action("new_round", ()):
-            self.screen.action_new_round()
-
-    def _show(self, kind: Callable[[], TalecraftScreen]) -> None:
-        """Show a screen over the page; over another such screen it takes that one's place."""
-        if not isinstance(self.screen, TalecraftScreen):
-            return
-        shown = kind()
-        if self.screen.PAGE:
-            self.push_screen(shown)
-        elif type(self.screen_stack[-2]) is type(shown):
-            self.pop_screen()  # it lies below: one came from there
-        else:
-            self.switch_screen(shown)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("help", "models", "training", "new_story", "taste", "compare"):
-            # Called from the palette it is the screen below that is left.
-            stack = [one for one in self.screen_stack if not isinstance(one, CommandPalette)]
-            return isinstance(stack[-1], TalecraftScreen) and action != stack[-1].SHOWN_BY
-        return super().check_action(action, parameters)
