@@ -26,7 +26,6 @@ from talecraft.process.evidence import Evidence
 from talecraft.process.run_events import Outcome, RunEvent, RunSettings
 
 SETTINGS, EPISODES, EVENTS = "settings.json", "episodes.jsonl", "events.jsonl"
-CONTROL = run_requests.CONTROL
 CANDIDATE, CHECKPOINT, LOG = "candidate", "checkpoint.safetensors", "run.log"
 _LOCK = "trainer.lock"
 _WAITS = (0.02, 0.05, 0.1)  # seconds: somebody may just be asking whether a run is `alive`

@@ -215,7 +215,7 @@ def test_scores_that_tell_nothing_are_refused_in_words(tmp_path, passages):
 
 def test_a_run_is_stopped_between_its_tokens(tmp_path, passages):
     folder = order(tmp_path / "run", passages, by_length(passages))
-    (folder / run_client.CONTROL).write_text("cancel\n")
+    (folder / run_requests.CONTROL).write_text("cancel\n")
     events, code = run(folder)
     assert events[-1].state == "cancelled"
     assert code == 0

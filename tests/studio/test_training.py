@@ -12,7 +12,7 @@ import pytest
 
 from talecraft.errors import BusyError, LibraryError, UsageError
 from talecraft.library.runs import TrainingRun
-from talecraft.process import run_client, run_events
+from talecraft.process import run_client, run_events, run_requests
 from talecraft.process.messages import Loaded
 from talecraft.process.run_events import FEWEST_OPINIONS, Outcome
 from talecraft.story.turns import Turn
@@ -262,7 +262,7 @@ def test_a_run_that_was_cut_off_goes_on_with_its_own_order(
     monkeypatch.setenv("TINY_RUN", "adopted")
     again = studio.training.resume(studio.model)
     assert (again.id, again.state, again.outcome) == (started.id, "running", "")
-    assert not (folder / run_client.CONTROL).exists(), "it would be stopped at once"
+    assert not (folder / run_requests.CONTROL).exists(), "it would be stopped at once"
     with pytest.raises(BusyError):
         studio.training.start(studio.model)
     list(follow(studio.training, again.id))
