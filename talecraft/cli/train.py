@@ -148,8 +148,8 @@ def status(
         from talecraft.process.run_events import Step
 
         steps = [event for event in events if isinstance(event, Step)]
-        for event in dict.fromkeys(map(describe, [*steps[-1:], *events[-1:]])):
-            console.out(event)
+        for line in dict.fromkeys(map(describe, [*steps[-1:], *events[-1:]])):
+            console.out(line)
     else:
         _print_end(found)
 

@@ -11,6 +11,6 @@ from talecraft.process.child import log_to_stderr
 def begin(nice: int) -> None:
     """`nice` is how far it steps back behind others, where it was asked to (background)."""
     log_to_stderr()
-    loading.settle_in()
     if os.environ.get("TALECRAFT_BACKGROUND"):
-        os.nice(nice)
+        os.nice(nice)  # before there are threads, which would stay where they began
+    loading.settle_in()

@@ -49,11 +49,18 @@ class Judge:
     pad: int
     seed: int
 
-    def interval(self, values: np.ndarray) -> tuple[float, float, float]:
-        """Mean of `values` (one per passage of `_write`) and its 90 % bootstrap interval, drawn
-        over prompts: passages of one prompt are not independent."""
-        by_prompt = values.reshape(self.settings.gate_samples, -1).mean(0)
-        return bootstrap(by_prompt, self.seed)
+    def interval(
+        self, values: np.ndarray, sizes: np.ndarray | None = None
+    ) -> tuple[float, float, float]:
+        """Mean of `values` (one per passage of `_write`), or with `sizes` sum of values over sum of
+        sizes, and its 90 % bootstrap interval, drawn over prompts: passages of one prompt are not
+        independent."""
+        by_prompt = [
+            None if one is None else one.reshape(self.settings.gate_samples, -1).mean(0)
+            for one in (values, sizes)
+        ]
+        assert by_prompt[0] is not None
+        return bootstrap(by_prompt[0], self.seed, by_prompt[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,29 +132,27 @@ def _win(
             ).numpy()
             for side in (before, after)
         )
-    value, low, high = judge.interval(clear_wins(ours - theirs))
+    value, low, high = judge.interval(*gains(ours - theirs))
     return Check(
         "win",
         value,
         f"at least {LEAST_WIN:.2f}, and surely above 0.50",
         value >= LEAST_WIN and low > 0.5,
-        f"Of all that differs in {len(ours)} passages {value:.0%} is for the better"
+        f"Of all that changed in {len(ours)} passages {value:.0%} is for the better"
         f" (90 % sure: {low:.0%} to {high:.0%}), by held-back scores.",
         low,
         high,
     )
 
 
-def clear_wins(differences: np.ndarray) -> np.ndarray:
-    """For each pair of passages how far it was won: 1/2 where they are even, above it where the
-    new one is better, so that the mean is sum(d+) / sum(|d|).
+def gains(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each pair of passages how much was won, and how much changed.
 
-    A win rate in which differences count by their size. A judge that knows forty opinions has some
-    guess about any two passages: who loves dogs is served by the one passage in five that now has
-    one, and these clear wins must not drown in guesses about the other four.
+    Sum over sum is a win rate in which differences count by their size. A judge that knows forty
+    opinions has some guess about any two passages: who loves dogs is served by the one passage in
+    five that now has one, and these clear wins must not drown in guesses about the other four.
     """
-    size = float(np.abs(differences).mean())
-    return 0.5 + 0.5 * differences / size if size else np.full(len(differences), 0.5)
+    return np.maximum(differences, 0.0), np.abs(differences)
 
 
 def _agreement(policy: Policy, judge: Judge, opponent: str | None) -> list[Check]:
@@ -200,12 +205,21 @@ def _likelihood(policy: Policy, judge: Judge) -> np.ndarray:
     return found
 
 
-def bootstrap(values: np.ndarray, seed: int) -> tuple[float, float, float]:
-    """Mean of `values` (one per prompt) and its 90 % bootstrap interval."""
+def bootstrap(
+    values: np.ndarray, seed: int, sizes: np.ndarray | None = None
+) -> tuple[float, float, float]:
+    """Mean of `values` (one per prompt) and its 90 % bootstrap interval; with `sizes` their sum
+    over the sum of sizes, a half where that is 0."""
+    sizes = np.ones(len(values)) if sizes is None else sizes
     random = np.random.default_rng([seed, 10])
-    means = values[random.integers(0, len(values), (BOOTSTRAPS, len(values)))].mean(1)
-    low, high = np.percentile(means, [5, 95])
-    return float(values.mean()), float(low), float(high)
+    drawn = random.integers(0, len(values), (BOOTSTRAPS, len(values)))
+    shares = _share(values[drawn].sum(1), sizes[drawn].sum(1))
+    low, high = np.percentile(shares, [5, 95])
+    return float(_share(values.sum(), sizes.sum())), float(low), float(high)
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), 0.5)
 
 
 def root_kl(policy: Policy, codec: Codec, judge: Judge, alive: Callable[[], None]) -> float:

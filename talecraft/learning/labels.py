@@ -11,6 +11,9 @@ from torch import Tensor
 from talecraft.learning.vocabulary import NO_WORDS, Vocabulary
 from talecraft.story.traits import TRAITS
 
+# Standard deviations beyond which a feature says no more: rates of rare things have long tails, and
+# one passage full of question marks must not turn the whole head.
+WINSOR = 3.0
 FEWEST_GROUPS = 5  # below this many stories, cross-validation groups by prompt instead
 
 
@@ -41,6 +44,11 @@ class Pairs:
     def strict(self) -> Pairs:
         """Those that are no ties."""
         return self._where(~self.ties)
+
+    @property
+    def whole(self) -> Pairs:
+        """Those that are no ties and an opinion each, not one that several share."""
+        return self._where(~self.ties & (self.weights >= 1))
 
     def rows(self, index: np.ndarray, of: int) -> Pairs:
         """The pairs within rows `index` of the `of` that there were, by their new places.
@@ -90,6 +98,11 @@ class Scored:
         """The vocabulary's counts (N, V)."""
         end = self.features.shape[1] - len(TRAITS)
         return self.features[:, end - len(self.vocabulary) : end]
+
+    @property
+    def hand(self) -> Tensor:
+        """The traits (N, 12)."""
+        return self.features[:, -len(TRAITS) :]
 
     def rows(self, index: np.ndarray) -> Scored:
         at = torch.from_numpy(index)

@@ -138,8 +138,9 @@ def _lessons(found: Evidence, scored: Scored, seed: int) -> Lessons:
 def split(lessons: Lessons, ppo: PpoSettings, seed: int) -> Learned:
     """Some stories for the gate, the rest for the reward: the judge has not seen what it judges.
 
-    Which words to listen for all stories say together; whether they are liked, each side learns
-    from its own.
+    Which words to listen for all stories say together, or eight reward stories could not prove
+    one; how much they are liked, each side learns from its own. A word that was chosen by chance
+    would mislead both: of feedback without any liking for words, in one log of a hundred.
     """
     scored, ridge, words = lessons.scored, lessons.trust.ridge, lessons.words
     held = _held(scored, seed)
@@ -163,8 +164,10 @@ def _held(scored: Scored, seed: int) -> np.ndarray:
     means = np.array([one.mean() if len(one) else 0.0 for one in grades])
     names = names[np.lexsort((means, ~decided))]
     every = GATE_EVERY_SMALL if scored.opinions < SMALL else GATE_EVERY
-    alike = [names[at : at + every] for at in range(0, len(names), every)]
-    return np.isin(groups, [random.choice(stories) for stories in alike])
+    # Of the last few, too few to share, none may be held: one alone would be so at every run.
+    places = np.arange(0, len(names), every) + random.integers(0, every, -(-len(names) // every))
+    places = places[places < len(names)]
+    return np.isin(groups, names[places] if len(places) else names[:1])
 
 
 def wanted_length(passages: Sequence[Episode], among: np.ndarray) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from talecraft.learning.labels import Pairs, Scored, concordance
+from talecraft.learning.labels import WINSOR, Pairs, Scored, concordance
 from talecraft.learning.words import telling
 from talecraft.story.traits import OPPOSITES, TRAITS
 
@@ -25,9 +25,6 @@ RIDGES = (300.0, 1000.0, 3000.0)
 LEAST_CONCORDANCE = 0.60
 FOLDS = 8
 BOOTSTRAPS = 400
-# Standard deviations beyond which a feature says no more: rates of rare things have long tails, and
-# one passage full of question marks must not turn the whole head.
-WINSOR = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,9 +291,9 @@ class Ensemble:
 def likes(data: Scored, predicted: np.ndarray, words: Sequence[int], count: int = 2) -> list[str]:
     """The countable things, `words` among them, that go most with a high prediction, in words."""
     known = [data.vocabulary.words[word] for word in words]
-    liked = [*(f"“{word}”" for word in known), *TRAITS]
-    disliked = [*(f"no “{word}”" for word in known), *OPPOSITES]
-    hand = torch.cat([data.counts[:, list(words)], data.features[:, -len(TRAITS) :]], 1).numpy()
+    liked = [*(f"the word “{word}”" for word in known), *TRAITS]
+    disliked = [*(f"passages without the word “{word}”" for word in known), *OPPOSITES]
+    hand = torch.cat([data.counts[:, list(words)], data.hand], 1).numpy()
     spread = hand.std(0)
     centred = predicted - predicted.mean()
     correlation = (hand - hand.mean(0)).T @ centred / (len(hand) * np.maximum(spread, 1e-12))

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import log1p
 
-FEWEST_PASSAGES = 3  # that a word must be in
-MOST_PASSAGES = 1 / 3  # of all: what is in more is grammar, or a manner that the traits tell
-_WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+FEWEST_PASSAGES = 5  # that a word must be in: of what is rarer one passage decides
+MOST_PASSAGES = 1 / 2  # of all: what is in more is grammar, or a manner that the traits tell
+
+
+class _Letters(dict[int, str]):
+    """To `str.translate`: letters, their marks and apostrophes stay, all else parts words."""
+
+    def __missing__(self, code: int) -> str:
+        letter = chr(code)
+        kept = letter if unicodedata.category(letter)[0] in "LM" else " "
+        self[code] = "'" if letter in "'’" else kept
+        return self[code]
+
+
+_LETTERS = _Letters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +42,13 @@ class Vocabulary:
         """The words that are in some of `texts`, neither in too few to tell nor in most."""
         inside = [set(_words(text)) for text in texts]
         known = set().union(*inside)
-        singular = {f"{word}s": word for word in known if len(word) > 2 and f"{word}s" in known}
+        # "princess" is no plural of "princes".
+        plural = (word for word in known if len(word) > 2 and word[-1] != "s")
+        singular = {f"{word}s": word for word in plural if f"{word}s" in known}
         counts = Counter(word for one in inside for word in {singular.get(w, w) for w in one})
         most = MOST_PASSAGES * len(texts)
-        kept = sorted(word for word, n in counts.items() if FEWEST_PASSAGES <= n <= most)
-        return cls(tuple(kept), {many: one for many, one in singular.items() if one in kept})
+        kept = {word for word, n in counts.items() if FEWEST_PASSAGES <= n <= most}
+        return cls(tuple(sorted(kept)), {s: word for s, word in singular.items() if word in kept})
 
     def __len__(self) -> int:
         return len(self.words)
@@ -54,4 +68,5 @@ NO_WORDS = Vocabulary()
 
 
 def _words(text: str) -> list[str]:
-    return _WORDS.findall(text.lower())
+    apart = unicodedata.normalize("NFC", text.lower()).translate(_LETTERS).split()
+    return [word for one in apart if (word := one.strip("'"))]

@@ -83,7 +83,7 @@ async def test_the_tree_and_the_figures_of_what_is_highlighted(running, studio, 
         for part in (
             "● writes now", f"Took over from {made[0][:8]}.", "has written nothing yet",
             "Note: Too much [/salt].", "Learned from 61 opinions in 13 stories; orders 71%",
-            "✓ better in 72% of passages (90 % sure: 64% to 79%)", "✓ 5.1 nats", "✓ 1.04 times",
+            "✓ 72% of what changed is better (90 % sure: 64% to 79%)", "✓ 5.1 nats", "✓ 1.04 times",
         ):  # fmt: skip
             assert part in words
         assert "not shown" not in words
@@ -91,7 +91,7 @@ async def test_the_tree_and_the_figures_of_what_is_highlighted(running, studio, 
         await until(pilot, lambda: "✗ not adopted" in static(pilot, "#adapter-words"))
         words = static(pilot, "#adapter-words")
         assert f"Was compared with {made[0][:8]}." in words
-        assert "✗ better in 72%" in words
+        assert "✗ 72% of what changed is better" in words
         assert "✗ It ends fewer [/passages]." in words
 
 

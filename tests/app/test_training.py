@@ -63,6 +63,9 @@ async def test_keys_that_can_do_nothing_now_say_why(running, studio):
             "x": "No run is going.",
             "b": "The bare model writes: there is no adapter to roll back.",
         }.items():
+            app.clear_notifications()
+            await pilot.pause()
+            assert words not in notices(pilot), key
             await pilot.press(key)
             assert words in notices(pilot), key
 

@@ -46,13 +46,18 @@ def test_the_gate_writes_after_every_prompt_and_then_again():
     assert [one.prose for one in found[:3]] != [one.prose for one in found[3:]]
 
 
-def test_clear_wins_by_hand():
-    """+6, -1, -1, 0: of 8 that differ 6 are for the better."""
-    won = evaluate.clear_wins(np.array([6.0, -1.0, -1.0, 0.0]))
-    assert won.tolist() == pytest.approx([0.5 + 0.5 * 6 / 2, 0.25, 0.25, 0.5])
-    assert won.mean() == pytest.approx(6 / 8)
-    assert evaluate.clear_wins(np.array([2.0, -2.0, 2.0])).mean() == pytest.approx(2 / 3)
-    assert evaluate.clear_wins(np.zeros(3)).tolist() == [0.5] * 3
+def test_gains_by_hand():
+    """+6, -1, -1, 0: of 8 that changed 6 are for the better. Where nothing did, half."""
+    value, low, high = bootstrap(*_both(np.array([6.0, -1.0, -1.0, 0.0])))
+    assert value == pytest.approx(6 / 8)
+    assert (low, high) == (0.0, 1.0), "of four prompts nothing is sure"
+    assert bootstrap(*_both(np.zeros(4))) == (0.5, 0.5, 0.5)
+    assert bootstrap(*_both(np.array([0.1, 2.0, 30.0, 0.4]))) == (1.0, 1.0, 1.0)
+
+
+def _both(differences):
+    won, sizes = evaluate.gains(differences)
+    return won, 0, sizes
 
 
 def test_few_clear_wins_do_not_drown_in_guesses_and_guesses_alone_win_nothing():
@@ -61,12 +66,12 @@ def test_few_clear_wins_do_not_drown_in_guesses_and_guesses_alone_win_nothing():
     random = np.random.default_rng(0)
     guesses = random.normal(-0.2, 0.5, 120)
     loved = np.where(np.arange(120) % 5 == 0, 5.0, guesses)
-    value, low, _ = judge().interval(evaluate.clear_wins(loved))
+    value, low, high = judge().interval(*evaluate.gains(loved))
     assert value > evaluate.LEAST_WIN
-    assert low > 0.5
+    assert 0.5 < low < value < high < 1
     assert (loved > 0).mean() < 0.55, "a plain win rate would not tell"
     surely = [
-        judge().interval(evaluate.clear_wins(random.normal(0, 1, 120)))[1] > 0.5 for _ in range(200)
+        judge().interval(*evaluate.gains(random.normal(0, 1, 120)))[1] > 0.5 for _ in range(200)
     ]
     assert sum(surely) <= 20, "a twentieth by chance"
 

@@ -48,6 +48,16 @@ def test_decided_choices_are_shared_out_too(seed):
     assert len(set(groups[held]) & set(range(8))) == 4
 
 
+@pytest.mark.parametrize("stories", [5, 7, 10, 13])
+def test_no_story_is_always_the_gates(stories):
+    """Also where the last few are too few to share; and there is always one for each side."""
+    groups = np.repeat(np.arange(stories), 10)
+    same = scored(np.where(groups == 0, 5, 2), groups)
+    held = [lessons._held(same, seed) for seed in range(60)]
+    assert all(one.any() and not one.all() for one in held)
+    assert 0.1 < np.mean([one[0] for one in held]) < 0.6, "the one that is loved"
+
+
 def test_the_split_depends_on_the_seed():
     groups = np.repeat(np.arange(12), 10)
     same = scored(np.tile([1, 5], 60), groups)

@@ -47,9 +47,44 @@ def test_the_word_that_is_liked_is_found_and_no_other(seed):
     assert words.telling(log(seed)) == (DOG,)
 
 
-def test_of_feedback_without_any_liking_no_word_is_chosen():
-    """A hundredth of such logs may have one: of forty at most three (p = 0.0001 for more)."""
-    assert sum(bool(words.telling(log(seed, liking=0.0))) for seed in range(40)) <= 3
+def uniform(random, groups):
+    return random.integers(1, 6, len(groups))
+
+
+def few_dislikes(random, groups):
+    return np.where(random.random(len(groups)) < 0.1, 1, 5)
+
+
+def moods(random, groups):
+    """Each story has a worth of its own."""
+    u = random.normal(0, 1.5, groups.max() + 1)[groups] + random.normal(size=len(groups))
+    return np.digitize(u, np.quantile(u, [0.2, 0.4, 0.6, 0.8])) + 1
+
+
+@pytest.mark.parametrize("graded", [uniform, few_dislikes, moods])
+def test_of_feedback_without_any_liking_no_word_is_chosen(graded):
+    """However the grades are distributed. Forty logs each, of which one in a hundred may have one:
+    more than three come by chance once in a thousand times. Words come in stories, too."""
+    random = np.random.default_rng(0)
+    groups = np.arange(120) % 12
+    found = 0
+    for seed in range(40):
+        one = log(seed, liking=0.0)
+        topics = random.random((12, V)) < 0.15  # a word is at home in some of the stories
+        x = one.features.numpy().copy()
+        x[:, STATES : STATES + V] *= np.where(topics[groups], 4, 0.5)
+        found += bool(words.telling(scored(x, graded(random, groups), groups)))
+    assert found <= 3
+
+
+def test_what_was_thrown_away_beside_much_chooses_no_word():
+    """Fifteen passages discarded by lot beside six kept: ninety pairs, but fifteen opinions."""
+    groups = np.repeat(np.arange(15), 7)
+    better = np.array([row for row in range(105) if row % 7])
+    pairs = Pairs(better, better // 7 * 7, np.full(90, 1 / 6), np.zeros(90, dtype=bool))
+    for seed in range(40):
+        one = scored(log(seed, n=105).features, np.zeros(105), groups, pairs)
+        assert words.telling(one) == ()
 
 
 def test_what_a_trait_tells_no_word_need_tell():
@@ -90,30 +125,35 @@ def test_choices_alone_tell_of_a_word():
     assert words.telling(dataclasses.replace(asked, pairs=ties)) == ()
 
 
-def test_the_statistic_by_hand():
-    """Eighteen passages, one word, grades: r = cov / sd sd by numpy's own, z = atanh(r) root of
-    n - 3 less the traits' none; chosen where z is beyond the 0.5 % quantile, 2.5758."""
-    counts = np.array([0, 1] * 9, dtype=float)
+def test_certainty_by_hand():
+    """Twenty passages with the word and twenty without, twenty of the forty liked. That k or more
+    of the liked have it, or so few, comes by chance as the hypergeometric law says."""
+    from math import comb
 
-    def chosen(stars):
-        x = np.concatenate([counts[:, None], np.zeros((18, len(TRAITS)))], 1)
-        one = dataclasses.replace(
-            scored(x, stars, np.arange(18) % 6), vocabulary=Vocabulary(("dog",))
-        )
-        return words.telling(one)
+    def chance(k):
+        return 2 * sum(comb(20, i) * comb(20, 20 - i) for i in range(k, 21)) / comb(40, 20)
 
-    # Grades 1 and 5 but for three slips: r = .6667, z = .8047 * 15 ** .5 = 3.117. With five slips
-    # r = .4458, z = 1.857.
-    def graded(slips):
-        stars = 1 + 4 * counts
-        stars[:slips] = 6 - stars[:slips]
-        return stars
+    def chosen(k):
+        counts = np.array([1.0] * 20 + [0.0] * 20)
+        stars = [5.0] * k + [1.0] * 20 + [5.0] * (20 - k)
+        x = np.concatenate([counts[:, None], np.zeros((40, len(TRAITS)))], 1)
+        one = scored(x, stars, np.arange(40))
+        return words.telling(dataclasses.replace(one, vocabulary=Vocabulary(("dog",))))
 
-    for slips, expected in ((3, (0,)), (5, ())):
-        r = np.corrcoef(counts, graded(slips))[0, 1]
-        z = np.arctanh(r) * np.sqrt(15)
-        assert (z > 2.5758) == bool(expected)
-        assert chosen(graded(slips)) == expected
+    assert chance(14) > 2 * words.DOUBT
+    assert chance(15) < words.DOUBT / 2
+    assert (chosen(14), chosen(15)) == ((), (0,))
+
+
+def test_what_is_said_of_a_story_as_a_whole_is_one_opinion():
+    """Twelve stories of ten, each with one grade, and with a word of its own or not: by passages
+    it would be sure, by stories it is not."""
+    groups = np.arange(120) % 12
+    liked = np.isin(groups, [0, 1, 2, 3, 4, 5])
+    named = np.isin(groups, [0, 1, 2, 3, 4, 6])
+    x = log(0).features.numpy().copy()
+    x[:, STATES + DOG] = named
+    assert words.telling(scored(x, np.where(liked, 5, 1), groups)) == ()
 
 
 def test_no_feedback_and_no_words_choose_nothing():
@@ -156,5 +196,5 @@ def test_a_liked_word_is_named():
     found = log(1, liking=3.0)
     trust = taste.cross_validate(found, 0)
     name = NAMES.words[DOG]
-    assert taste.likes(found, trust.predicted, (DOG,))[0] == f"“{name}”"
-    assert taste.likes(found, -trust.predicted, (DOG,))[0] == f"no “{name}”"
+    assert taste.likes(found, trust.predicted, (DOG,))[0] == f"the word “{name}”"
+    assert taste.likes(found, -trust.predicted, (DOG,))[0] == f"passages without the word “{name}”"

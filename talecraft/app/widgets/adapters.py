@@ -34,7 +34,7 @@ _STATES = {
 }
 # The gate's figures that are always shown, shortly; of its other checks those that failed.
 _FIGURES: dict[str, Callable[[Check], str]] = {
-    "win": lambda one: f"better in {one.value:.0%} of passages{_sure(one)}",
+    "win": lambda one: f"{one.value:.0%} of what changed is better{_sure(one)}",
     "kl": lambda one: f"{one.value:.1f} nats from where it began (KL)",
     "perplexity": lambda one: f"{one.value:.2f} times the perplexity on others' prose",
 }

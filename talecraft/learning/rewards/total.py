@@ -21,6 +21,7 @@ WIDEST = 5.0  # a limit may be
 OFTEN = 0.05  # of the reference's samples: what so many reach is no freak
 # A part that hardly varies under the reference must not be blown up by its own z-score.
 LEAST_SPREAD = 0.1
+LEAST_TASTE = 1e-6
 NORMAL_QUARTILES = 1.349  # standard deviations between the quartiles of a normal distribution
 
 Taste = Callable[[Tensor], Tensor]
@@ -46,11 +47,12 @@ class Outlines:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a value stands among the reference's, in standard deviations and within `limit`."""
+    """Where a value stands among the reference's, in standard deviations from `low` to `high`."""
 
     centre: float
     spread: float
-    limit: float
+    low: float
+    high: float
 
     @classmethod
     def of(cls, values: Tensor) -> Standing:
@@ -63,12 +65,14 @@ class Standing:
         """
         at = torch.tensor([OFTEN, 0.25, 0.5, 0.75, 1 - OFTEN], dtype=values.dtype)
         least, low, middle, high, most = torch.quantile(values, at).tolist()
-        spread = max(1e-6, (high - low) / NORMAL_QUARTILES)
-        seen = max(most - middle, middle - least) / spread
-        return cls(middle, spread, min(WIDEST, max(LIMIT, seen)))
+        spread = (high - low) / NORMAL_QUARTILES
+        if spread < LEAST_TASTE:  # most are alike: what differs is no more than odd
+            return cls(middle, LEAST_TASTE, -LIMIT, LIMIT)
+        down, up = ((one - middle) / spread for one in (least, most))
+        return cls(middle, spread, max(-WIDEST, min(-LIMIT, down)), min(WIDEST, max(LIMIT, up)))
 
     def __call__(self, values: Tensor) -> Tensor:
-        return ((values - self.centre) / self.spread).clamp(-self.limit, self.limit)
+        return ((values - self.centre) / self.spread).clamp(self.low, self.high)
 
 
 class Reward:
@@ -112,10 +116,10 @@ class Reward:
         for name, (part, weight) in self._shaped.items():
             centre, spread = self._scales[name]
             contributions[name] = weight * (_evaluate(part, rollouts) - centre) / spread
-        limit = self._standing.limit
-        total = torch.stack(list(contributions.values())).sum(0).clamp(-limit, limit)
+        low, high = self._standing.low, self._standing.high
+        total = torch.stack(list(contributions.values())).sum(0).clamp(low, high)
         silent = torch.tensor([not words_of(one.prose) for one in rollouts])
-        total = torch.where(silent, -limit, total)
+        total = torch.where(silent, low, total)
         of_outlines = self._outline(outlines, len(rollouts))
         if self.judges_outlines:
             contributions["outline"] = of_outlines

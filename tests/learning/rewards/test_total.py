@@ -46,7 +46,7 @@ def test_one_odd_sample_does_not_make_all_others_alike():
 
 def test_what_the_reference_writes_often_enough_may_count_for_more():
     """A hundred samples, quartiles -1 and 1. Ten that stand out by 4 deviations widen the limit to
-    4, by 9 to no more than 5; two alone leave it, and so does a normal spread."""
+    4 on their side alone, by 9 to no more than 5; two leave it, and so does a normal spread."""
     deviation = 2 / 1.349
 
     def among(count, far):
@@ -54,11 +54,18 @@ def test_what_the_reference_writes_often_enough_may_count_for_more():
         values = torch.tensor(usual, dtype=torch.float64)
         return Standing.of(values if far > 0 else -values)
 
-    assert among(10, 4.0).limit == pytest.approx(4)
-    assert among(10, -4.0).limit == pytest.approx(4)
-    assert among(10, 9.0).limit == WIDEST
-    assert among(2, 9.0).limit == LIMIT
-    assert among(0, 1.0).limit == LIMIT
+    assert (among(10, 4.0).low, among(10, 4.0).high) == pytest.approx((-LIMIT, 4))
+    assert (among(10, -4.0).low, among(10, -4.0).high) == pytest.approx((-4, LIMIT))
+    assert among(10, 9.0).high == WIDEST
+    assert among(2, 9.0).high == LIMIT
+    assert among(0, 1.0).high == LIMIT
+    far = torch.tensor([99.0, -99.0], dtype=torch.float64)
+    assert among(10, 4.0)(far).tolist() == pytest.approx([4, -LIMIT])
+
+
+def test_where_most_are_alike_what_differs_is_odd():
+    few = torch.tensor([0.0] * 80 + [1e-4] * 20, dtype=torch.float64)
+    assert Standing.of(few)(few).max() == LIMIT
 
 
 def test_the_limit_of_the_taste_is_that_of_the_whole():
@@ -66,7 +73,7 @@ def test_the_limit_of_the_taste_is_that_of_the_whole():
     reward = Reward(first, {"long": long}, {"long": 1.0}, REFERENCE, rare)
     found = reward(written("aaaaa", "aaaaa", ""), column(20.0, -99.0, 20.0))
     assert found.total[0] == WIDEST, "with what its length adds no more"
-    assert found.total[2] == -WIDEST
+    assert found.total[2] == -LIMIT, "its own side has not been widened"
 
 
 def test_the_total_is_limited_and_silence_is_worth_least():
