@@ -1,6 +1,7 @@
 """A look at what the feedback teaches, without training: a short child, waited for, and kept.
 
-Nothing is looked at twice: what was found is kept by a checksum of the order.
+Nothing is looked at twice: what was found is kept by a checksum of the order, and by the version
+of Talecraft that found it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from talecraft import __version__
 from talecraft.errors import EngineError, LibraryError, os_reason
 from talecraft.paths import private_folder, private_write
 from talecraft.process import locks, run_events
@@ -34,11 +36,12 @@ def look(runs: Path, settings: RunSettings, found: Evidence) -> TasteLearned:
     """
     lines = found.lines()
     order = run_events.encode(settings)
+    asked = _sum(__version__.encode() + order + lines)
     try:
         kept = private_folder(private_folder(runs) / "look") / _KEPT
         # One look at a time, whoever asks: the second finds what the first has kept.
         with locks.held(locks.open_lock(kept.with_name(_LOCK))):
-            if (known := _known(kept, order + lines)) is not None:
+            if (known := _known(kept, asked)) is not None:
                 return known
             _sweep(kept.parent)
             with tempfile.TemporaryDirectory(dir=kept.parent) as name:
@@ -46,7 +49,7 @@ def look(runs: Path, settings: RunSettings, found: Evidence) -> TasteLearned:
                 private_write(folder / EPISODES, lines)
                 private_write(folder / SETTINGS, order)
                 learned = _ask(folder)
-            private_write(kept, msgspec.json.encode({_sum(order + lines): learned}))
+            private_write(kept, msgspec.json.encode({asked: learned}))
     except OSError as error:
         raise LibraryError(
             f"{runs} cannot be written: {os_reason(error)}.",
@@ -86,12 +89,12 @@ def _sweep(folder: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _known(kept: Path, order: bytes) -> TasteLearned | None:
+def _known(kept: Path, asked: str) -> TasteLearned | None:
     try:
         found = msgspec.json.decode(kept.read_bytes(), type=dict[str, TasteLearned])
     except (FileNotFoundError, msgspec.MsgspecError):
         return None
-    return found.get(_sum(order))
+    return found.get(asked)
 
 
 def _sum(order: bytes) -> str:
