@@ -133,7 +133,15 @@ def status(
             console.table(
                 ("run", "state", "model", "started", "adapter"),
                 [
-                    (one.id, one.state, one.model_id, one.started_at[:16], one.adapter_id or "")
+                    (
+                        one.id,
+                        "paused"
+                        if one.state == "running" and studio.training.paused(one.id)
+                        else one.state,
+                        one.model_id,
+                        one.started_at[:16].replace("T", " "),
+                        one.adapter_id or "",
+                    )
                     for one in runs
                 ],
             )
@@ -176,8 +184,9 @@ def sample(as_json: Json = False) -> None:
     from talecraft.studio.waiting import example
 
     with opening.studio(settle=True) as studio:
-        console.note("The run writes it after its next update.")
-        found = example(studio.training)
+        found = example(
+            studio.training, lambda: console.note("The run writes it after its next update.")
+        )
     if as_json:
         console.out_json(msgspec.to_builtins(found))
         return

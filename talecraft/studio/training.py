@@ -224,8 +224,8 @@ class Training(RunControl):
         run = self.resumable(model)
         if run is None:
             raise UsageError(
-                "There is no run to go on with: the newest one was not cut off, or its first"
-                " update was not done.",
+                "There is no run to go on with: the newest one came to its end, or was stopped"
+                " before its first update.",
                 "Start one with `talecraft train run`.",
             )
         if refusal := self.room(model).refusal:

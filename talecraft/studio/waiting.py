@@ -84,8 +84,8 @@ class Inbox:
             return AdapterError(f"The engine did not take adapter {adapter_id or 'none'}.")
 
 
-def example(training: Training) -> Example:
-    """Ask the run that is going for an example and wait for it.
+def example(training: Training, asked: Callable[[], None] = lambda: None) -> Example:
+    """Ask the run that is going for an example and wait for it; `asked` is called in between.
 
     Raises UsageError where none is going, where it is paused, and where it has no update left
     after which to show one.
@@ -99,6 +99,8 @@ def example(training: Training) -> Example:
             f"Run {run.id} is paused; the example comes when it goes on.",
             "Let it go on with `talecraft train resume`.",
         )
+    if not over:
+        asked()
     for event in [] if over else follow(training, run.id, tail):
         if isinstance(event, Example):
             return event

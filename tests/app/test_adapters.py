@@ -95,6 +95,39 @@ async def test_the_tree_and_the_figures_of_what_is_highlighted(running, studio, 
         assert "✗ It ends fewer [/passages]." in words
 
 
+@pytest.mark.parametrize("size", [(120, 40), (80, 30)])
+async def test_the_figures_of_what_is_highlighted_are_in_view(running, studio, made, size):
+    """Also where the outcome above takes the whole screen, and after one adapter has had less to
+    tell than the next; and after a roll-back, when all above has another height."""
+    studio.adapters.note(made[2], "Too much salt.")
+    async with running(size) as (app, pilot):
+        await shown(app, pilot)
+        await until(pilot, lambda: "1.04 times" in seen(pilot))
+        assert "Note: Too much salt." in seen(pilot)
+        await pilot.press("up", "up", "up")
+        await until(pilot, lambda: "With nothing learned from you." in seen(pilot))
+        await pilot.press("down", "down", "down")
+        await until(pilot, lambda: "1.04 times" in seen(pilot))
+        await pilot.press("b", "y")
+        await until(pilot, lambda: f"● {made[0][:8]}" in seen(pilot))
+        assert app.screen.query_one(AdapterList).has_focus
+
+
+async def test_an_outcome_says_what_became_of_its_adapter(running, studio, made):
+    last = studio.library.runs.list()[0]
+    studio.library.runs.end(last.id, "adopted", last.outcome, adapter=made[2])
+    async with running((120, 50)) as (app, pilot):
+        await pilot.press("f3")
+        await until(pilot, lambda: "✓ Adopted" in seen(pilot))
+        assert "Since then" not in seen(pilot)
+        await pilot.press("b", "y")
+        words = f"Since then: adapter {made[2][:8]} is not in use; adapter {made[0][:8]} writes."
+        await until(pilot, lambda: words in seen(pilot))
+        studio.adapters.delete(made[2])
+        app.screen.run_changed()
+        await until(pilot, lambda: f"{made[2][:8]} was deleted; adapter" in seen(pilot))
+
+
 async def test_a_name_and_a_note_are_given_and_taken_away(running, studio, made):
     async with running((100, 40)) as (app, pilot):
         await shown(app, pilot)

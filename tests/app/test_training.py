@@ -70,6 +70,21 @@ async def test_keys_that_can_do_nothing_now_say_why(running, studio):
             assert words in notices(pilot), key
 
 
+async def test_what_was_said_meanwhile_is_counted_on_coming_back(running, studio):
+    """A taste round lies over this screen; what it taught is there when it is over."""
+    story = scored(studio, ENOUGH)
+    async with running((100, 50)) as (app, pilot):
+        screen = await shown(app, pilot)
+        assert "★★★★★ ━━━━━━━━━━━━━━━━━━━━━━━━ 4" in static(pilot, "#training-plan")
+        await pilot.press("t")
+        await until(pilot, lambda: app.screen is not screen)
+        turn = next(one for one in studio.library.stories.tree(story) if one.prose)
+        studio.writing.rate(turn.id, "stars", 5)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        await until(pilot, lambda: "━ 5" in static(pilot, "#training-plan"))
+
+
 async def test_the_plan_counts_what_another_model_wrote(running, studio):
     story = scored(studio, ENOUGH)
     turn = studio.library.stories.add_turn(story, None, "model", "By another.", "", None)

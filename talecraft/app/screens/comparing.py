@@ -8,9 +8,10 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from talecraft.app.screens.tasting import TastingScreen
-from talecraft.app.text import MUTED, count, said, short_id
+from talecraft.app.text import MUTED, count, said
 from talecraft.errors import TalecraftError
 from talecraft.library.adapters import Adapter
+from talecraft.story.clean import clean_line
 from talecraft.studio.comparing import Comparison, unshown_words
 from talecraft.studio.rounds import Round
 
@@ -54,6 +55,7 @@ class ComparisonScreen(TastingScreen):
             *((said((unshown_words(a_round), MUTED)),) if a_round.unshown else ()),
             said(),
             said(tally.words),
+            said(("Your answers are kept as choices: the next run learns from them.", MUTED)),
         ]
         if self._can_adopt:
             lines.append(said(("y", "bold"), f" lets {_name(trial.winner).lower()} write on."))
@@ -110,4 +112,4 @@ def _active(screen: TastingScreen, adapter: Adapter | None) -> bool:
 
 
 def _name(adapter: Adapter | None) -> str:
-    return f"Adapter {short_id(adapter.id)}" if adapter is not None else "The bare model"
+    return f"Adapter {clean_line(adapter.label)}" if adapter is not None else "The bare model"

@@ -113,7 +113,7 @@ class TastingScreen(TalecraftScreen):
     def result(self, a_round: Round) -> Content:
         """What the round has come to."""
         return said(
-            f"{count(a_round.judged, 'choice')}. F3 shows what they taught.",
+            f"{count(a_round.judged, 'choice')}. F3 shows what you have taught.",
             ("   n begins another round.", MUTED),
         )
 
@@ -196,7 +196,7 @@ class TastingScreen(TalecraftScreen):
 
     def action_stop(self) -> None:
         judged = self._round.judged if self._round is not None else 0
-        kept = f"{count(judged, 'choice')} kept. F3 shows what they taught."
+        kept = f"{count(judged, 'choice')} kept. F3 shows what you have taught."
         self.talecraft.say(kept if judged else "Nothing was chosen.", f"{self.HELP} over")
         self.action_leave()
 

@@ -57,6 +57,7 @@ class TrainingScreen(TalecraftScreen):
     def __init__(self) -> None:
         super().__init__()
         self._resumable = False
+        self._seen: int | None = None  # how far the log of feedback went when it was shown
 
     def body(self) -> ComposeResult:
         with VerticalScroll(id="training", can_focus=True):
@@ -72,6 +73,12 @@ class TrainingScreen(TalecraftScreen):
     def run_changed(self) -> None:
         if self.is_mounted:
             self._show_all()
+
+    def on_screen_resume(self) -> None:
+        """Back from a taste round or a comparison: there may be more to learn from."""
+        super().on_screen_resume()
+        if self._seen not in (None, self.talecraft.studio.library.feedback.watermark()):
+            self.run_changed()
 
     def on_resize(self) -> None:
         """Another size has room for other curves."""
@@ -90,6 +97,8 @@ class TrainingScreen(TalecraftScreen):
         for name in ("#outcome", "#training-plan"):
             self.query_one(name).display = watch is None
         self.refresh_bindings()
+        if self.query_one(AdapterList).has_focus:  # what is above it has another height now
+            self.query_one(AdapterPanel).keep_in_view()
 
     def _show_running(self, watch: RunWatch | None) -> None:
         running = self.query_one(Running)
@@ -99,6 +108,7 @@ class TrainingScreen(TalecraftScreen):
 
     def _show_rest(self) -> None:
         studio = self.talecraft.studio
+        self._seen = studio.library.feedback.watermark()
         plan = studio.training.plan(studio.model)
         self._resumable = studio.training.resumable(studio.model) is not None
         self.query_one(PlanView).show(plan, studio.model.title, self._resumable)
@@ -111,7 +121,21 @@ class TrainingScreen(TalecraftScreen):
         ]
         judged = [run for run in mine if run.state in ("adopted", "rejected")]
         shown = mine[:1] + [run for run in judged[:1] if run not in mine[:1]]
-        self.query_one(OutcomeView).show(shown, self.talecraft.now())
+        since = {run.id: self._since(run) for run in shown}
+        self.query_one(OutcomeView).show(shown, self.talecraft.now(), since)
+
+    def _since(self, run: TrainingRun) -> str:
+        """What became of the adapter that a run adopted; nothing while it writes."""
+        studio = self.talecraft.studio
+        if run.state != "adopted" or not run.adapter_id:
+            return ""
+        adapter = studio.library.adapters.get(run.adapter_id)
+        active = studio.library.adapters.active(studio.model.id)
+        if active is not None and active.id == adapter.id:
+            return ""
+        writes = f"adapter {active.label}" if active is not None else "the bare model"
+        ended = "was deleted" if adapter.deleted_at is not None else "is not in use"
+        return f"Since then: adapter {adapter.label} {ended}; {writes} writes."
 
     def _look(self) -> None:
         """Ask what is known of the writer's taste. In a thread that quitting need not wait for."""

@@ -217,9 +217,15 @@ class AdapterPanel(Vertical):
             talecraft.tell(error)
             return
         self.query_one("#adapter-words", Static).update(words)
+        if tree.has_focus:
+            self.keep_in_view()
 
     def on_descendant_focus(self) -> None:
-        self.scroll_visible(top=False)
+        self.keep_in_view()
+
+    def keep_in_view(self) -> None:
+        """Scroll to it, once all has found its size."""
+        self.call_after_refresh(self.scroll_visible, top=False, animate=False)
 
 
 def _mark(adapter: Adapter) -> tuple[str, str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -31,15 +31,16 @@ SAMPLES = 3
 class OutcomeView(Vertical):
     """How the last run ended: the verdict, its checks, the same prompts before and after."""
 
-    def show(self, runs: Sequence[TrainingRun], now: datetime) -> None:
-        """Show the last run and, where that was cut short, the last one that was judged."""
+    def show(self, runs: Sequence[TrainingRun], now: datetime, since: Mapping[str, str]) -> None:
+        """Show the last run and, where that was cut short, the last one that was judged; and what
+        became `since` of the adapter of a run, by the run's id."""
         self.remove_children()
         heads = ("The last run", "The last one that was judged")
         for head, run in zip(heads, runs, strict=False):
-            self.mount_all(_outcome(run, head, now))
+            self.mount_all(_outcome(run, head, now, since.get(run.id, "")))
 
 
-def _outcome(run: TrainingRun, head: str, now: datetime) -> list[Widget]:
+def _outcome(run: TrainingRun, head: str, now: datetime, since: str) -> list[Widget]:
     outcome = _decoded(run)
     word, style = _STATES.get(run.state, (clean_line(run.state), "bold"))
     ended = when(run.ended_at, now) if run.ended_at else ""
@@ -47,6 +48,8 @@ def _outcome(run: TrainingRun, head: str, now: datetime) -> list[Widget]:
         said((head, "bold $text-primary"), (f"  {ended}", MUTED)),
         said((word, style), ". ", clean_line(outcome.words if outcome is not None else "")),
     ]
+    if since:
+        lines.append(said((clean_line(since), "$text-warning")))
     if run.error:
         lines.append(said((clean_line(run.error), "$text-error")))
     checks = (
