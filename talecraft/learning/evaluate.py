@@ -160,30 +160,30 @@ def _agreement(policy: Policy, judge: Judge, opponent: str | None) -> list[Check
     where too few can be compared.
 
     The implicit reward log pi(y|x) - log pi_root(y|x) (Rafailov et al., arXiv 2305.18290) orders
-    held-back passages of one prompt as the writer did at least as well as the opponent's, less one
-    standard error. The root's is 0 everywhere: it orders half of the pairs. Passages of different
-    prompts it cannot compare: log Z(x) lies between them.
+    held-back passages of one prompt as the writer did, not surely worse than the opponent's: of ten
+    pairs a bar one standard error lower would refuse a sound run in six. The root's is 0
+    everywhere: it orders half of the pairs. Passages of different prompts it cannot compare:
+    log Z(x) lies between them.
     """
     if len(taste.comparable(judge.said)) < FEWEST_COMPARABLE:
         return []
     with policy.reference():
         root = _likelihood(policy, judge)
 
-    def agrees(adapter: str | None) -> tuple[float, float, float, float]:
+    def agrees(adapter: str | None) -> tuple[float, float, float]:
         if adapter is None:
-            return 0.5, 0.0, 0.5, 0.5
+            return 0.5, 0.5, 0.5
         with policy.merged(adapter):
             implied = _likelihood(policy, judge) - root
         return taste.agreement(implied, judge.said, judge.seed)
 
     old, *_ = agrees(opponent)
-    new, error, low, high = agrees(ADAPTER)
+    new, low, high = agrees(ADAPTER)
     words = (
         f"Of two of your held-back passages it finds the better one likelier {new:.0%} of the time"
         f" (90 % sure: {low:.0%} to {high:.0%}); before {old:.0%}."
     )
-    bar = f"at least {old:.2f}, less a standard error of {error:.2f}"
-    return [Check("agreement", new, bar, new >= old - error, words, low, high)]
+    return [Check("agreement", new, f"not surely below {old:.2f}", high >= old, words, low, high)]
 
 
 @torch.no_grad()

@@ -233,14 +233,14 @@ def comparable(data: Scored) -> Pairs:
     )
 
 
-def agreement(values: np.ndarray, data: Scored, seed: int) -> tuple[float, float, float, float]:
+def agreement(values: np.ndarray, data: Scored, seed: int) -> tuple[float, float, float]:
     """How well `values` (N,) order passages of one prompt as the writer did: the share of
-    `comparable` pairs, its standard error and 90 % interval, by bootstrap over groups."""
+    `comparable` pairs and its 90 % interval, by bootstrap over groups."""
     alike = dataclasses.replace(data, stars=torch.zeros_like(data.stars), pairs=comparable(data))
     drawn = _resampled(values, alike, seed)
     low, high = np.percentile(drawn, [5, 95])
     value, _ = concordance(values, alike.stars.numpy(), alike.pairs)
-    return value, float(np.std(drawn)), float(low), float(high)
+    return value, float(low), float(high)
 
 
 def _resampled(predicted: np.ndarray, data: Scored, seed: int) -> list[float]:

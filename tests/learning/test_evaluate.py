@@ -8,6 +8,7 @@ import torch
 
 from talecraft.learning import checks, evaluate
 from talecraft.learning.evaluate import Judge, bootstrap
+from talecraft.learning.labels import Pairs, Scored
 from talecraft.learning.length import asks_for_length
 from talecraft.learning.policy import Policy
 from talecraft.learning.rollouts import Rollout
@@ -152,3 +153,25 @@ def test_copying_what_was_loved_is_refused():
     assert checks.memory(judge().interval, [LOVED], fresh, fresh).passed
     eleven = " ".join(LOVED.split()[:11])
     assert checks.memory(judge().interval, [LOVED], fresh, written(eleven)).passed
+
+
+@pytest.mark.parametrize(("right", "passes"), [(8, True), (5, True), (4, True), (0, False)])
+def test_agreement_fails_only_where_it_is_surely_worse(right, passes, monkeypatch):
+    """Twelve choices of stories of their own, so many of them foretold by the candidate; the root
+    foretells half. Four right of twelve may still be chance; none is not."""
+    rows = np.arange(0, 24, 2)
+    said = Scored(
+        torch.zeros(24, 12, dtype=torch.float64),
+        torch.zeros(24, dtype=torch.float64),
+        torch.zeros(24, dtype=torch.float64),
+        np.repeat(np.arange(12), 2),
+        np.repeat(np.arange(12), 2),
+        Pairs(rows, rows + 1, np.ones(12), np.zeros(12, dtype=bool)),
+    )
+    foretold = np.zeros(24)
+    foretold[rows] = np.where(np.arange(12) < right, 1.0, -1.0)
+    told = iter([np.zeros(24), foretold])  # of the root, then of the candidate
+    monkeypatch.setattr(evaluate, "_likelihood", lambda policy, judge: next(told))
+    policy = Policy(tiny_llama(), 2, 4, "all-linear")
+    (check,) = evaluate._agreement(policy, judge(said=said), None)
+    assert (check.value, check.passed) == (pytest.approx(right / 12), passes)
