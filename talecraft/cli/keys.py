@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 # Gives the next key or line, after asking for it; None at the end.
 Read = Callable[[str], str | None]
 _LONGEST = 1000  # bytes of a line that is read
+_WAIT = 0.2  # seconds
 
 
 @contextmanager
@@ -40,9 +42,12 @@ def _key(question: str) -> str | None:
     import termios
 
     terminal = sys.stdin.fileno()
+    termios.tcflush(terminal, termios.TCIFLUSH)
     sys.stderr.write(question)
     sys.stderr.flush()
-    termios.tcflush(terminal, termios.TCIFLUSH)
+    # A Ctrl+C that comes just before a wait does not end it: no wait is long.
+    while not select.select([terminal], [], [], _WAIT)[0]:
+        pass
     data = os.read(terminal, 64).decode("utf-8", "replace")
     key = data if data.startswith("\x1b") else data[:1]  # an arrow is several bytes, and no letter
     sys.stderr.write(f"{key if key.isprintable() else ''}\n\n")
