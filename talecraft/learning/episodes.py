@@ -16,13 +16,14 @@ from talecraft.learning.vocabulary import Vocabulary
 from talecraft.process import evidence, run_client
 from talecraft.process.evidence import Episode, Evidence, Preference
 
-MOST_EDITED = 2  # times the room for prose: what is longer is read to there
+_MOST_EDITED = 2  # times the room for prose: what is longer is read to there
 
 
-def read(folder: Path, codec: Codec, longest: int) -> Evidence:
+def read(folder: Path, codec: Codec, prose_tokens: int) -> Evidence:
     """What the run learns from, in the order of the log; edited passages with ids of their own,
-    at most `longest` of prose."""
+    at most twice the `prose_tokens` that a turn has room for."""
     found = evidence.read((folder / run_client.EPISODES).read_bytes().splitlines())
+    longest = _MOST_EDITED * prose_tokens
     passages = [_with_ids(one, codec, longest) if one.edited else one for one in found.passages]
     return msgspec.structs.replace(found, passages=passages)
 

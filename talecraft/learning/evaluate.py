@@ -55,12 +55,13 @@ class Judge:
         """Mean of `values` (one per passage of `_write`), or with `sizes` sum of values over sum of
         sizes, and its 90 % bootstrap interval, drawn over prompts: passages of one prompt are not
         independent."""
-        by_prompt = [
-            None if one is None else one.reshape(self.settings.gate_samples, -1).mean(0)
-            for one in (values, sizes)
-        ]
-        assert by_prompt[0] is not None
-        return bootstrap(by_prompt[0], self.seed, by_prompt[1])
+
+        def by_prompt(one: np.ndarray) -> np.ndarray:
+            found: np.ndarray = one.reshape(self.settings.gate_samples, -1).mean(0)
+            return found
+
+        sized = by_prompt(sizes) if sizes is not None else None
+        return bootstrap(by_prompt(values), self.seed, sized)
 
 
 @dataclass(frozen=True, slots=True)

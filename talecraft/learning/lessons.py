@@ -106,10 +106,8 @@ def prose(
     base: Any, codec: Codec, pad: int, found: Evidence, ppo: PpoSettings, seed: int
 ) -> Lessons:
     """Learn the taste in prose. `base` is the model with its adapters off."""
-    words = _vocabulary(found)
     passages = episodes.prose(found.passages, ppo.prompt_tokens, codec)
-    read = features.extract(base, passages, pad, words)
-    return _lessons(found, episodes.scored(found, read, words), seed)
+    return _lessons(base, pad, found, passages, episodes.scored, seed)
 
 
 def outlines(
@@ -119,18 +117,21 @@ def outlines(
     said = any(one.outline for one in found.preferences)
     if not said and not any(one.outline_stars for one in found.passages):
         return None
-    words = _vocabulary(found)
     passages = episodes.outlines(found.passages, ppo.prompt_tokens, codec)
-    read = features.extract(base, passages, pad, words)
-    return _lessons(found, episodes.scored_outlines(found, read, words), seed)
+    return _lessons(base, pad, found, passages, episodes.scored_outlines, seed)
 
 
-def _vocabulary(found: Evidence) -> Vocabulary:
-    """The words of the prose; outlines are looked through for the same ones."""
-    return Vocabulary.of([one.prose for one in found.passages])
-
-
-def _lessons(found: Evidence, scored: Scored, seed: int) -> Lessons:
+def _lessons(
+    base: Any,
+    pad: int,
+    found: Evidence,
+    passages: Sequence[features.Passage],
+    labelled: Callable[[Evidence, Tensor, Vocabulary], Scored],
+    seed: int,
+) -> Lessons:
+    """The taste in these `passages`. The words looked for are the prose's, in outlines too."""
+    words = Vocabulary.of([one.prose for one in found.passages])
+    scored = labelled(found, features.extract(base, passages, pad, words), words)
     trust = taste.cross_validate(scored, seed)
     return Lessons(found.passages, scored, trust, telling(scored))
 
@@ -140,7 +141,7 @@ def split(lessons: Lessons, ppo: PpoSettings, seed: int) -> Learned:
 
     Which words to listen for all stories say together, or eight reward stories could not prove
     one; how much they are liked, each side learns from its own. A word that was chosen by chance
-    would mislead both: of feedback without any liking for words, in one log of a hundred.
+    would mislead both: of feedback without any liking for words, in one log of fifty (measured).
     """
     scored, ridge, words = lessons.scored, lessons.trust.ridge, lessons.words
     held = _held(scored, seed)

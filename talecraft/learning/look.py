@@ -10,7 +10,6 @@ from talecraft.engine import loading
 from talecraft.errors import TalecraftError
 from talecraft.learning import episodes, lessons
 from talecraft.learning.child import begin
-from talecraft.learning.episodes import MOST_EDITED
 from talecraft.learning.events import Events
 from talecraft.process import run_client, run_events
 from talecraft.process.run_events import Outcome, RunSettings
@@ -21,7 +20,7 @@ NICE = 5  # somebody waits for it
 def look(folder: Path, settings: RunSettings, events: Events) -> None:
     """Send how well the taste head foretells unseen parts of the feedback."""
     opened = loading.open_model(settings.model)
-    found = episodes.read(folder, opened.codec, MOST_EDITED * settings.ppo.prose_tokens)
+    found = episodes.read(folder, opened.codec, settings.ppo.prose_tokens)
     known = lessons.prose(opened.base, opened.codec, opened.pad, found, settings.ppo, settings.seed)
     events.send(known.event())
 

@@ -94,9 +94,7 @@ class Run:
             self._policy.model.set_adapter(ADAPTER)
 
     def _learn_taste(self) -> Lessons:
-        found = episodes.read(
-            self._folder, self._codec, episodes.MOST_EDITED * self._ppo.prose_tokens
-        )
+        found = episodes.read(self._folder, self._codec, self._ppo.prose_tokens)
         self._own = found.own
         self._events.phase(f"Reading {len(found.passages)} passages you have an opinion of")
         with self._policy.reference():

@@ -90,7 +90,7 @@ class Reward:
         """`reference` are samples of the root and `features` (N, F) their features."""
         self._outlines = outlines
         if outlines is not None:
-            self._outline_scale = Standing.of(outlines.taste(outlines.features))
+            self._outline_standing = Standing.of(outlines.taste(outlines.features))
         self._taste = taste
         self._shaped = {name: (shaped[name], weight) for name, weight in weights.items()}
         self._standing = Standing.of(taste(features))
@@ -130,7 +130,7 @@ class Reward:
         if self._outlines is None:
             return torch.zeros(count, dtype=torch.float64)
         assert features is not None
-        return self._outline_scale(self._outlines.taste(features))
+        return self._outline_standing(self._outlines.taste(features))
 
 
 def _evaluate(part: Callable[[Rollout], float], rollouts: Sequence[Rollout]) -> Tensor:
