@@ -25,7 +25,7 @@ _LANDSCAPE = frozenset(
     warm cold sunshine rainbow moon star stars night morning evening river rivers stream lake sea
     ocean wave waves shore beach sand hill hills mountain mountains valley forest forests wood
     woods tree trees leaf leaves grass field fields meadow flower flowers garden stone stones rock
-    rocks path island""".split()  # noqa: SIM905 - a list of seventy strings is no easier to read
+    rocks path island""".split()
 )
 _LONG_SENTENCE = 24.0  # words; this and more is worth 1
 

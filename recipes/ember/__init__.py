@@ -1,0 +1,1 @@
+"""From texts to the bundled storyteller: see README.md."""

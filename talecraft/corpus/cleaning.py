@@ -1,0 +1,73 @@
+"""Texts as they are found on disk -> paragraphs of plain prose."""
+
+from __future__ import annotations
+
+import re
+
+_PARAGRAPH = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
+_MARKDOWN = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", re.DOTALL)
+_EMPHASIS = re.compile(r"(?<![\w*_])([*_])(?=\S)([^*_\n]+?)(?<=\S)\1(?![\w*_])")
+_HEADING = re.compile(r"^#{1,6}\s+", re.MULTILINE)
+_RULE = re.compile(r"^\s*(?:[-*_~=#]\s*){3,}$", re.MULTILINE)
+
+# WritingPrompts (Fan et al. 2018) stands there tokenised: "do n't", "`` Yes , ''", "<newline>".
+_CONTRACTION = re.compile(r" (n't|'(?:s|re|ve|ll|d|m))\b", re.IGNORECASE)
+_BEFORE = re.compile(r" +([,.;:!?%)\]])")
+_AFTER = re.compile(r"([(\[]) +")
+_TAG = re.compile(r"^\s*\[ ?[A-Za-z]{2} ?\]\s*")
+
+
+def unwrap(text: str) -> str:
+    """Hard-wrapped lines become paragraphs, divided by blank lines; verse keeps its lines.
+
+    A paragraph is verse where its lines, but for the last, end well before the text's own margin.
+    """
+    lines = text.splitlines()
+    lengths = sorted(len(line.rstrip()) for line in lines if line.strip())
+    margin = lengths[int(0.9 * len(lengths))] if lengths else 0
+    found = []
+    for paragraph in _PARAGRAPH.split("\n".join(line.rstrip() for line in lines)):
+        rows = [row.strip() for row in paragraph.split("\n") if row.strip()]
+        verse = len(rows) > 1 and all(len(row) < 0.7 * margin for row in rows[:-1])
+        found.append(("\n" if verse else " ").join(rows))
+    return "\n\n".join(one for one in found if one)
+
+
+def wrapped(text: str) -> bool:
+    """Whether single line ends stand within sentences: more than half of all lines end in mid
+    sentence, at a margin of at most 100 characters."""
+    rows = [row.rstrip() for row in text.splitlines() if row.strip()]
+    if len(rows) < 5 or max(map(len, rows)) > 100:
+        return False
+    return sum(row[-1].isalnum() or row[-1] in ",;-" for row in rows) > len(rows) / 2
+
+
+def unmarked(text: str) -> str:
+    """Without Markdown's emphasis, headings and rules."""
+    text = _RULE.sub("", text)
+    text = _HEADING.sub("", text)
+    text = _MARKDOWN.sub(r"\2", text)
+    return _EMPHASIS.sub(r"\2", text)
+
+
+def untokenised(text: str) -> str:
+    """WritingPrompts' tokens put together again; other text stays as it is."""
+    if "<newline>" not in text and not re.search(r" n't|`` | ''| [.,] ", text):
+        return text
+    text = re.sub(r"\s*<newline>\s*", "\n", text).replace("``", '"').replace("''", '"')
+    text = _CONTRACTION.sub(r"\1", text)
+    text = _AFTER.sub(r"\1", _BEFORE.sub(r"\1", text))
+    return re.sub(r'" ([^"\n]*?) ?"', r'"\1"', text)
+
+
+def prompt(text: str) -> str:
+    """A writing prompt on one line, its tag ([ WP ], [EU] ...) cut."""
+    return " ".join(_TAG.sub("", untokenised(text)).split())
+
+
+def paragraphs(text: str) -> str:
+    """Prose with one blank line between paragraphs and single blanks elsewhere."""
+    text = text.replace("\r\n", "\n").replace("\t", " ").replace("\u00a0", " ")
+    text = unwrap(text) if wrapped(text) else text
+    rows = (" ".join(row.split()) for row in unmarked(untokenised(text)).split("\n"))
+    return re.sub(r"\n{2,}", "\n\n", "\n".join(rows)).strip()
