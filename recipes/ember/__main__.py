@@ -11,9 +11,9 @@ import msgspec
 import torch
 import typer
 
+from recipes.ember import card, measures, recipe, tokens, turns
 from recipes.ember import evaluate as bars
 from recipes.ember import export as out
-from recipes.ember import measures, recipe, tokens, turns
 from recipes.ember import prepare as preparing
 from recipes.ember.recipe import LENGTHEN, PATTERN, PRETRAIN, Shape, Stage
 from recipes.ember.sources import Text
@@ -112,6 +112,23 @@ def export(folder: Path, home: Home = HOME) -> None:
     out.curves([home / s.name for s in (PRETRAIN, PATTERN, LENGTHEN)], folder / "curves.svg")
     size = sum(one.stat().st_size for one in folder.iterdir()) / 1e6
     print(f"{folder}: {size:.1f} MB, from the end of '{stage.name}'")
+
+
+@app.command("card")
+def write_card(
+    folder: Path,
+    machine: Annotated[str, typer.Option(help="What it was trained on, in words.")],
+    home: Home = HOME,
+) -> None:
+    """Write the model card of FOLDER, from what `evaluate` measured."""
+    ours = msgspec.convert(
+        msgspec.json.decode((home / "figures.json").read_bytes())["ours"], bars.Figures
+    )
+    shape = Shape()
+    parameters = sum(p.numel() for p in create(shape, 0).parameters())
+    stages = [(one, home / one.name) for one in (PRETRAIN, PATTERN, LENGTHEN)]
+    text = card.filled(stages, shape, parameters, machine, (home / "figures.md").read_text(), ours)
+    (folder / "README.md").write_text(text)
 
 
 # ---------------------------------------------------------------------- parts

@@ -32,9 +32,18 @@ TOLD = (
 )  # fmt: skip
 SHORTEST_STORY = 300  # words
 TURNS_A_STORY = 5
+SAMPLES = 10  # shown on the model card: the first ones, whatever they are
 TOGETHER = 25  # stories written side by side
 SPARE = 16  # tokens for the tags between plan and prose
 Tell = Callable[[str], None]
+
+
+class Written(msgspec.Struct, frozen=True):
+    """One first turn, as it came."""
+
+    premise: str
+    outline: str
+    prose: str
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -49,6 +58,7 @@ class Figures(msgspec.Struct, frozen=True):
     repeated: float
     memorised: float
     ends_when_asked: float
+    samples: list[Written]
 
 
 @dataclass(slots=True)
@@ -137,6 +147,10 @@ def figures(
         fmean(repeated_at(texts)),
         fmean(memory.holds(one.prose) for one in every),
         fmean(_endings(teller, tales)),
+        [
+            Written(premise, rows[0].response.outline.strip(), rows[0].response.prose.strip())
+            for premise, rows in list(zip(premises, stories, strict=True))[:SAMPLES]
+        ],
     )
 
 
