@@ -56,7 +56,7 @@ def prepare(corpus: Path, home: Home = HOME) -> None:
 def tokenizer(home: Home = HOME) -> None:
     """Learn the byte-level BPE."""
     texts = preparing.load(home / "train.jsonl")
-    tokens.train(texts, recipe.PLAIN_CPU, Shape().vocabulary, home / "tokenizer")
+    tokens.train(texts, recipe.PLAIN_CPU, _shape(home).vocabulary, home / "tokenizer")
     held = [one.body for one in preparing.load(home / "heldout.jsonl")]
     count = sum(map(len, tokens.encode(tokens.load(home / "tokenizer"), held)))
     print(f"{sum(map(len, held)) / count:.2f} characters a token on held-out texts")
@@ -98,7 +98,7 @@ def evaluate(
     memory = measures.Memory(one.body for one in train)
     tales = turns.load(home / "heldout_tales.jsonl")
     found = {
-        model: bars.figures(model, Shape().context, held, tales, memory, written, print)
+        model: bars.figures(model, _shape(home).context, held, tales, memory, written, print)
         for model in (folder, *(against or []))
     }
     counted = bars.n_gram(read, held)
@@ -113,7 +113,7 @@ def evaluate(
 @app.command()
 def export(folder: Path, home: Home = HOME) -> None:
     """Write the model's files into FOLDER: half precision, tokenizer, curves."""
-    shape = Shape()
+    shape = _shape(home)
     model = create(shape, 0)
     stage = next(s for s in (LENGTHEN, PATTERN, PRETRAIN) if _checkpoint(home, s).exists())
     state = torch.load(_checkpoint(home, stage), map_location="cpu", weights_only=True)
@@ -134,7 +134,7 @@ def write_card(
     ours = msgspec.convert(
         msgspec.json.decode((home / "figures.json").read_bytes())["ours"], bars.Figures
     )
-    shape = Shape()
+    shape = _shape(home)
     parameters = sum(p.numel() for p in create(shape, 0).parameters())
     stages = [(one, home / one.name) for one in (PRETRAIN, PATTERN, LENGTHEN)]
     text = card.filled(stages, shape, parameters, machine, (home / "figures.md").read_text(), ours)
@@ -142,6 +142,15 @@ def write_card(
 
 
 # ---------------------------------------------------------------------- parts
+def _shape(home: Path) -> Shape:
+    """The model's shape: chosen by the machine at the first step that asks, then kept."""
+    path = home / "shape.json"
+    if not path.exists():
+        shape = recipe.GPU if torch.cuda.is_available() else recipe.CPU
+        path.write_bytes(msgspec.json.encode(shape))
+    return msgspec.json.decode(path.read_bytes(), type=Shape)
+
+
 def _counted(texts: Sequence[Text], name: str) -> Any:
     for at, one in enumerate(turns.tales(texts), 1):
         if at % 1000 == 0:
@@ -190,7 +199,9 @@ def _checkpoint(home: Path, stage: Stage) -> Path:
 
 
 def _train(home: Path, stage: Stage, after: Stage | None, stream: Stream, held: Stream) -> None:
-    trainer = Trainer(create(Shape(), stage.seed), stage, home / stage.name)
+    if torch.cuda.is_available():
+        stage = msgspec.structs.replace(stage, step_tokens=8 * stage.step_tokens)
+    trainer = Trainer(create(_shape(home), stage.seed), stage, home / stage.name)
     if after is not None:
         trainer.inherit(home / after.name)
     trainer.train(stream, held, lambda line: print(line, flush=True))

@@ -17,6 +17,12 @@ class Shape(msgspec.Struct, frozen=True):
     context: int = 1024  # positions that the weights are declared for
 
 
+# What a CPU can train in an evening, and learn a taste with in three minutes; and the largest whose
+# half-precision weights stay within 24 MB, for a GPU.
+CPU = Shape()
+GPU = Shape(layers=7, width=320, heads=5, key_value_heads=5, feed_forward=864)
+
+
 class Stage(msgspec.Struct, frozen=True):
     """One stretch of training, to the end of `minutes` or of `tokens`, whichever comes first.
 
@@ -30,6 +36,7 @@ class Stage(msgspec.Struct, frozen=True):
     minutes: float
     tokens: int = 10**12
     step_tokens: int = 8192
+    micro_tokens: int = 16384  # at once; of larger steps the gradients are added up
     rate: float = 3e-3
     warmup: int = 100
     decay: float = 0.0

@@ -92,6 +92,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 def _fairytaleqa(path: Path) -> Iterator[Text]:
     for row in _rows(path):
         title = row["name"].replace("-", " ").strip()
+        title = title[:1].upper() + title[1:]
         sections = tuple(tidy(one) for one in row["sections"])
         body = "\n".join(sections)
         yield Text("fairytaleqa", key(title), title, body, sections=sections)
@@ -150,8 +151,10 @@ def _tale(number: int, title: str, lines: list[str]) -> Iterator[Text]:
     while lines and (not lines[-1].strip() or re.match(r"\s*(\[|\(\d|Footnote)", lines[-1])):
         lines.pop()
     body = tidy(cleaning.unwrap("\n".join(lines)))
+    if re.match(r"(Source|Parallels|Remarks)\b", body):  # the collector's notes on a tale
+        return
     kept = [one for one in body.split("\n\n") if not re.match(r"(\(\d|\d+\.? |\[|Footnote)", one)]
-    name = re.sub(r"^[IVXLC\d]+\.\s*", "", title).strip(" .").title().replace("'S", "'s")
+    name = re.sub(r"^(?:[IVXLC\d]+\.|\d+)\s*", "", title).strip(" .").title().replace("'S", "'s")
     yield Text("gutenberg_tales", key(name), name, "\n".join(kept))
 
 

@@ -127,23 +127,32 @@ class Trainer:
         return warm * min(1.0, (1 - progress) / stage.decay if stage.decay else 1.0)
 
     def _step(self, ids: np.ndarray, learned: np.ndarray) -> float:
-        loss = self._loss(*self._tensors(ids, learned))
-        loss.backward()
+        rows = max(1, self._stage.micro_tokens // self._stage.window)
+        learned_tokens = max(1, int(learned[:, 1:].sum()))
+        loss = 0.0
+        for at in range(0, len(ids), rows):
+            some = slice(at, at + rows)
+            part = self._loss(*self._tensors(ids[some], learned[some])) / learned_tokens
+            part.backward()
+            loss += float(part.detach())
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._stage.clip)
         for optimiser in self._optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-        return float(loss.detach())
+        return loss
 
     def _tensors(self, ids: np.ndarray, learned: np.ndarray) -> tuple[Tensor, Tensor]:
         labels = torch.from_numpy(np.where(learned, ids, IGNORED)[:, 1:])
         return torch.from_numpy(ids[:, :-1]).to(self._device), labels.to(self._device)
 
     def _plain_loss(self, ids: Tensor, labels: Tensor) -> Tensor:
+        """The summed loss of what is learned."""
         with torch.autocast(self._device.type, dtype=torch.bfloat16):
             states = self.model.model(ids, use_cache=False).last_hidden_state
             logits = self.model.lm_head(states)
-        return F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED)
+        return F.cross_entropy(
+            logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED, reduction="sum"
+        )
 
     @torch.no_grad()
     def measure(self, stream: Stream, batches: int = 4) -> float:
@@ -151,12 +160,13 @@ class Trainer:
         stage = self._stage
         rows = stage.step_tokens // stage.window
         self.model.eval()
-        found = []
+        total = count = 0.0
         for at in range(batches):
-            windows = stream.batch(at * rows * stage.window, rows, stage.window)
-            found.append(float(self._plain_loss(*self._tensors(*windows))))
+            ids, learned = stream.batch(at * rows * stage.window, rows, stage.window)
+            total += float(self._plain_loss(*self._tensors(ids, learned)))
+            count += int(learned[:, 1:].sum())
         self.model.train()
-        return sum(found) / len(found)
+        return total / count
 
     # ------------------------------------------------------------------ state
     def _record(self, **figures: float) -> None:

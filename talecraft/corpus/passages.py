@@ -60,7 +60,7 @@ def premise_of(text: str, rng: random.Random) -> str:
     beats = outlines.beats(opening)
     who = _INTRODUCED.search(clauses.told(" ".join(opening.split()[:60])))
     if who and rng.random() < 0.7:
-        subject = re.split(r"\s(?:and|but|who|that|which|with|in|on|near|at)\s", who[1])[0].strip()
+        subject = re.split(r"\s(?:but|who|that|which|with|in|on|near|at|by)\s", who[1])[0].strip()
         then = [
             one for one in beats if clauses.words(one)[0].lower() in {"he", "she", "it", "they"}
         ]

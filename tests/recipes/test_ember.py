@@ -15,7 +15,7 @@ import torch
 from recipes.ember import measures, names, prepare, tokens, turns
 from recipes.ember.evaluate import adherence, repeated_at
 from recipes.ember.kneser_ney import KneserNey, codes
-from recipes.ember.recipe import Shape, Stage
+from recipes.ember.recipe import CPU, GPU, Shape, Stage
 from recipes.ember.sources import Text, tidy
 from recipes.ember.training import Trainer, create
 from talecraft.corpus.tales import Passage, Tale
@@ -279,3 +279,27 @@ def test_a_killed_stage_goes_on_where_it_was(texts: list[Text], tmp_path: Path) 
     rows = [json.loads(line) for line in (tmp_path / "a/curve.jsonl").read_text().splitlines()]
     assert rows[-1]["tokens"] == 256 * 12
     assert rows[-1]["held_out"] < math.log(400)
+
+
+def test_micro_batches_add_up_to_the_step(texts: list[Text], tmp_path: Path) -> None:
+    """Eight rows of different numbers of learned tokens, at once and two at a time."""
+    torch.set_num_threads(1)
+    shape = Shape(layers=1, width=32, heads=2, key_value_heads=2, feed_forward=64, vocabulary=400)
+    ids, learned = _turns(texts, tmp_path, one_shot=1.0).batch(0, 8, 128)
+    losses, weights = [], []
+    for micro in (10**6, 256):
+        stage = Stage("tiny", window=128, minutes=1.0, step_tokens=1024, micro_tokens=micro)
+        trainer = Trainer(create(shape, 0), stage, tmp_path / str(micro), compiled=False)
+        losses.append(trainer._step(ids, learned))
+        weights.append(trainer.model.state_dict())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)  # bfloat16
+    for name, tensor in weights[0].items():
+        torch.testing.assert_close(tensor, weights[1][name], rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("shape", [CPU, GPU])
+def test_what_ships_is_small_enough(shape: Shape) -> None:
+    with torch.device("meta"):
+        count = sum(p.numel() for p in create(shape, 0).parameters())
+    assert 2 * count < 23.5e6
+    assert shape.context >= 768
