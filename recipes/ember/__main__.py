@@ -16,6 +16,7 @@ from recipes.ember import card, measures, recipe, tokens, turns
 from recipes.ember import evaluate as bars
 from recipes.ember import export as out
 from recipes.ember import prepare as preparing
+from recipes.ember import teach as teaching
 from recipes.ember.recipe import LENGTHEN, PATTERN, PRETRAIN, Shape, Stage
 from recipes.ember.sources import Text
 from recipes.ember.training import Stream, Trainer, create
@@ -113,15 +114,20 @@ def evaluate(
 @app.command()
 def export(folder: Path, home: Home = HOME) -> None:
     """Write the model's files into FOLDER: half precision, tokenizer, curves."""
-    shape = _shape(home)
-    model = create(shape, 0)
     stage = next(s for s in (LENGTHEN, PATTERN, PRETRAIN) if _checkpoint(home, s).exists())
-    state = torch.load(_checkpoint(home, stage), map_location="cpu", weights_only=True)
-    model.load_state_dict(state["model"])
-    out.save(model, home / "tokenizer", folder, shape)
+    _export(home, stage, folder)
     out.curves([home / s.name for s in (PRETRAIN, PATTERN, LENGTHEN)], folder / "curves.svg")
     size = sum(one.stat().st_size for one in folder.iterdir()) / 1e6
     print(f"{folder}: {size:.1f} MB, from the end of '{stage.name}'")
+
+
+@app.command()
+def teach(home: Home = HOME) -> None:
+    """Teach the model of the first stage the pattern by `talecraft pattern learn`, 200 examples."""
+    folder, shape = home / "plain", _shape(home)
+    _export(home, PRETRAIN, folder)
+    rows = teaching.examples(turns.load(home / "tales.jsonl"))
+    print(teaching.teach(folder, shape.context, rows, home / "teach"))
 
 
 @app.command("card")
@@ -196,6 +202,14 @@ def _turn_streams(home: Path, stage: Stage, one_shot: float) -> list[turns.Turns
 
 def _checkpoint(home: Path, stage: Stage) -> Path:
     return home / stage.name / "checkpoint.pt"
+
+
+def _export(home: Path, stage: Stage, folder: Path) -> None:
+    shape = _shape(home)
+    model = create(shape, 0)
+    state = torch.load(_checkpoint(home, stage), map_location="cpu", weights_only=True)
+    model.load_state_dict(state["model"])
+    out.save(model, home / "tokenizer", folder, shape)
 
 
 def _train(home: Path, stage: Stage, after: Stage | None, stream: Stream, held: Stream) -> None:
