@@ -260,9 +260,10 @@ class Training(RunControl):
                 " before its first update.",
                 "Start one with `talecraft train run`.",
             )
-        ordered = run_events.decode_settings(run.settings.encode())
-        order = ordered.pattern if ordered.method == "pattern" else ordered.ppo
-        if refusal := self._room(model, order).refusal:
+        room = self.room(model)
+        if run.method == "pattern":
+            room = self._room(model, run_events.decode_settings(run.settings).pattern)
+        if refusal := room.refusal:
             raise does_not_fit(refusal)
         return self._launch(
             run.id,

@@ -58,13 +58,13 @@ FIGURES = (
 )  # fmt: skip
 PATTERN = (
     Figure("loss", "Loss", lambda s: s.loss, lambda v: f"{v:.3f}",
-           lambda s: "nats a token of what it learns from; less is better"),
+           lambda s: "nats a token; less is better"),
     Figure("held-out", "Held-out loss", lambda s: s.held_out, lambda v: f"{v:.3f}",
-           lambda s: "... of tales kept back; where it rises, it learns by heart"),
+           lambda s: "of tales it does not learn from"),
     Figure("rate", "Rate", lambda s: s.rate, lambda v: f"{v:.1e}",
-           lambda s: "how far a step goes; it falls to nothing"),
+           lambda s: "how far a step goes"),
     Figure("one-shot", "With an example", lambda s: s.one_shot, _percent,
-           lambda s: "of the sequences begin with one; later ones do not"),
+           lambda s: "of sequences; later ones have none"),
 )  # fmt: skip
 # The curves that even a small window shows, and those that are never drawn.
 ALWAYS = ("reward", "distance", "loss", "held-out")
