@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +279,7 @@ def _train(policy: Policy, tokenizer: Any, pad: int, course: Course, folder: Pat
 
     datasets.disable_progress_bars()
     settings, lessons = course.settings, course.lessons
+    step = ExitStack()  # the weights stand still from its beginning to its optimiser
 
     class Follow(TrainerCallback):  # type: ignore[misc]
         """Gives way, stops and tells: what the trainer does between two steps."""
@@ -287,6 +289,10 @@ def _train(policy: Policy, tokenizer: Any, pad: int, course: Course, folder: Pat
 
         def on_step_begin(self, *_: Any, **__: Any) -> None:
             course.events.alive()
+            step.enter_context(policy.folded())
+
+        def on_pre_optimizer_step(self, *_: Any, **__: Any) -> None:
+            step.close()
 
         def on_substep_end(self, *_: Any, **__: Any) -> None:
             course.events.alive()
@@ -332,6 +338,7 @@ def _train(policy: Policy, tokenizer: Any, pad: int, course: Course, folder: Pat
     trainer.remove_callback(PrinterCallback)
     for parameter in policy.lora.values():  # of quantised models the trainer has coarsened them
         parameter.data = parameter.data.float()
-    trainer.train()
+    with step:
+        trainer.train()
     policy.model.eval()
     policy.model.set_adapter(ADAPTER)
