@@ -53,7 +53,7 @@ def steps(events):
 
 
 def test_a_run_learns_judges_and_says_so(whole, model):
-    folder, events, _ = whole
+    folder, events, *_ = whole
     (read,) = [event for event in events if isinstance(event, TalesRead)]
     assert (read.tales, read.held_out, read.turns, read.examples) == (30, 4, 30, 26)
     told = steps(events)
