@@ -38,6 +38,12 @@ class Stage(msgspec.Struct, frozen=True):
     seed: int = 0
 
 
+# The first stage reads stories as they are; the second learns the pattern of premise, plan and
+# passage; the third the whole window, while the rate falls to nothing.
+PRETRAIN = Stage("pretrain", window=256, minutes=65)
+PATTERN = Stage("pattern", window=512, minutes=30, seed=1)
+LENGTHEN = Stage("lengthen", window=1024, minutes=25, warmup=0, decay=1.0, seed=2)
+
 # How often a text of each source is read in one pass: what is simple and clean counts most. A
 # model this small learns little from old magazines; with a GPU's budget they are worth a pass.
 PLAIN_CPU = {
@@ -47,3 +53,10 @@ PLAIN_CPU = {
     "lcats": 0.0,
 }  # fmt: skip
 PLAIN_GPU = {**PLAIN_CPU, "clic": 1.0, "lcats": 0.5}
+
+# Turns are learned from what is told plainly and, twice as often, from what has a true summary.
+TURNS_CPU = {
+    **PLAIN_CPU, "snakes_pairs": 1.6, "snakes_story": 1.0, "snakes_campfire": 0.5, "clic": 0.1,
+    "gutenberg_tales": 0.9,
+}  # fmt: skip
+TURNS_GPU = {**TURNS_CPU, "clic": 0.5, "gutenberg_tales": 1.2}

@@ -14,8 +14,9 @@ from talecraft.corpus import cleaning
 
 
 class Text(msgspec.Struct, frozen=True):
-    """A story. `group`: what it must not be parted from (its book, its tale in another telling);
-    `summary` is a true one, `sections` were cut by hand; '' and () where there are none."""
+    """A story. `group`: what it must not be parted from (its book, its tale in another telling;
+    else its place in its file); `summary` is a true one, `sections` were cut by hand; '' and ()
+    where there are none."""
 
     source: str
     group: str
@@ -42,10 +43,11 @@ def read(corpus: Path) -> Iterator[Text]:
     yield from _fairytaleqa(corpus / "fairytaleqa.jsonl")
     yield from _pictures(corpus / "pratham_storyweaver.jsonl", "storyweaver")
     yield from _pictures(corpus / "african_storybook.jsonl", "african")
-    for row in _rows(corpus / "tinystories.jsonl"):
-        yield Text("tinystories", "", "", tidy(row["text"]))
-    for row in _rows(corpus / "snakes_summary_pairs.jsonl"):
-        yield Text("snakes_pairs", "", "", tidy(row["story"]), summary=tidy(row["summary"]))
+    for at, row in enumerate(_rows(corpus / "tinystories.jsonl")):
+        yield Text("tinystories", f"tinystories {at}", "", tidy(row["text"]))
+    for at, row in enumerate(_rows(corpus / "snakes_summary_pairs.jsonl")):
+        body, summary = tidy(row["story"]), tidy(row["summary"])
+        yield Text("snakes_pairs", f"snakes_pairs {at}", "", body, summary=summary)
     for name in SNAKES:
         yield from _snakes(corpus / f"snakes_{name}.jsonl", f"snakes_{name}")
     yield from _tales(corpus / "gutenberg_fairy_tales")
@@ -57,14 +59,22 @@ def tidy(text: str) -> str:
     """Plain paragraphs in one typography: straight quotes, one dash, no notes or pictures."""
     text = text.translate(_STRAIGHT)
     text = re.sub(r"\[(?:Illustration|Footnote|Sidenote|\d+|[A-Z])[^\]]{0,400}\]", "", text)
-    text = re.sub(r"\s*(?:--+|\u2015)\s*", "\u2014", text).replace(" \u2014 ", "\u2014")
+    text = re.sub(r"\s*(?:--+|\u2015)\s*|\s+[\u2013\u2014]\s+", "\u2014", text)
     text = "".join(letter for letter in text if letter.isprintable() or letter == "\n")
-    return cleaning.paragraphs(re.sub(r"(?<!\w)_|_(?!\w)", "", text))
+    return _SHOUTED.sub(_spoken, cleaning.paragraphs(re.sub(r"(?<!\w)_|_(?!\w)", "", text)))
 
 
 _STRAIGHT = str.maketrans(
     {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2026": "...", "`": "'"}
 )
+
+
+# The first words of a chapter, as printers set them: "THERE was once", "A FOX FELL INTO a well".
+_SHOUTED = re.compile(r"\A[\"']?[A-Z]+(?:[ ,'-]+[A-Z]+)*(?=[ ,]+[a-z])")
+
+
+def _spoken(found: re.Match[str]) -> str:
+    return found.group() if len(found.group()) < 3 else found.group().capitalize()
 
 
 def key(title: str) -> str:
@@ -91,18 +101,20 @@ def _pictures(path: Path, source: str) -> Iterator[Text]:
     for row in _rows(path):
         pages = [tidy(page).replace("\n", " ") for page in row["pages"]]
         body = "\n".join(" ".join(pages[at : at + 3]) for at in range(0, len(pages), 3))
+        body = body.removeprefix(row["title"]).strip()
         yield Text(source, key(row["title"]), row["title"], body)
 
 
 def _snakes(path: Path, source: str) -> Iterator[Text]:
-    for row in _rows(path):
+    for at, row in enumerate(_rows(path)):
         named = re.search(r"`([^`]+)`", row["prompt"])
         asked = re.sub(r"(?i)^(write|tell) (a|an|the)( short)? [\w-]+ (about|where|in which) ", "",
                        row["prompt"])  # fmt: skip
         premise = "" if named else asked[:1].upper() + asked[1:]
         title = named.group(1) if named else ""
         body = re.sub(r"(?m)^\s*\([^)]*\)\s*$", "", row["text"])  # stage notes
-        yield Text(source, "", title, tidy(body), premise=tidy(premise))
+        body = tidy(body).removeprefix(title).strip()
+        yield Text(source, f"{source} {at}", title, body, premise=tidy(premise))
 
 
 def _tales(folder: Path) -> Iterator[Text]:
@@ -111,9 +123,10 @@ def _tales(folder: Path) -> Iterator[Text]:
         text = path.read_text(encoding="utf-8", errors="replace").translate(_STRAIGHT)
         title, lines = "", list[str]()
         blanks = 2
-        for line in text.splitlines():
+        rows = text.splitlines()
+        for line, after in zip(rows, [*rows[1:], ""], strict=True):
             words = line.strip()
-            if words and _is_heading(words, blanks):
+            if words and not after.strip() and _is_heading(words, blanks):
                 yield from _tale(number, title, lines)
                 title, lines = words, []
             else:

@@ -48,6 +48,9 @@ def write(
     seed: Annotated[
         int | None, typer.Option(min=0, help="The same seed, the same passage; counted up.")
     ] = None,
+    end: Annotated[
+        bool, typer.Option("--end", help="The last of these passages brings the story to its end.")
+    ] = False,
     outline: Annotated[bool, typer.Option(help="Show each plan on stderr.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a passage.")] = False,
     dry_run: Annotated[
@@ -64,7 +67,7 @@ def write(
 
     inbox = Inbox()
     with opening.studio(model, inbox.put, settle=True) as studio:
-        _Session(studio, inbox, outline, as_json).run(orders, count, seed, adapter)
+        _Session(studio, inbox, outline, as_json).run(orders, count, seed, adapter, end)
 
 
 def _orders(text: str | None, story: int | None, prompts: str | None) -> list[_Order]:
@@ -120,7 +123,9 @@ class _Session:
         self._phase = ""
         self._passages = 0
 
-    def run(self, orders: list[_Order], count: int, seed: int | None, adapter: str | None) -> None:
+    def run(
+        self, orders: list[_Order], count: int, seed: int | None, adapter: str | None, end: bool
+    ) -> None:
         from talecraft.studio.studio import ACTIVE
 
         for order in orders:  # before anything is started or saved
@@ -132,8 +137,8 @@ class _Session:
         self._inbox.loaded(using.id if using else None, self._hear)
         seeds = _seeds(seed)
         for story_id in stories:
-            for _ in range(count):
-                self._passage(story_id, next(seeds))
+            for number in range(1, count + 1):
+                self._passage(story_id, next(seeds), ending=end and number == count)
 
     def _commit(self, order: _Order) -> int:
         """The writer's words on disk, before anything is made of them."""
@@ -142,9 +147,9 @@ class _Session:
         self._studio.writing.say(order.story, order.text)
         return order.story
 
-    def _passage(self, story_id: int, seed: int | None) -> None:
+    def _passage(self, story_id: int, seed: int | None, ending: bool) -> None:
         self._part = self._space = ""
-        request = self._studio.writing.continue_story(story_id, seed=seed)
+        request = self._studio.writing.continue_story(story_id, seed=seed, ending=ending)
         try:
             self._show(self._inbox.written(request, self._hear))
         except (KeyboardInterrupt, BrokenPipeError):

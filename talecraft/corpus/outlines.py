@@ -117,3 +117,21 @@ def _worth(beat: str) -> float:
 
 def _written(beat: str) -> str:
     return beat[:1].upper() + beat[1:]
+
+
+def followed(outline: str, prose: str) -> float | None:
+    """The share of the outline's content words, stemmed, that stand in its prose; None where it
+    has none."""
+    wanted = content(outline)
+    return len(wanted & content(prose)) / len(wanted) if wanted else None
+
+
+def copied(outline: str, prose: str, length: int = 6) -> bool:
+    """Whether a run of `length` words of one beat stands in the prose as it is."""
+    text = f" {' '.join(clauses.words(prose.lower()))} "
+    for beat in outline.lower().splitlines():
+        found = clauses.words(beat)
+        runs = (found[at : at + length] for at in range(len(found) - length + 1))
+        if any(f" {' '.join(run)} " in text for run in runs):
+            return True
+    return False

@@ -19,8 +19,10 @@ def present(clause: str) -> str:
     changed = {verb: _changed(found, verb, plural)}
     alone = found[verb].lower() not in clauses.AUXILIARIES  # not 'is seized and led'
     for at in range(verb + 1, len(found) - 1 if alone else 0):
-        if found[at].lower() in {"and", "but", "then"} and clauses.is_past(found[at + 1]):
-            changed[at + 1] = _changed(found, at + 1, plural)
+        if found[at].lower() in {"and", "but", "then"}:
+            then = at + 1 + _is_adverb(found[at + 1])
+            if then < len(found) and clauses.is_past(found[then]):
+                changed[then] = _changed(found, then, plural)
     return clauses.replaced(clause, changed)
 
 
@@ -43,6 +45,10 @@ def _changed(found: list[str], at: int, plural: bool) -> str:
     if pair is None:
         return found[at]
     return pair[0] if plural else pair[1]
+
+
+def _is_adverb(word: str) -> bool:
+    return word.endswith("ly") or word in {"never", "always", "soon", "then", "often", "even"}
 
 
 def _plural(subject: list[str]) -> bool:

@@ -30,7 +30,9 @@ def render(
     Passages before `first` are the story so far: they are read, not learned. A turn ends where
     the next plan opens; `end` (the model's own end of text) ends the last one instead.
     """
-    spans = [] if shown is None else [Span(one.text, False) for one in render(shown, style)]
+    spans = (
+        [] if shown is None else [Span(one.text, False) for one in render(shown, style, end=end)]
+    )
     spans.append(Span(f"{style.premise_open}{tale.premise.strip()}\n", False))
     learning = False  # the tag that opens the next plan also ends the turn before it
     for at, passage in enumerate(tale.passages):

@@ -69,21 +69,32 @@ class Writer:
         self._sampler = Sampler(sampling)
         self._stream = TextStream(codec)
         self._splitter = OutlineSplitter(codec.style.prose_tag, codec.style.stops)
+        self._ending = False
         self.response = Response()
 
     @torch.inference_mode()
-    def write(self, logits: Tensor, cancelled: Cancelled, outline: str | None = None) -> Response:
-        """The whole turn after `logits` (vocabulary,). With `outline`, that plan and no other.
+    def write(
+        self,
+        logits: Tensor,
+        cancelled: Cancelled,
+        outline: str | None = None,
+        ending: bool = False,
+    ) -> Response:
+        """The whole turn after `logits` (vocabulary,). With `outline`, that plan and no other;
+        with `ending` the plan's last beat asks for the story's end.
 
         Raises EngineError where the model gives no probabilities.
         """
         style = self._codec.style
+        self._ending = ending
         opening = style.think_open
         if outline is not None:
-            opening += f"{outline.strip()}\n{style.story_open}"
+            outline = outline.strip() + "\n"
+            outline += style.asked_to_end(outline) if ending else ""
+            opening += outline + style.story_open
         logits = self._force(opening, logits)
         if outline is not None:
-            self._show([Piece("think", outline.strip() + "\n")])
+            self._show([Piece("think", outline)])
             self._begin_prose()
         think_budget = len(self.response.ids) + self._sampling.outline_tokens
         while True:
@@ -98,16 +109,19 @@ class Writer:
             text = self._stream.feed(token)
             was = self._splitter.part
             ended = token in self._codec.end_ids
-            if not ended:
-                self._show(self._splitter.feed(text))
-                ended = self._splitter.part == "done"
+            pieces = [] if ended else self._splitter.feed(text)
+            ended = ended or self._splitter.part == "done"
+            opens = was == "think" and self._splitter.part == "prose"
+            if opens and self._ending:
+                pieces = [piece for piece in pieces if piece.part == "think"]
+            self._show(pieces)
             if ended and was == "prose":
                 return self._end("end", tag=True)
-            if ended:
+            if ended or (opens and self._ending):
                 logits = self._rewind_tag(logits)
                 logits = self._close_outline(logits)
                 continue
-            if was == "think" and self._splitter.part == "prose":
+            if opens:
                 self._begin_prose()
             logits = self._session.feed([token])[-1]
 
@@ -125,8 +139,14 @@ class Writer:
         return after[-1]
 
     def _close_outline(self, logits: Tensor) -> Tensor:
+        """The program ends the plan, with the beat that asks for the end where one is wanted."""
+        style = self._codec.style
         self._show(self._splitter.force_prose())
-        logits = self._force(self._codec.style.opening_of_prose(self.response.outline), logits)
+        asked = style.asked_to_end(self.response.outline) if self._ending else ""
+        opening = asked + style.opening_of_prose(self.response.outline + asked)
+        if asked:
+            self._show([Piece("think", asked)])
+        logits = self._force(opening, logits)
         self._begin_prose()
         return logits
 
@@ -136,8 +156,12 @@ class Writer:
         self.response.prose_start = len(self.response.ids)
 
     def _rewind_tag(self, logits: Tensor) -> Tensor:
-        """Take back the token (or tokens) of a stop tag inside the outline."""
-        keep = self._before_end()
+        """Take back the token (or tokens) of the tag that ended the outline."""
+        opened = self._splitter.prose_at
+        if opened is None:
+            keep = self._before_end()
+        else:  # the model opened its prose
+            keep = self._tokens_until(opened - len(self._codec.style.prose_tag))
         self.response.truncate(keep)
         self._stream.rewind(keep)
         held = len(self._session.ids) - self._base
@@ -170,8 +194,10 @@ class Writer:
     def _before_end(self) -> int:
         """How many tokens come before the stop tag, or before the end-of-text token."""
         at = self._splitter.ended_at
-        if at is None:
-            return len(self.response.ids) - 1
+        return len(self.response.ids) - 1 if at is None else self._tokens_until(at)
+
+    def _tokens_until(self, at: int) -> int:
+        """How many tokens lie before character `at` of the response."""
         return sum(end <= at for end in self._stream.ends)
 
     def _show(self, pieces: list[Piece]) -> None:

@@ -208,7 +208,7 @@ class Service:
                 prompt, cancelled, lambda done, total: self._reading(done, total)
             )
             writer = Writer(self._session, codec, command.sampling, stream.add)
-            response = writer.write(logits, cancelled, command.outline)
+            response = writer.write(logits, cancelled, command.outline, command.ending)
         except ReadingCancelled:
             pass
         stream.close()

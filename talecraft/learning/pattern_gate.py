@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import torch
 
-from talecraft.corpus.outlines import content
+from talecraft.corpus import outlines
 from talecraft.corpus.tales import Passage, Tale
 from talecraft.engine.codec import Codec
 from talecraft.learning import checks, rollouts
@@ -141,9 +141,9 @@ def _prompts(scribe: Scribe, order: Judge) -> list[list[int]]:
 def roomy(codec: Codec, order: Judge, prompt: int) -> Sampling:
     """The page's sampling, with room for passages as long as those that were learned from: one
     that had no room to end could not show that it can."""
-    outlines = [len(codec.encode("- " + "\n- ".join(one.outline))) for one in order.passages]
+    plans = [len(codec.encode("- " + "\n- ".join(one.outline))) for one in order.passages]
     proses = [len(codec.encode(one.prose)) for one in order.passages]
-    plan = max(order.sampling.outline_tokens, _enough(outlines))
+    plan = max(order.sampling.outline_tokens, _enough(plans))
     left = order.window - prompt - plan - 16  # tags
     prose = max(order.sampling.prose_tokens, min(_enough(proses), left))
     return msgspec.structs.replace(order.sampling, outline_tokens=plan, prose_tokens=prose)
@@ -193,11 +193,10 @@ def _followed(before: Sequence[Rollout], after: Sequence[Rollout]) -> Check:
 def followed(sampled: Sequence[Rollout], shift: int = 0) -> float:
     """Share of the outlines' content words, stemmed, that stand in their proses (`shift` turns on:
     in other ones); 0 where there are no such words."""
-    shares = []
-    for at, one in enumerate(sampled):
-        planned = content(one.outline)
-        if planned:
-            shares.append(len(planned & content(sampled[at - shift].prose)) / len(planned))
+    found = (
+        outlines.followed(one.outline, sampled[at - shift].prose) for at, one in enumerate(sampled)
+    )
+    shares = [share for share in found if share is not None]
     return float(np.mean(shares)) if shares else 0.0
 
 

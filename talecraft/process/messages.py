@@ -56,12 +56,14 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 
 
 class Generate(msgspec.Struct, frozen=True, tag="generate"):
-    """Write one turn after `blocks`. `outline`, where given, is the plan to follow as it is."""
+    """Write one turn after `blocks`. `outline`, where given, is the plan to follow as it is; with
+    `ending` the plan closes by asking for the story's end."""
 
     request: int
     blocks: list[Block]
     sampling: Sampling
     outline: str | None = None
+    ending: bool = False
 
 
 class Draft(msgspec.Struct, frozen=True, tag="draft"):

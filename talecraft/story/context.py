@@ -16,14 +16,16 @@ from talecraft.story.turns import Story, Turn
 class PromptStyle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a model is shown a story: the tags of the pattern it was trained on, or a chat.
 
-    With `chat` the premise goes into the user's message of the model's own chat template, under
-    `system`, and the manuscript is the assistant's message, so far as it is written.
+    `ending` is the beat that asks the model to bring the story to its end. With `chat` the premise
+    goes into the user's message of the model's own chat template, under `system`, and the
+    manuscript is the assistant's message, so far as it is written.
     """
 
     premise_open: str = "<prompt>\n"
     think_open: str = "<think>\n"
     story_open: str = "<story>\n"
     stops: tuple[str, ...] = ("<think>", "<story>", "<prompt>", "<eos>")
+    ending: str = "- The end"
     chat: bool = False
     system: str = ""
 
@@ -36,6 +38,13 @@ class PromptStyle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """What the program writes after `outline` to open the prose, on a line of its own."""
         begins_a_line = outline.endswith("\n") or self.story_open.startswith("\n")
         return self.story_open if begins_a_line else "\n" + self.story_open
+
+    def asked_to_end(self, outline: str) -> str:
+        """What the program adds to `outline` for the story to end with this passage; '' where the
+        plan says so already."""
+        if outline.rstrip().endswith(self.ending):
+            return ""
+        return ("" if outline.endswith("\n") or not outline else "\n") + self.ending + "\n"
 
 
 class Block(msgspec.Struct, frozen=True):

@@ -57,10 +57,10 @@ class OutlineSplitter:
     def force_prose(self) -> list[Piece]:
         """The program closes the outline itself: what was held belongs to it, prose begins.
 
-        After a stop tag in the outline the tag is dropped.
+        After a tag that ended the outline what came with the tag is dropped.
         """
         pieces: list[Piece] = []
-        if self.part == "done":
+        if self.part != "think":
             self._held, self.ended_at = "", None
         self._emit(pieces, len(self._held))
         self.part, self.prose_at = "prose", self._seen

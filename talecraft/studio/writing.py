@@ -69,18 +69,21 @@ class Writing:
         return self._library.stories.add_turn(story_id, leaf, "writer", text, draft="")
 
     # ------------------------------------------------------------------ the model's turns
-    def continue_story(self, story_id: int, text: str = "", seed: int | None = None) -> int:
+    def continue_story(
+        self, story_id: int, text: str = "", seed: int | None = None, ending: bool = False
+    ) -> int:
         """Commit `text`, if any, then ask for the next passage; returns the request's number.
 
-        A plan that was stopped before its prose is kept and followed.
+        A plan that was stopped before its prose is kept and followed. With `ending` the passage is
+        to bring the story to its end.
         """
         said = self.say(story_id, text)
         story = self._library.stories.get(story_id)
         if said is None and story.leaf_id is not None:
             leaf = self._library.stories.turn(story.leaf_id)
             if leaf.author == "model" and not leaf.prose:
-                return self._ask(story, leaf.parent_id, seed, leaf.outline)
-        return self._ask(story, story.leaf_id, seed)
+                return self._ask(story, leaf.parent_id, seed, leaf.outline, ending)
+        return self._ask(story, story.leaf_id, seed, ending=ending)
 
     def retry(self, story_id: int, outline: str | None = None, seed: int | None = None) -> int:
         """Write the last passage once more, as a sibling; with `outline`, from that plan.
@@ -221,7 +224,12 @@ class Writing:
         return leaf_id
 
     def _ask(
-        self, story: Story, parent_id: int | None, seed: int | None, outline: str | None = None
+        self,
+        story: Story,
+        parent_id: int | None,
+        seed: int | None,
+        outline: str | None = None,
+        ending: bool = False,
     ) -> int:
         model, writing = self._prompting()
         path = self._library.stories.tree(story.id).path(parent_id)
@@ -235,6 +243,7 @@ class Writing:
                     context.blocks(story, path, model.style, model.key),
                     writing.sampling(random.getrandbits(31) if seed is None else seed),
                     outline,
+                    ending,
                 )
             )
         except BaseException:

@@ -126,6 +126,18 @@ async def test_enter_commits_the_writers_words_and_continues(running, studio):
         assert "• A boat comes in without a crew" in text
 
 
+async def test_f_in_the_manuscript_brings_the_story_to_its_end(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await typed(pilot, "She looked up.")
+        await pilot.press("tab", "f")
+        assert page.composer.text == ""
+        await finished(app, pilot)
+        assert page.page.path[1].prose == "She looked up."
+        assert page.page.path[2].outline.endswith("- The end")
+        assert app.focused is page.composer
+
+
 async def test_ctrl_j_breaks_the_line_and_enter_does_not(running):
     async with running() as (app, pilot):
         page = await page_of(app, pilot, app.studio.writing.new_story("A harbour").id)

@@ -47,6 +47,13 @@ def test_successive_passages_in_one_engine(talecraft_: Talecraft) -> None:
     assert seeds == [4, 5, 6]
 
 
+def test_the_last_of_several_passages_ends_the_story(talecraft_: Talecraft) -> None:
+    assert talecraft_("write", "A fox.", "-n", "2", "--end").code == 0
+    first, second = turns(1)
+    assert "The end" not in first.outline
+    assert second.outline.endswith("\n- The end")
+
+
 def test_what_is_piped_and_what_is_said_are_joined(talecraft_: Talecraft) -> None:
     assert talecraft_("write", "It hid.", stdin="A fox ran.\n").code == 0
     library = Library(home().library)

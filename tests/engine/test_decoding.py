@@ -20,14 +20,23 @@ def ignore(*_):
     pass
 
 
-def write(sampling, blocks=(PREMISE,), outline=None, cancelled=never, session=None, pieces=None):
+def write(
+    sampling,
+    blocks=(PREMISE,),
+    outline=None,
+    cancelled=never,
+    session=None,
+    pieces=None,
+    ending=False,
+):
     """One turn; returns the response, its prompt and the session."""
     made = codec()
     session = session or Session(shared_base(), "cpu")
     prompt = assemble(blocks, made.block, 700)
     logits = session.read(prompt, never, ignore)
     on_piece = ignore if pieces is None else pieces.append
-    response = Writer(session, made, sampling, on_piece).write(logits, cancelled, outline)
+    writer = Writer(session, made, sampling, on_piece)
+    response = writer.write(logits, cancelled, outline, ending)
     return response, prompt, session
 
 
@@ -194,3 +203,38 @@ def test_half_a_character_is_never_shown():
     text = "".join(piece.text for piece in pieces)
     assert text == response.outline + response.prose
     assert len(response.raw) == len(response.ids)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_asked_for_the_end_the_plan_says_so_and_the_record_is_exact(seed):
+    """Whether the model closes its plan itself or the program does: the beat stands last, forced,
+    and what comes after it is the model's."""
+    sampling = Sampling(seed=seed, outline_tokens=64 if seed % 2 else 8)
+    pieces = []
+    response, prompt, session = write(sampling, pieces=pieces, ending=True)
+    assert response.outline.endswith("\n- The end\n")
+    assert response.outline.count("- The end") == 1
+    text = codec().decode(response.ids)
+    assert text.startswith(f"<think>\n{response.outline}<story>\n")
+    table = full_logprobs(prompt, response)
+    raw = table[range(len(response.ids)), response.ids]
+    torch.testing.assert_close(torch.tensor(response.raw), raw, rtol=0, atol=1e-4)
+    begins = len(codec().encode("<think>\n"))
+    closing = codec().encode("- The end\n<story>\n")
+    assert response.forced[:begins] == [True] * begins
+    assert response.forced[response.prose_start - len(closing) : response.prose_start] == (
+        [True] * len(closing)
+    )
+    assert not any(response.forced[response.prose_start :])
+    assert "".join(one.text for one in pieces if one.part == "think") == response.outline
+    assert "".join(one.text for one in pieces if one.part == "prose") == response.prose
+    kept = len(prompt) + len(response.ids)
+    assert session.ids == (prompt + response.ids)[: len(session.ids)]
+    assert len(session.ids) >= kept - 1
+
+
+def test_a_given_plan_is_asked_to_end_once():
+    asked, _, _ = write(Sampling(seed=1), outline="- a fox", ending=True)
+    assert asked.outline == "- a fox\n- The end\n"
+    already, _, _ = write(Sampling(seed=1), outline="- a fox\n- The end", ending=True)
+    assert already.outline == "- a fox\n- The end\n"

@@ -96,6 +96,13 @@ def test_a_retry_after_the_writers_words_is_the_next_passage(
     assert last(heard, studio.writing.retry(first.story_id)).parent_id == said.id
 
 
+def test_a_story_is_asked_to_end(studio: Studio, write: Write, heard: Heard) -> None:
+    first = write("A fox.")
+    turn = last(heard, studio.writing.continue_story(first.story_id, "It ran.", ending=True))
+    assert turn.outline.endswith("\n- The end")
+    assert last(heard, studio.writing.continue_story(first.story_id)).outline.count("end") == 0
+
+
 def test_a_stopped_passage_is_kept(studio: Studio, heard: Heard) -> None:
     studio.start_engine()
     story = studio.writing.new_story("SLOW")

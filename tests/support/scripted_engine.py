@@ -91,6 +91,7 @@ class ScriptedEngine:
         text = " ".join(block.text for block in command.blocks)
         slow = "SLOW" in text
         outline = command.outline if command.outline is not None else OUTLINE
+        outline += "- The end\n" if command.ending else ""
         prose = PROSE
         if "ESCAPES" in text:
             outline, prose = f"- {ESCAPES}\n", ESCAPES

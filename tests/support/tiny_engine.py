@@ -83,6 +83,8 @@ class TinyEngine:
             self.finish(command, "", "", "end")
             return
         plan = command.outline or f"- plan {seed}"
+        if command.ending:
+            plan += "\n- The end"
         self.wire.send(Phase("thinking"))
         self.wire.send(Delta(request, "think", plan + "\n"))
         if "CRASH" in told:

@@ -171,7 +171,7 @@ class WritingScreen(PassageActions):
         match action:
             case "stop":
                 return writing
-            case "go_on" | "retry":
+            case "go_on" | "retry" | "end_story":
                 return not writing
             case "to_composer":
                 return not writing and self.focused is not self.composer
@@ -198,14 +198,19 @@ class WritingScreen(PassageActions):
         self.composer.focus()
         self._go_on(self.composer.text)
 
-    def _go_on(self, text: str) -> None:
+    async def action_end_story(self) -> None:
+        """The draft, if any, and a passage that brings the story to its end."""
+        self.composer.focus()
+        self._go_on(self.composer.text, ending=True)
+
+    def _go_on(self, text: str, ending: bool = False) -> None:
         app, leaf = self.talecraft, self.page.story.leaf_id
         path = self.page.path
         keep = len(path)
         if not text.strip() and path and path[-1].author == "model" and not path[-1].prose:
             keep -= 1
         try:
-            request = app.studio.writing.continue_story(self.story_id, text)
+            request = app.studio.writing.continue_story(self.story_id, text, ending=ending)
         except TalecraftError as error:
             app.tell(error)
             self.reload()

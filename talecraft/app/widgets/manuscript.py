@@ -48,6 +48,10 @@ class Manuscript(ScrollView, can_focus=True):
             "m", "screen.export('md')", "Markdown", show=False,
             tooltip="Export the story as Markdown",
         ),
+        Binding(
+            "f", "screen.end_story", "Finish", show=False,
+            tooltip="Let the model bring the story to its end",
+        ),
         Binding("enter", "screen.go_on", "Continue", show=False, tooltip="Let the model write on"),
         *(
             Binding(

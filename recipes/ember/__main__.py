@@ -1,0 +1,190 @@
+"""`python -m recipes.ember STEP`: the road from texts to the bundled model. See README.md."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import torch
+import typer
+
+from recipes.ember import card, measures, recipe, tokens, turns
+from recipes.ember import evaluate as bars
+from recipes.ember import export as out
+from recipes.ember import prepare as preparing
+from recipes.ember.recipe import LENGTHEN, PATTERN, PRETRAIN, Shape, Stage
+from recipes.ember.sources import Text
+from recipes.ember.training import Stream, Trainer, create
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+Home = Annotated[Path, typer.Option(help="Where everything is kept between steps.")]
+Minutes = Annotated[float | None, typer.Option(help="Wall-clock budget of this stage.")]
+HOME = Path(".cache/ember")
+
+
+@app.callback()
+def main(threads: Annotated[int, typer.Option(help="0: all cores but one.")] = 0) -> None:
+    torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
+    torch.set_float32_matmul_precision("high")
+
+
+@app.command()
+def prepare(corpus: Path, home: Home = HOME) -> None:
+    """Clean, filter and split the texts of CORPUS, and cut them into turns."""
+    for what, count in sorted(preparing.prepare(corpus, home).items()):
+        print(f"{count:>12,}  {what}")
+    for name, kept in (("train", "tales"), ("heldout", "heldout_tales")):
+        texts = [one for one in preparing.load(home / f"{name}.jsonl") if one.source != "lcats"]
+        count = turns.save(_counted(texts, name), home / f"{kept}.jsonl")
+        print(f"{count:>12,}  {name}: tales in turns")
+
+
+@app.command()
+def tokenizer(home: Home = HOME) -> None:
+    """Learn the byte-level BPE."""
+    texts = preparing.load(home / "train.jsonl")
+    tokens.train(texts, recipe.PLAIN_CPU, Shape().vocabulary, home / "tokenizer")
+    held = [one.body for one in preparing.load(home / "heldout.jsonl")]
+    count = sum(map(len, tokens.encode(tokens.load(home / "tokenizer"), held)))
+    print(f"{sum(map(len, held)) / count:.2f} characters a token on held-out texts")
+
+
+@app.command()
+def pretrain(home: Home = HOME, minutes: Minutes = None) -> None:
+    """Read stories as they are."""
+    stage = _budget(PRETRAIN, minutes)
+    plain, held = (_plain(home, name, stage.seed) for name in ("train", "heldout"))
+    _train(home, stage, None, plain, held)
+
+
+@app.command()
+def pattern(home: Home = HOME, minutes: Minutes = None) -> None:
+    """Learn premise, plan and passage: with an example before them at first, later without."""
+    stage = _budget(PATTERN, minutes)
+    _train(home, stage, PRETRAIN, *_turn_streams(home, stage, 0.4))
+
+
+@app.command()
+def lengthen(home: Home = HOME, minutes: Minutes = None) -> None:
+    """The whole window, while the learning rate falls to nothing."""
+    stage = _budget(LENGTHEN, minutes)
+    _train(home, stage, PATTERN, *_turn_streams(home, stage, 0.0))
+
+
+@app.command()
+def evaluate(
+    folder: Path,
+    home: Home = HOME,
+    against: Annotated[list[Path] | None, typer.Option(help="Other models' folders.")] = None,
+    written: Annotated[int, typer.Option("--turns", help="Turns to write.")] = 500,
+) -> None:
+    """Print the table of bars for the model in FOLDER, on stories never trained on."""
+    train, held = (preparing.load(home / f"{name}.jsonl") for name in ("train", "heldout"))
+    held = [one for one in held if one.source not in {"lcats", "clic"}]
+    read = [one for one in train if recipe.PLAIN_CPU[one.source]]
+    memory = measures.Memory(one.body for one in train)
+    tales = turns.load(home / "heldout_tales.jsonl")
+    found = {
+        model: bars.figures(model, Shape().context, held, tales, memory, written, print)
+        for model in (folder, *(against or []))
+    }
+    counted = bars.n_gram(read, held)
+    human = sum(repeats := bars.repeated_at([one.body for one in held])) / len(repeats)
+    print(table := out.table(found, counted, human))
+    (home / "figures.json").write_bytes(
+        msgspec.json.encode({"ours": found[folder], "n_gram": counted, "human repeated": human})
+    )
+    (home / "figures.md").write_text(table)
+
+
+@app.command()
+def export(folder: Path, home: Home = HOME) -> None:
+    """Write the model's files into FOLDER: half precision, tokenizer, curves."""
+    shape = Shape()
+    model = create(shape, 0)
+    stage = next(s for s in (LENGTHEN, PATTERN, PRETRAIN) if _checkpoint(home, s).exists())
+    state = torch.load(_checkpoint(home, stage), map_location="cpu", weights_only=True)
+    model.load_state_dict(state["model"])
+    out.save(model, home / "tokenizer", folder, shape)
+    out.curves([home / s.name for s in (PRETRAIN, PATTERN, LENGTHEN)], folder / "curves.svg")
+    size = sum(one.stat().st_size for one in folder.iterdir()) / 1e6
+    print(f"{folder}: {size:.1f} MB, from the end of '{stage.name}'")
+
+
+@app.command("card")
+def write_card(
+    folder: Path,
+    machine: Annotated[str, typer.Option(help="What it was trained on, in words.")],
+    home: Home = HOME,
+) -> None:
+    """Write the model card of FOLDER, from what `evaluate` measured."""
+    ours = msgspec.convert(
+        msgspec.json.decode((home / "figures.json").read_bytes())["ours"], bars.Figures
+    )
+    shape = Shape()
+    parameters = sum(p.numel() for p in create(shape, 0).parameters())
+    stages = [(one, home / one.name) for one in (PRETRAIN, PATTERN, LENGTHEN)]
+    text = card.filled(stages, shape, parameters, machine, (home / "figures.md").read_text(), ours)
+    (folder / "README.md").write_text(text)
+
+
+# ---------------------------------------------------------------------- parts
+def _counted(texts: Sequence[Text], name: str) -> Any:
+    for at, one in enumerate(turns.tales(texts), 1):
+        if at % 1000 == 0:
+            print(f"{name}: {at:,} of {len(texts):,} texts cut into turns", flush=True)
+        yield one
+
+
+def _budget(stage: Stage, minutes: float | None) -> Stage:
+    return msgspec.structs.replace(stage, minutes=minutes) if minutes is not None else stage
+
+
+def _mix(name: str) -> dict[str, float]:
+    if name == "heldout":
+        return {source: float(source in bars.TOLD) for source in recipe.PLAIN_CPU}
+    return recipe.PLAIN_GPU if torch.cuda.is_available() else recipe.PLAIN_CPU
+
+
+def _plain(home: Path, name: str, seed: int) -> tokens.PlainText:
+    mix = _mix(name)
+    texts = [one for one in preparing.load(home / f"{name}.jsonl") if mix[one.source]]
+    return tokens.PlainText(texts, tokens.load(home / "tokenizer"), mix, seed)
+
+
+def _turn_streams(home: Path, stage: Stage, one_shot: float) -> list[turns.Turns]:
+    bpe = tokens.load(home / "tokenizer")
+    found = []
+    for name, kept in (("train", "tales"), ("heldout", "heldout_tales")):
+        mix = _mix(name)
+        if name == "train":
+            mix = recipe.TURNS_GPU if torch.cuda.is_available() else recipe.TURNS_CPU
+        found.append(
+            turns.Turns(
+                [one for one in turns.load(home / f"{kept}.jsonl") if mix[one.source]],
+                _plain(home, name, stage.seed),
+                bpe,
+                mix,
+                stage.seed,
+                one_shot if name == "train" else 0.0,
+            )
+        )
+    return found
+
+
+def _checkpoint(home: Path, stage: Stage) -> Path:
+    return home / stage.name / "checkpoint.pt"
+
+
+def _train(home: Path, stage: Stage, after: Stage | None, stream: Stream, held: Stream) -> None:
+    trainer = Trainer(create(Shape(), stage.seed), stage, home / stage.name)
+    if after is not None:
+        trainer.inherit(home / after.name)
+    trainer.train(stream, held, lambda line: print(line, flush=True))
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,226 @@
+"""The recipe's bars, measured on stories never trained on; one table."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import msgspec
+
+from recipes.ember import measures
+from recipes.ember.kneser_ney import KneserNey
+from recipes.ember.sources import Text
+from recipes.ember.turns import THE_END, is_formed
+from talecraft.corpus import outlines
+from talecraft.corpus.tales import Tale
+from talecraft.engine import loading
+from talecraft.engine.batch import Batch, Row
+from talecraft.engine.decoding import GRACE, Writer
+from talecraft.engine.session import Session
+from talecraft.process.messages import ModelRef
+from talecraft.story.context import Block, PromptStyle, assemble
+from talecraft.story.turns import Sampling
+
+# Children's stories and tales; novels and magazines are read too, but the model is not for them.
+TOLD = (
+    "tinystories", "snakes_child", "snakes_bedtime", "storyweaver", "african", "fairytaleqa",
+    "gutenberg_tales", "lcats_tales",
+)  # fmt: skip
+SHORTEST_STORY = 300  # words
+TURNS_A_STORY = 5
+SAMPLES = 10  # shown on the model card: the first ones, whatever they are
+TOGETHER = 25  # stories written side by side
+SPARE = 16  # tokens for the tags between plan and prose
+Tell = Callable[[str], None]
+
+
+class Written(msgspec.Struct, frozen=True):
+    """One first turn, as it came."""
+
+    premise: str
+    outline: str
+    prose: str
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What one model does. Shares are in [0, 1]; None where it was not asked."""
+
+    bits: dict[str, float]  # a character, by source; "all" over everything
+    formed: float
+    closed: float
+    followed: float
+    shuffled: float
+    followed_of: int
+    repeated: float
+    memorised: float
+    ends_when_asked: float
+    samples: list[Written]
+
+
+@dataclass(slots=True)
+class Teller:
+    """One model with the page's defaults: continues stories, turn by turn."""
+
+    folder: Path
+    context: int
+    sampling: Sampling = field(default_factory=Sampling)
+    style: PromptStyle = field(default_factory=PromptStyle)
+    opened: Any = None
+
+    def __post_init__(self) -> None:
+        ref = ModelRef("ember", "recipe", str(self.folder), "none", self.context, self.style)
+        self.opened = loading.open_model(ref)
+
+    def turns(self, premises: Sequence[str], count: int, seed: int, tell: Tell) -> list[list[Row]]:
+        """`count` turns after each premise, each prompted with the ones before it."""
+        codec = self.opened.codec
+        stories = [[Block(f"{self.style.premise_open}{one}\n")] for one in premises]
+        room = self.sampling.outline_tokens + self.sampling.prose_tokens + GRACE + SPARE
+        found: list[list[Row]] = [[] for _ in premises]
+        for turn in range(count):
+            for at in range(0, len(premises), TOGETHER):
+                some = range(at, min(at + TOGETHER, len(premises)))
+                rows = [
+                    Row(
+                        assemble(stories[i], codec.block, self.context - room),
+                        codec,
+                        self.sampling,
+                        (seed, turn, i),
+                        grace=True,
+                    )
+                    for i in some
+                ]
+                together = Batch(self.opened.base, rows, self.sampling, self.opened.pad)
+                while together.step():
+                    pass
+                for i, row in zip(some, rows, strict=True):
+                    found[i].append(row)
+                    stories[i].append(Block("", row.response.ids[: row.response.prose_end]))
+                tell(f"  turn {turn + 1} of {count}, {at + len(rows)} of {len(premises)} stories")
+        return found
+
+    def asked_to_end(self, prompt: str, outline: str, seed: int) -> bool:
+        """Whether the model ends its text itself after a turn with this plan."""
+        codec = self.opened.codec
+        session = Session(self.opened.base, self.opened.device.name)
+        logits = session.read(codec.encode(prompt), lambda: False, lambda done, of: None)
+        sampling = msgspec.structs.replace(self.sampling, seed=seed, prose_tokens=300)
+        writer = Writer(session, codec, sampling, lambda piece: None)
+        response = writer.write(logits, lambda: False, outline)
+        return response.stop_reason == "end" and response.ids[-1] in codec.end_ids
+
+
+def figures(
+    folder: Path,
+    context: int,
+    held: Sequence[Text],
+    tales: Sequence[Tale],
+    memory: measures.Memory,
+    turns: int,
+    tell: Tell,
+) -> Figures:
+    """Everything about the model in `folder`, with `turns` turns written."""
+    teller = Teller(folder, context)
+    tell("bits a character")
+    by_source = bits(teller, held)
+    premises = _premises(tales, -(-turns // TURNS_A_STORY))
+    tell(f"{turns} turns")
+    stories = teller.turns(premises, TURNS_A_STORY, 1, tell)
+    every = [row.response for rows in stories for row in rows]
+    formed = [is_formed(one.outline, one.prose) for one in every]
+    closed = [not any(one.forced[3:]) for one in every]
+    tell("adherence, repetition, memory, endings")
+    kept = [one for one in every if not outlines.copied(one.outline, one.prose)]
+    own, other = adherence([(one.outline, one.prose) for one in kept])
+    texts = ["\n\n".join(row.response.prose for row in rows) for rows in stories]
+    return Figures(
+        by_source,
+        fmean(formed),
+        fmean(closed),
+        own,
+        other,
+        len(kept),
+        fmean(repeated_at(texts)),
+        fmean(memory.holds(one.prose) for one in every),
+        fmean(_endings(teller, tales)),
+        [
+            Written(premise, rows[0].response.outline.strip(), rows[0].response.prose.strip())
+            for premise, rows in list(zip(premises, stories, strict=True))[:SAMPLES]
+        ],
+    )
+
+
+def bits(teller: Teller, held: Sequence[Text], window: int = 512) -> dict[str, float]:
+    """Bits a character on texts read as a writer's own, in windows that both models were trained
+    for; single line ends between paragraphs or double ones, whichever the model knows better."""
+    encode = teller.opened.codec.encode
+    opening = teller.style.story_open
+    sums = dict[str, float]()
+    counts = dict[str, int]()
+    for source in sorted({one.source for one in held}):
+        texts = [one.body for one in held if one.source == source]
+        size = sum(len(text) for text in texts)
+        single = [text.replace("\n\n", "\n") for text in texts]
+        ways = [
+            measures.bits(teller.opened.base, encode, way, opening, window) * sum(map(len, way))
+            for way in (texts, single)
+        ]
+        sums[source], counts[source] = min(ways), size
+    found = {source: sums[source] / counts[source] for source in sums}
+    found["all"] = sum(sums[s] for s in TOLD if s in sums) / sum(
+        counts[s] for s in TOLD if s in counts
+    )
+    return found
+
+
+def adherence(turns: Sequence[tuple[str, str]]) -> tuple[float, float]:
+    """The mean share of an outline's content words in its own prose, and in another's."""
+    outlined = [(outline, prose) for outline, prose in turns if outlines.content(outline)]
+    others = [prose for _, prose in outlined]
+    random.Random(0).shuffle(others)
+    own = [outlines.followed(outline, prose) or 0.0 for outline, prose in outlined]
+    shuffled = [
+        outlines.followed(outline, prose) or 0.0
+        for (outline, _), prose in zip(outlined, others, strict=True)
+    ]
+    return fmean(own or [0.0]), fmean(shuffled or [0.0])
+
+
+def repeated_at(texts: Sequence[str], words: int = SHORTEST_STORY) -> list[float]:
+    """Repeated 4-grams within the first 300 words of each text that has so many."""
+    long = [text.split() for text in texts if len(text.split()) >= words]
+    return [measures.repeated(" ".join(one[:words])) for one in long] or [1.0]
+
+
+def n_gram(train: Sequence[Text], held: Sequence[Text]) -> dict[str, float]:
+    """Bits a byte of the character 8-gram on the same texts."""
+    model = KneserNey("\n\n".join(one.body for one in train).encode())
+    found = {}
+    for source in sorted({one.source for one in held}):
+        text = "\n\n".join(one.body for one in held if one.source == source)
+        found[source] = model.bits(text.encode())
+    told = "\n\n".join(one.body for one in held if one.source in TOLD)
+    return {**found, "all": model.bits(told.encode())}
+
+
+def _premises(tales: Sequence[Tale], count: int) -> list[str]:
+    some = [one for one in tales if one.source in TOLD and one.premise]
+    return [one.premise for one in random.Random(0).sample(some, min(count, len(some)))]
+
+
+def _endings(teller: Teller, tales: Sequence[Tale], count: int = 50) -> list[bool]:
+    """After a held-out story's first two passages: a plan that ends in 'The end'."""
+    some = [one for one in tales if len(one.passages) > 2 and len(one.passages[2].outline) > 1]
+    chosen = random.Random(0).sample(some, min(count, len(some)))
+    found = []
+    for seed, one in enumerate(chosen):
+        prompt = f"{teller.style.premise_open}{one.premise}\n"
+        for passage in one.passages[:2]:
+            prompt += f"{teller.style.story_open}{passage.prose}\n"
+        plan = "".join(f"- {beat}\n" for beat in (*one.passages[2].outline[:2], THE_END))
+        found.append(teller.asked_to_end(prompt, plan, seed))
+    return found
