@@ -92,7 +92,12 @@ class Scribe:
 
     def pieces(self, tale: Tale) -> Iterator[Piece]:
         """The tale in pieces of whole passages, each after the premise, as a page shows them whose
-        beginning has left the window; each but the first after the passage before it."""
+        beginning has left the window; each but the first after the passage before it.
+
+        The last plan of a tale of several passages says that it is the last, as the page makes it
+        say where the writer asks for an end.
+        """
+        tale = self._ending(tale)
         sizes = [self._size(tale, (passage,)) for passage in tale.passages]
         base = self._size(tale, ())
         begun, used = 0, base
@@ -104,6 +109,14 @@ class Scribe:
                 begun, used = at, base + (read if base + read + own <= self.room else 0)
             used += own
         yield self._piece(tale, begun, len(sizes))
+
+    def _ending(self, tale: Tale) -> Tale:
+        *others, last = tale.passages
+        if not others or not last.outline:
+            return tale
+        beat = self.codec.style.ending.removeprefix("- ")
+        last = msgspec.structs.replace(last, outline=(*last.outline, beat))
+        return msgspec.structs.replace(tale, passages=(*others, last))
 
     def _piece(self, tale: Tale, begun: int, end: int) -> Piece:
         before = tale.passages[begun - 1 : end] if begun else tale.passages[:end]

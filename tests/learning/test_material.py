@@ -100,7 +100,8 @@ def test_a_tale_is_read_as_the_engine_prompts_and_forces_it(name):
     assert all(lesson.learned[len(begin) :]), "the rest is the model's, and the next plan's tag"
     text = made.codec.decode(lesson.ids[len(begin) :])
     plan = "".join(f"- {beat}\n" for beat in one.passages[0].outline)
-    assert text.startswith(plan)
+    assert made.codec.style.think_open.endswith("- ") is (name == "plain")
+    assert text.startswith(plan.removeprefix("- ") if name == "plain" else plan)
     assert text.count(made.codec.style.prose_tag) == 2
     assert text.count(made.codec.style.think_open) == 1, "it ends the first turn"
     assert lesson.ids[-1] == EOS, "and this the last one"
@@ -150,13 +151,28 @@ def test_a_long_tale_is_cut_at_passages_each_after_the_premise_and_one_passage()
     assert len(pieces) > 2
     assert [piece.ends for piece in pieces] == [False] * (len(pieces) - 1) + [True]
     learned = [passage for piece in pieces for passage in piece.tale.passages[piece.first :]]
-    assert learned == list(one.passages), "each passage is learned once, in order"
+    *others, last = one.passages
+    ended = msgspec.structs.replace(last, outline=(*last.outline, "The end"))
+    assert learned == [*others, ended], "each passage is learned once, in order"
     assert pieces[1].first == 1
     for piece in pieces:
         assert piece.tale.premise == one.premise
         assert len(made.encode(piece).ids) <= 150
-    whole = list(scribe().pieces(one))
-    assert whole == [Piece(one)]
+    (whole,) = scribe().pieces(one)
+    assert (len(whole.tale.passages), whole.first, whole.ends) == (7, 0, True)
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_the_last_plan_of_several_says_that_it_is_the_last_as_the_page_asks_for_it(name):
+    made = scribe(name)
+    (piece,) = made.pieces(hand.tale(3, turns=2))
+    text = made.codec.decode(list(made.encode(piece).ids))
+    *before, last = text.split(made.codec.style.prose_tag)
+    assert before[-1].rstrip().endswith(made.codec.style.ending)
+    assert text.count(made.codec.style.ending) == 1
+    assert last.rstrip().endswith("<eos>")
+    (alone,) = made.pieces(hand.tale(3))
+    assert alone.tale == hand.tale(3), "a tale of one turn would end every one"
 
 
 def test_a_model_without_an_end_of_text_cannot_learn_to_end():
