@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from talecraft.corpus.reading import read
-from talecraft.corpus.rendering import render
+from talecraft.corpus.rendering import Span, render
 from talecraft.corpus.tales import Passage, Tale
 from talecraft.engine.codec import Codec
 from talecraft.errors import EngineError
@@ -31,10 +31,12 @@ _decode = msgspec.json.Decoder(Tale).decode
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """One sequence: its ids, and for each whether it is learned (or only read)."""
+    """One sequence: its ids, for each whether it is learned (or only read), and whether it closes a
+    plan or ends a turn."""
 
     ids: Sequence[int]
     learned: Sequence[bool]
+    turning: Sequence[bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Scribe:
         """A piece as a sequence, after the example `shown` where there is one."""
         ids: list[int] = []
         learned: list[bool] = []
+        turning: list[bool] = []
         end = self.codec.decode([self.end])
         style = self.codec.style
         spans = render(piece.tale, style, shown, piece.first, end if piece.ends else "")
@@ -84,7 +87,19 @@ class Scribe:
                 part = self.codec.encode(span.text)
             ids += part
             learned += [span.learned] * len(part)
-        return Lesson(ids[: self.room], learned[: self.room])
+            turning += self._turning(span, len(part), end)
+        return Lesson(ids[: self.room], learned[: self.room], turning[: self.room])
+
+    def _turning(self, span: Span, tokens: int, end: str) -> list[bool]:
+        """Which of a span's tokens close its plan, or end the turn: tags, and the line's end before
+        them."""
+        style = self.codec.style
+        if not span.learned or span.text in (style.think_open, end):
+            return [span.learned] * tokens
+        plan = span.text[: span.text.index(style.prose_tag)]
+        begun = len(self.codec.encode(plan))
+        closed = len(self.codec.encode(plan + style.prose_tag))
+        return [begun <= at < closed or at == tokens - 1 for at in range(tokens)]
 
     def premise(self, text: str) -> list[int]:
         """The prompt of a new story, as the engine encodes it."""

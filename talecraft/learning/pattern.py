@@ -256,17 +256,21 @@ def still(model: Any) -> None:
             module.attention_dropout = 0.0
 
 
-def collate(lessons: Sequence[Lesson], pad: int) -> dict[str, Tensor]:
-    """Sequences as one batch, padded on the right: ids, mask and labels, all (B, L)."""
+def collate(lessons: Sequence[Lesson], pad: int, tag_weight: float = 1.0) -> dict[str, Tensor]:
+    """Sequences as one batch (B, L), padded on the right: ids, labels and the weights of these.
+
+    Right padding needs no attention mask: nothing attends forward.
+    """
     longest = max(len(one.ids) for one in lessons)
     ids = torch.full((len(lessons), longest), pad)
-    mask = torch.zeros((len(lessons), longest), dtype=torch.long)
     labels = torch.full((len(lessons), longest), IGNORED)
+    weights = torch.ones((len(lessons), longest))
     for row, one in enumerate(lessons):
         here = torch.tensor(one.ids)
-        ids[row, : len(here)], mask[row, : len(here)] = here, 1
+        ids[row, : len(here)] = here
         labels[row, : len(here)] = torch.where(torch.tensor(one.learned), here, IGNORED)
-    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+        weights[row, : len(here)][torch.tensor(one.turning)] = tag_weight
+    return {"input_ids": ids, "labels": labels, "weights": weights}
 
 
 def _train(policy: Policy, tokenizer: Any, pad: int, course: Course, folder: Path) -> None:
@@ -299,7 +303,30 @@ def _train(policy: Policy, tokenizer: Any, pad: int, course: Course, folder: Pat
 
         def on_log(self, *_: Any, logs: dict[str, float] | None = None, **__: Any) -> None:
             if logs and "loss" in logs:
-                course.stepped(logs["loss"])
+                told, trainer.told = trainer.told, 0.0
+                course.stepped(told if math.isfinite(logs["loss"]) else math.nan)
+
+    class Weighted(SFTTrainer):  # type: ignore[misc]
+        """The page writes at less than full temperature and cuts off what is rare: what ends a turn
+        with a chance of a tenth after any sentence would be drawn far more rarely than it was
+        learned, and turns would not end. So the tags weigh more. What is told is the loss
+        without that."""
+
+        told = 0.0
+
+        def compute_loss(
+            self,
+            model: Any,
+            inputs: dict[str, Any],
+            return_outputs: bool = False,
+            num_items_in_batch: Any = None,
+        ) -> Tensor:
+            weights = inputs.pop("weights")[:, 1:]
+            lost = -model(**inputs, use_cache=False, fused_lm_head=True).log_probs
+            # The count is of all micro-batches of the step, so that their losses add up to its own.
+            self.told += float(lost.detach().sum() / num_items_in_batch)
+            loss: Tensor = (lost * weights).sum() / num_items_in_batch
+            return loss
 
     first = course.done * settings.batch
     full = policy.model.get_base_model().dtype == torch.float32
@@ -326,11 +353,13 @@ def _train(policy: Policy, tokenizer: Any, pad: int, course: Course, folder: Pat
     )
     if tokenizer.pad_token is None:  # never looked at: our own collator pads
         tokenizer.pad_token = tokenizer.eos_token
-    trainer = SFTTrainer(
+    trainer = Weighted(
         model=policy.model,
         args=config,
         train_dataset=datasets.Dataset.from_dict({"at": range(first, len(lessons))}),
-        data_collator=lambda rows: collate([lessons[row["at"]] for row in rows], pad),
+        data_collator=lambda rows: collate(
+            [lessons[row["at"]] for row in rows], pad, settings.tag_weight
+        ),
         processing_class=tokenizer,
         callbacks=[Follow()],
         optimizers=(course.optimiser, course.schedule),

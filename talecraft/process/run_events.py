@@ -65,8 +65,9 @@ class PatternSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `one_shot` is the share of examples that stand before the prompt at the beginning of the run;
     it falls evenly to nothing when `one_shot_until` of the run is over. They come from a fixed set
-    of `one_shots` short tales. `held_out` is the share of tales kept for the gate, which writes
-    `gate_turns` passages.
+    of `one_shots` short tales. The tags that close a plan and end a turn weigh `tag_weight` times
+    as much as other tokens: see pattern.py. `held_out` is the share of tales kept for the gate,
+    which writes `gate_turns` passages.
     """
 
     epochs: int = 3
@@ -79,6 +80,7 @@ class PatternSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     one_shot: float = 0.5
     one_shot_until: float = 0.6
     one_shots: int = 8
+    tag_weight: float = 4.0
     held_out: float = 0.1
     gate_turns: int = 60
 

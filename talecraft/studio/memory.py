@@ -21,7 +21,8 @@ MB = 1e6
 ENGINE_MB = 380.0  # Python, torch and transformers, measured
 RUN_MB = 800.0  # ... and peft, the reward's heads and features, and the heap's gaps, measured
 TRL_MB = 250.0  # TRL, its datasets and their pyarrow, measured
-LOGITS_ROWS = 1024  # that its loss makes at a time
+LOGITS_ROWS = 4096  # of logits that its loss holds, with what they become, measured
+TRAINER_KEPT = 1.7  # times what a run of PPO keeps a token and layer, measured
 GPU_MB = 3000.0  # the host's share of a process that computes on a GPU; an estimate
 FULL_PRECISION_BYTES = 200e6  # as in the engine: beyond it a CPU computes in bfloat16
 GAPS = 1.15  # of what tensors would fill, what the heap takes at its peak
@@ -158,9 +159,9 @@ def pattern_mb(shape: Shape, spec: ModelSpec, pattern: PatternSettings) -> float
     inside at a time."""
     width = _width(shape)
     tokens = pattern.micro_batch * pattern.max_tokens
-    kept = _kept(shape) * shape.layers
+    kept = TRAINER_KEPT * _kept(shape) * shape.layers
     if width < 4:
-        kept = _kept(shape) + width * shape.hidden * shape.layers
+        kept = TRAINER_KEPT * _kept(shape) + width * shape.hidden * shape.layers
     logits = 4 * 4 * min(tokens, LOGITS_ROWS) * shape.vocabulary
     adapter = _lora_mb(shape, spec.lora_rank) * (2 + ADAM_STATES)
     return (

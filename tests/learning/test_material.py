@@ -108,6 +108,24 @@ def test_a_tale_is_read_as_the_engine_prompts_and_forces_it(name):
     assert lesson.ids.count(EOS) == 1
 
 
+@pytest.mark.parametrize("name", STYLES)
+def test_what_closes_a_plan_and_ends_a_turn_is_marked(name):
+    made, one = scribe(name), hand.tale(3, turns=2)
+    lesson = made.encode(Piece(one))
+    runs, last = [], False
+    for token, marked in zip(lesson.ids, lesson.turning, strict=True):
+        if marked and not last:
+            runs.append([])
+        if marked:
+            runs[-1].append(token)
+        last = marked
+    style = made.codec.style
+    assert [made.codec.decode(run) for run in runs] == [
+        style.prose_tag, f"\n{style.think_open}", style.prose_tag, "\n<eos>",
+    ]  # fmt: skip
+    assert not any(m and not k for m, k in zip(lesson.turning, lesson.learned, strict=True))
+
+
 def test_a_tales_second_turn_follows_what_the_page_would_show():
     made, one = scribe(), hand.tale(3, turns=2)
     story = Story(1, "t", one.premise, None, "", "", False)

@@ -240,10 +240,11 @@ def test_what_has_learned_harm_is_not_adopted(tmp_path, runner, model, whole):
 
 # ---------------------------------------------------------------------- parts
 def test_a_batch_is_padded_on_the_right_and_labelled_where_it_is_learned():
-    made = collate([Lesson([5, 6, 7], [False, True, True]), Lesson([8], [True])], 9)
+    long = Lesson([5, 6, 7], [False, True, True], [False, False, True])
+    made = collate([long, Lesson([8], [True], [False])], 9, 4.0)
     assert made["input_ids"].tolist() == [[5, 6, 7], [8, 9, 9]]
-    assert made["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
     assert made["labels"].tolist() == [[-100, 6, 7], [8, -100, -100]]
+    assert made["weights"].tolist() == [[1, 1, 4], [1, 1, 1]]
 
 
 def test_dropout_is_off_also_where_training_is_on():
