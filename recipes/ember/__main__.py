@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +24,15 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 Home = Annotated[Path, typer.Option(help="Where everything is kept between steps.")]
 Minutes = Annotated[float | None, typer.Option(help="Wall-clock budget of this stage.")]
 HOME = Path(".cache/ember")
+
+
+# glibc gives large tensors back to the system after each use, which clears them anew; kept, a
+# training step takes a seventh less time (measured). Waiting threads sleep instead of spinning.
+MEMORY = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**34),
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
 
 
 @app.callback()
@@ -187,4 +197,6 @@ def _train(home: Path, stage: Stage, after: Stage | None, stream: Stream, held: 
 
 
 if __name__ == "__main__":
+    if not MEMORY.items() <= os.environ.items():  # read when a process starts
+        os.execve(sys.executable, sys.orig_argv, {**os.environ, **MEMORY})
     app()
