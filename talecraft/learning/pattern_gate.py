@@ -30,6 +30,7 @@ LEAST_FORMED = 0.80  # of the turns
 MOST_LOST = 0.05  # ... fewer than before
 MOST_PERPLEXITY = 1.25  # times the bare base's: it has other texts to learn, not to forget reading
 ROOMY = 0.9  # of the passages learned from fit the budget that the gate writes with
+LEAST_TOLD = 0.5  # of the length of the passages learned from
 SPARE = 1.25  # ... and some more
 
 
@@ -64,6 +65,7 @@ def judge(policy: Policy, scribe: Scribe, order: Judge) -> Verdict:
         _loss(lost_before, lost_after, order.seed),
         _form(codec, before, after, order.seed),
         _followed(before, after),
+        _length(codec, order, after),
         checks.readability(policy, order.neutral, own=False, most=MOST_PERPLEXITY),
     ]
     samples = [
@@ -172,6 +174,24 @@ def _form(codec: Codec, before: Sequence[Rollout], after: Sequence[Rollout], see
         bool(high >= LEAST_FORMED and change >= -MOST_LOST),
         f"Of {len(now)} turns {share:.0%} have one plan and one passage, closed and ended by the"
         f" model itself (90 % sure: {low:.0%} to {high:.0%}); before {was.mean():.0%}.",
+        low,
+        high,
+    )
+
+
+def _length(codec: Codec, order: Judge, after: Sequence[Rollout]) -> Check:
+    """Does it tell as much as the passages it learned from? A turn that ends after its first
+    sentence is well formed too."""
+    room = roomy(codec, order, 0).prose_tokens
+    usual = float(np.mean([min(room, len(codec.encode(one.prose))) for one in order.passages]))
+    told = np.array([one.prose_end - one.prose_start for one in after], dtype=float)
+    ratio, low, high = bootstrap(told / max(1.0, usual), order.seed)
+    return Check(
+        "length",
+        ratio,
+        f"not surely below {LEAST_TOLD:.2f} times",
+        bool(high >= LEAST_TOLD),
+        f"Its passages are {told.mean():.0f} tokens long; those it learned from {usual:.0f}.",
         low,
         high,
     )

@@ -66,7 +66,7 @@ def test_a_run_learns_judges_and_says_so(whole, model):
     assert told[-1].eta == 0
     outcome = events[-1]
     assert [one.name for one in outcome.checks] == [
-        "held-out loss", "turns", "plan followed", "perplexity",
+        "held-out loss", "turns", "plan followed", "length", "perplexity",
     ]  # fmt: skip
     loss = outcome.checks[0]
     assert loss.passed

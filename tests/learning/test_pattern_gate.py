@@ -54,7 +54,7 @@ def test_a_turn_is_well_formed_where_nothing_was_forced_but_its_opening(text, we
 def order(**changes):
     made = Judge(
         held=hand.tales(5),
-        passages=[],
+        passages=[one.passages[0] for one in hand.tales(5)],
         neutral=[codec().encode("A door stood open. Nobody had come in for a week.")],
         more=["A ship.", "A bell rings.", "A ship."],
         opponent=None,
@@ -80,7 +80,9 @@ def test_it_writes_after_unseen_premises_and_fills_up_with_the_shipped_ones():
 
 
 def test_there_is_room_for_passages_as_long_as_those_learned_from():
-    assert pattern_gate.roomy(codec(), order(), 20) == PAGE, "the page's own where they are short"
+    page = Sampling()
+    own = pattern_gate.roomy(codec(), order(sampling=page, window=1024), 20)
+    assert own == page, "the page's own where they are short"
     long = Passage(("It goes on and on and on and on and on",) * 3, "It went on. " * 40)
     wide = pattern_gate.roomy(codec(), order(passages=[long], window=1024), 20)
     assert wide.outline_tokens >= 1.2 * len(codec().encode("- " + "\n- ".join(long.outline)))
@@ -135,6 +137,19 @@ def test_the_form_must_be_kept_surely_enough():
     assert form(40, 39).passed
     _, low, high = bootstrap(np.array([1.0] * 38 + [0.0] * 2), 1)
     assert (form(0, 38).low, form(0, 38).high) == (low, high)
+
+
+def test_a_turn_that_ends_after_a_few_words_is_no_passage():
+    tokens = len(codec().encode(hand.tale(0).passages[0].prose))
+    room = Sampling(outline_tokens=12, prose_tokens=4 * tokens)
+    asked = order(sampling=room)
+    prose = hand.tale(0).passages[0].prose
+    whole = turn(f"- It hides.\n<story>\n{prose}\n<think>", room)
+    short = turn("- It hides.\n<story>\nIt hid.\n<think>", room)
+    found = pattern_gate._length(codec(), asked, [whole] * 30)
+    assert found.passed
+    assert found.value == pytest.approx(1.0, abs=0.1)
+    assert not pattern_gate._length(codec(), asked, [short] * 28 + [whole] * 2).passed
 
 
 def test_how_much_of_a_plan_stands_in_its_passage_and_in_anothers():
