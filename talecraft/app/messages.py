@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
+from talecraft.errors import TalecraftError
 from talecraft.library.runs import TrainingRun
 from talecraft.process.engine_client import Stopped
 from talecraft.process.messages import Delta, Loaded, Phase
@@ -16,6 +17,7 @@ from talecraft.studio.events import (
     TurnFailed,
     TurnWritten,
 )
+from talecraft.studio.pattern import PatternPlan
 
 
 class EnginePhase(Message):
@@ -88,6 +90,15 @@ class TasteLooked(Message):
     def __init__(self, taste: TasteLearned | None, error: str = "") -> None:
         super().__init__()
         self.taste = taste
+        self.error = error
+
+
+class PatternPlanned(Message):
+    """What there is to learn the pattern from, or why it could not be read."""
+
+    def __init__(self, plan: PatternPlan | None, error: TalecraftError | None = None) -> None:
+        super().__init__()
+        self.plan = plan
         self.error = error
 
 

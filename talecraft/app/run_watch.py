@@ -8,8 +8,10 @@ from talecraft.library.runs import TrainingRun
 from talecraft.process.run_events import (
     Example,
     Outcome,
+    PatternStep,
     RunPhase,
     Step,
+    TalesRead,
     TasteLearned,
     Waiting,
     WaitReason,
@@ -25,7 +27,8 @@ class RunWatch:
         self.run = run
         self.phase: RunPhase | None = None
         self.taste: TasteLearned | None = None
-        self.steps: list[Step] = []
+        self.tales: TalesRead | None = None
+        self.steps: list[Step | PatternStep] = []  # all of one kind
         self.outcome: Outcome | None = None
         self.example: Example | None = None
         self.waiting: WaitReason | None = None
@@ -49,7 +52,9 @@ class RunWatch:
                     self.phase, self.outcome = event, None  # it has been resumed, if it had ended
                 case TasteLearned():
                     self.taste = event
-                case Step():
+                case TalesRead():
+                    self.tales = event
+                case Step() | PatternStep():
                     # A resumed run takes the step again that it was killed in.
                     while self.steps and self.steps[-1].step >= event.step:
                         self.steps.pop()
@@ -69,8 +74,10 @@ class RunWatch:
     @property
     def learning(self) -> bool:
         """Whether an update is still to come, after which an example can be shown."""
+        if self.run.method != "ppo" or self.outcome is not None:
+            return False
         last = self.steps[-1] if self.steps else None
-        return self.outcome is None and (last is None or (last.step < last.total and not last.note))
+        return last is None or (last.step < last.total and not last.note)
 
     @property
     def words(self) -> str:
@@ -97,7 +104,8 @@ def verdict(run: TrainingRun) -> tuple[str, str, str]:
             words = "The new adapter writes from now on. F3 shows why."
             return words, "Training: adopted", "information"
         case "rejected":
-            words = "It did not write better by your scores, so nothing changed. F3 shows why."
+            by = "by your scores" if run.method == "ppo" else "than before"
+            words = f"It did not write better {by}, so nothing changed. F3 shows why."
             return words, "Training: not adopted", "warning"
         case "cancelled":
             return "Nothing changed.", "Training: stopped", "information"

@@ -183,6 +183,10 @@ def _print_origin(origin: Origin) -> None:
     written = _passages(origin.passages)
     before = origin.parent.label if origin.parent is not None else f"{one.model_id} as it came"
     console.out(f"Took over from: {before}. Has written {written}.")
+    if one.is_root:
+        console.out("A root: it has learned the pattern, and later training begins at it.")
+    elif one.root_id is not None:
+        console.out(f"Root: it began at pattern adapter {one.root_id}.")
     if (run := origin.run) is not None:
         console.out(f"Run: {run.id} ({run.method}, seed {run.seed})")
     if (taste := origin.taste) is not None:

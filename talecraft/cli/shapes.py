@@ -71,6 +71,7 @@ def adapter(one: Adapter) -> dict[str, Any]:
         "revision": one.revision,
         "state": one.state,
         "parent": one.parent_id,
+        "root": one.root_id,
         "run": one.run_id,
         "created_at": one.created_at,
         "deleted_at": one.deleted_at,

@@ -83,11 +83,11 @@ def run(
     with opening.studio(model, settle=True) as studio:
         started = studio.training.start(studio.model, seed, updates)
         console.note(f"Training run {started.id} is going.")
-        ended = started if detach else _follow(studio, started.id)
-    _report(ended, detach, as_json)
+        ended = started if detach else follow(studio, started.id)
+    report(ended, detach, as_json)
 
 
-def _report(ended: TrainingRun, detached: bool, as_json: bool) -> None:
+def report(ended: TrainingRun, detached: bool, as_json: bool) -> None:
     """What was started or has ended, on stdout; exits with 1 where it did not end well."""
     if as_json:
         console.out_json(shapes.run(ended))
@@ -112,8 +112,8 @@ def resume(
     with opening.studio(model, settle=True) as studio:
         again = studio.training.resume(studio.model)
         console.note(f"Training run {again.id} goes on.")
-        ended = again if detach else _follow(studio, again.id)
-    _report(ended, detach, as_json)
+        ended = again if detach else follow(studio, again.id)
+    report(ended, detach, as_json)
 
 
 @app.command()
@@ -153,9 +153,9 @@ def status(
         return
     if found.state == "running":
         console.out(f"Run {found.id} is going.")
-        from talecraft.process.run_events import Step
+        from talecraft.process.run_events import PatternStep, Step
 
-        steps = [event for event in events if isinstance(event, Step)]
+        steps = [event for event in events if isinstance(event, Step | PatternStep)]
         for line in dict.fromkeys(map(describe, [*steps[-1:], *events[-1:]])):
             console.out(line)
     else:
@@ -195,11 +195,12 @@ def sample(as_json: Json = False) -> None:
     console.out(f"After update {found.step}:\n{found.sample.after}")
 
 
-def _follow(studio: Studio, run_id: str) -> TrainingRun:
-    from talecraft.studio.waiting import follow
+def follow(studio: Studio, run_id: str) -> TrainingRun:
+    """Tell what a run says until it has ended, and take it in. Ctrl+C ends the following only."""
+    from talecraft.studio import waiting
 
     try:
-        for event in follow(studio.training, run_id):
+        for event in waiting.follow(studio.training, run_id):
             console.note(describe(event))
     except KeyboardInterrupt:
         console.note(f"Run {run_id} goes on by itself; see `talecraft train status {run_id}`.")
@@ -214,8 +215,10 @@ def describe(event: RunEvent) -> str:
         Example,
         GoingOn,
         Outcome,
+        PatternStep,
         RunPhase,
         Step,
+        TalesRead,
         TasteLearned,
         Waiting,
     )
@@ -223,8 +226,14 @@ def describe(event: RunEvent) -> str:
     match event:
         case RunPhase():
             return f"{event.words} {event.progress:.0%}" if event.progress else event.words
-        case TasteLearned():
+        case TasteLearned() | TalesRead():
             return event.words
+        case PatternStep():
+            line = (
+                f"step {event.step}/{event.total}: loss {event.loss:.3f}, held-out"
+                f" {event.held_out:.3f}, {event.eta:.0f} s to go"
+            )
+            return f"{line}; {event.note}" if event.note else line
         case Step():
             line = (
                 f"update {event.step}/{event.total}: reward {event.reward:+.2f},"
@@ -269,7 +278,7 @@ def print_outcome(outcome: Outcome, state: str, error: str = "") -> None:
         console.out(f"After: {sample.prompt}\n  was: {sample.before}\n  is: {sample.after}")
     if outcome.adapter_id:
         console.out(f"Adapter: {outcome.adapter_id}")
-    console.out(f"{outcome.steps} updates in {outcome.seconds:.0f} s")
+    console.out(f"{outcome.steps} steps in {outcome.seconds:.0f} s")
 
 
 def print_checks(checks: Sequence[Check]) -> None:

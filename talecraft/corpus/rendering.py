@@ -48,6 +48,8 @@ def _turn(passage: Passage, style: PromptStyle, ends: bool, learned: bool) -> li
     if not passage.outline:  # a writer's own: nothing of it is learned
         return [Span(f"{style.story_open}{prose}", False)]
     outline = plan(passage.outline)
+    if style.think_open.endswith("- "):  # which begins the first beat itself
+        outline = outline.removeprefix("- ")
     return [
         Span(style.think_open, ends),
         Span(f"{outline}{style.opening_of_prose(outline)}{prose}", learned),

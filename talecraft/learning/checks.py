@@ -55,8 +55,11 @@ def perplexity(policy: Policy, passages: Sequence[Sequence[int]]) -> float:
     return float(np.exp(total / count))
 
 
-def readability(policy: Policy, passages: Sequence[Sequence[int]], own: bool) -> Check:
-    """Does it still read prose that it was not trained on: other people's, or the writer's own?"""
+def readability(
+    policy: Policy, passages: Sequence[Sequence[int]], own: bool, most: float = MOST_PERPLEXITY
+) -> Check:
+    """Does it still read prose that it was not trained on: other people's, or the writer's own?
+    At `most` so many times the root's perplexity is allowed."""
     with policy.reference():
         base = perplexity(policy, passages)
     ratio = perplexity(policy, passages) / base
@@ -64,8 +67,8 @@ def readability(policy: Policy, passages: Sequence[Sequence[int]], own: bool) ->
     return Check(
         "own prose" if own else "perplexity",
         ratio,
-        f"at most {MOST_PERPLEXITY:.2f} times the base",
-        ratio <= MOST_PERPLEXITY,
+        f"at most {most:.2f} times the base",
+        ratio <= most,
         f"It reads {whose} {abs(ratio - 1):.0%} {'worse' if ratio >= 1 else 'better'}"
         " than before training.",
     )

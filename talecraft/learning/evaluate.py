@@ -103,7 +103,7 @@ def evaluate(
         checks.memory(judge.interval, judge.loved, root, after),
     ]
     samples = [
-        Sample(_shown(codec, b.prompt_ids), clean(b.prose).strip(), clean(a.prose).strip())
+        Sample(shown(codec, b.prompt_ids), clean(b.prose).strip(), clean(a.prose).strip())
         for b, a in list(zip(before, after, strict=True))[:SAMPLES]
     ]
     was, now = ([clean(one.prose) for one in side] for side in (before, after))
@@ -249,7 +249,7 @@ def root_kl(policy: Policy, codec: Codec, judge: Judge, alive: Callable[[], None
     return total / len(sampled)
 
 
-def _shown(codec: Codec, prompt: Sequence[int]) -> str:
+def shown(codec: Codec, prompt: Sequence[int]) -> str:
     """A prompt as a reader sees it: without its tags."""
     text = codec.decode(list(prompt))
     style = codec.style

@@ -1,7 +1,7 @@
-"""What the taste head sees of a passage: frozen states of the base model and countable things.
+"""What the taste head sees of a passage: frozen states of the root and countable things.
 
-All features come from the base with every adapter off, so that a passage looks the same to every
-head of every run.
+All features come from the root (see policy.py), which no run of PPO changes, so that a passage
+looks the same to every head of every run.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def read(
 ) -> Iterator[tuple[list[int], States]]:
     """What the model makes of the passages, some at a time: their indices, and the states.
 
-    The model must be given with its adapters off.
+    The model must be given as the root.
     """
     layers = base.config.get_text_config().num_hidden_layers
     depths = sorted({round(layers * (i + 1) / DEPTHS) for i in range(DEPTHS)} | {0})
@@ -95,7 +95,7 @@ def pool(
 def extract(
     base: Any, passages: Sequence[Passage], pad: int, vocabulary: Vocabulary = NO_WORDS
 ) -> Tensor:
-    """Features (N, F) of whole passages. The model must be given with its adapters off."""
+    """Features (N, F) of whole passages. The model must be given as the root."""
     rows: list[Tensor | None] = [None] * len(passages)
     for chosen, states in read(base, passages, pad):
         for row, i in enumerate(chosen):

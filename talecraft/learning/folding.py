@@ -58,6 +58,7 @@ def folded(layers: Sequence[Any], adapter: str) -> Iterator[None]:
         layer.forward = partial(
             _forward,
             layer,
+            adapter,
             weight.t() if layer.fan_in_fan_out else weight,
             base.bias,
             layer.lora_A[adapter].weight,
@@ -73,6 +74,7 @@ def folded(layers: Sequence[Any], adapter: str) -> Iterator[None]:
 
 def _forward(
     layer: Any,
+    adapter: str,
     weight: Tensor,
     bias: Tensor | None,
     down: Tensor,
@@ -81,7 +83,7 @@ def _forward(
     x: Tensor,
 ) -> Tensor:
     made: Tensor
-    if layer.disable_adapters:
+    if layer.disable_adapters or layer.active_adapters != [adapter]:
         made = type(layer).forward(layer, x)
     elif torch.is_grad_enabled():
         made = _FoldedProduct.apply(x, weight, bias, down, up, scale)  # type: ignore[no-untyped-call]

@@ -20,8 +20,11 @@ NICE = 5  # somebody waits for it
 def look(folder: Path, settings: RunSettings, events: Events) -> None:
     """Send how well the taste head foretells unseen parts of the feedback."""
     opened = loading.open_model(settings.model)
+    reader = opened.base
+    if settings.root is not None:  # as the run reads: every feature is the root's
+        reader = loading.attach(reader, settings.root, settings.model)
     found = episodes.read(folder, opened.codec, settings.ppo.prose_tokens)
-    known = lessons.prose(opened.base, opened.codec, opened.pad, found, settings.ppo, settings.seed)
+    known = lessons.prose(reader, opened.codec, opened.pad, found, settings.ppo, settings.seed)
     events.send(known.event())
 
 

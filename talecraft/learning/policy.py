@@ -1,7 +1,9 @@
 """Policy, reference and value head over one copy of the base.
 
-The policy is a LoRA adapter, the reference the same trunk with the adapter off, the value head a
-linear layer on the detached hidden state and a few clues: the critic cannot disturb the policy.
+The policy is a LoRA adapter. The reference is the root: the pattern adapter that the policy began
+at, frozen beside it, or, where there is none, the same trunk with the adapter off. The value head
+is a linear layer on the detached hidden state and a few clues: the critic cannot disturb the
+policy.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from talecraft.engine.products import product
-from talecraft.errors import EngineError
+from talecraft.errors import AdapterError, EngineError
 from talecraft.learning import folding
 from talecraft.learning.rollouts import Rollout
 from talecraft.learning.sequences import CLUES, Sequences, collate
@@ -28,6 +30,7 @@ from talecraft.process import adapter_files
 from talecraft.process.run_events import RunSettings
 
 ADAPTER = "default"
+ROOT = "root"
 # Numbers, 4 bytes each: a 128k vocabulary is half a megabyte a position.
 LOGITS_AT_A_TIME = 2**21
 
@@ -64,9 +67,10 @@ class Policy(nn.Module):
         for name, parameter in self.model.named_parameters():
             if "lora_" in name:
                 parameter.data = parameter.data.float()
-        self._layers: list[Any] = [m for m in self.model.modules() if isinstance(m, LoraLayer)]
-        self._foldable = all(_is_plain(layer.get_base_layer()) for layer in self._layers)
+        self._find_layers()
         self._folded = False
+        self._speaking = ADAPTER  # the adapter that is active where none is off
+        self._rooted = False
         if isinstance(self.model.get_base_model().get_output_embeddings(), LoraLayer):
             raise EngineError(
                 "The output layer of a model cannot be adapted.",
@@ -74,8 +78,50 @@ class Policy(nn.Module):
             )
 
     @classmethod
-    def for_run(cls, base: Any, settings: RunSettings) -> Policy:
-        return cls(base, settings.lora_rank, settings.lora_alpha, settings.lora_targets)
+    def for_run(cls, base: Any, settings: RunSettings, root: Path | None = None) -> Policy:
+        """A policy that begins at the root: at the adapter in the folder `root`, of its shape; at
+        the bare base where that is None.
+
+        Raises AdapterError where the root does not fit the base.
+        """
+        if root is None:
+            return cls(base, settings.lora_rank, settings.lora_alpha, settings.lora_targets)
+        shape = LoraConfig.from_pretrained(root)
+        targets = shape.target_modules
+        made = cls(
+            base,
+            shape.r,
+            shape.lora_alpha,
+            targets if isinstance(targets, str) else sorted(targets),
+        )
+        made.load(root, ROOT)
+        with torch.no_grad():
+            for layer in made._layers:
+                for part in (layer.lora_A, layer.lora_B):
+                    part[ADAPTER].weight.copy_(part[ROOT].weight)
+        made._rooted = True
+        return made
+
+    def load(self, folder: Path, name: str) -> None:
+        """Lay a saved adapter beside the others, frozen. Raises AdapterError where it is of another
+        shape than the base."""
+        try:
+            self.model.load_adapter(str(folder), adapter_name=name)
+        except (ValueError, RuntimeError, KeyError, TypeError) as error:
+            raise AdapterError(
+                f"Adapter {folder.name} does not fit the model ({type(error).__name__}).",
+                "Roll back to another one, or train again.",
+            ) from error
+        self.model.set_adapter(ADAPTER)
+        self._find_layers()
+
+    def _find_layers(self) -> None:
+        self._layers: list[Any] = [m for m in self.model.modules() if isinstance(m, LoraLayer)]
+        self._foldable = all(_is_plain(layer.get_base_layer()) for layer in self._layers)
+
+    def _of(self, adapter: str) -> list[Any]:
+        """The layers that this adapter changes."""
+        return [layer for layer in self._layers if adapter in layer.lora_A]
 
     # ------------------------------------------------------------------ parameters
     @property
@@ -92,22 +138,33 @@ class Policy(nn.Module):
 
     @contextmanager
     def reference(self) -> Iterator[None]:
-        """Inside, the adapter is off: the frozen root speaks."""
-        with self.model.disable_adapter():
-            yield
+        """Inside, the frozen root speaks: its adapter, or the base with every adapter off."""
+        if not self._rooted:
+            with self.model.disable_adapter():
+                yield
+            return
+        self._speaking = ROOT
+        self.model.set_adapter(ROOT)
+        try:
+            with self.folded():
+                yield
+        finally:
+            self._speaking = ADAPTER
+            self.model.set_adapter(ADAPTER)
 
     @contextmanager
     def merged(self, adapter: str | None = ADAPTER) -> Iterator[Any]:
-        """Inside, a plain base with the adapter (None: no adapter) folded in, for quick sampling.
+        """Inside, a plain base with the adapter (None: the root) folded in, for quick sampling.
 
         The pristine weights are kept aside and put back, bit for bit: adding and subtracting the
         update would leave rounding behind. Only float32 layers are folded: in a coarser type the
         sum would be another policy than the one whose log-probs are learned from.
         """
-        if adapter is None:
+        if adapter is None and not self._rooted:
             with self.reference():
                 yield self.model
             return
+        adapter = adapter or ROOT
         self.model.set_adapter(adapter)
         if not self._foldable:
             try:
@@ -115,16 +172,17 @@ class Policy(nn.Module):
             finally:
                 self.model.set_adapter(ADAPTER)
             return
-        kept = [m.get_base_layer().weight.data for m in self._layers]
+        layers = self._of(adapter)
+        kept = [m.get_base_layer().weight.data for m in layers]
         with torch.no_grad():
-            for module, weight in zip(self._layers, kept, strict=True):
+            for module, weight in zip(layers, kept, strict=True):
                 delta = module.get_delta_weight(adapter)
                 module.get_base_layer().weight.data = weight + delta.to(weight.dtype)
         try:
             with self.model.disable_adapter():
                 yield self.model
         finally:
-            for module, weight in zip(self._layers, kept, strict=True):
+            for module, weight in zip(layers, kept, strict=True):
                 module.get_base_layer().weight.data = weight
             self.model.set_adapter(ADAPTER)
 
@@ -140,7 +198,7 @@ class Policy(nn.Module):
             return
         self._folded = True
         try:
-            with folding.folded(self._layers, ADAPTER):
+            with folding.folded(self._of(self._speaking), self._speaking):
                 yield
         finally:
             self._folded = False

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from talecraft.learning.evaluate import Judge, Verdict, evaluate, root_kl
 from talecraft.learning.events import Cancelled, Events
 from talecraft.learning.example import Examples
 from talecraft.learning.lessons import Learned, Lessons
-from talecraft.learning.policy import ADAPTER, Policy
+from talecraft.learning.policy import Policy
 from talecraft.learning.ppo import Ppo, practice_sampling
 from talecraft.learning.rewards import shaped
 from talecraft.learning.rewards.total import Outlines, Reward
@@ -35,6 +35,9 @@ from talecraft.process import adapter_files, run_client, run_events
 from talecraft.process.evidence import Episode
 from talecraft.process.run_events import Outcome, RunSettings
 from talecraft.story.context import Block
+
+if TYPE_CHECKING:
+    from talecraft.learning.pattern import PatternRun
 
 NICE = 10
 OPPONENT = "opponent"
@@ -87,11 +90,14 @@ class Run:
         model = self._settings.model
         opened = loading.open_model(model)
         self._codec, self._pad = opened.codec, opened.pad
-        self._policy = Policy.for_run(opened.base, self._settings)
-        if self._settings.parent is not None:
-            folder = loading.trusted(self._settings.parent, model)
-            self._policy.model.load_adapter(str(folder), adapter_name=OPPONENT)
-            self._policy.model.set_adapter(ADAPTER)
+        root, parent = self._settings.root, self._settings.parent
+        self._policy = Policy.for_run(
+            opened.base,
+            self._settings,
+            loading.trusted(root, model) if root is not None else None,
+        )
+        if parent is not None and self._opponent is not None:
+            self._policy.load(loading.trusted(parent, model), OPPONENT)
 
     def _learn_taste(self) -> Lessons:
         found = episodes.read(self._folder, self._codec, self._ppo.prose_tokens)
@@ -183,7 +189,10 @@ class Run:
     @property
     def _opponent(self) -> str | None:
         """The adapter that writes now; None where the root does."""
-        return OPPONENT if self._settings.parent is not None else None
+        parent, root = self._settings.parent, self._settings.root
+        if parent is None or (root is not None and parent.id == root.id):
+            return None
+        return OPPONENT
 
     def _examples(self) -> Examples:
         return Examples(
@@ -276,13 +285,22 @@ def _closing_words(failed: list[str], stopped: str, updates: int, planned: int) 
     return f"{words} {updates} of {planned} updates were enough. {stopped}" if stopped else words
 
 
+def _program(settings: RunSettings) -> Callable[[Path, RunSettings, Events], Run | PatternRun]:
+    """What carries out an order of this method; a run of PPO never imports the other's trainer."""
+    if settings.method == "pattern":
+        from talecraft.learning.pattern import PatternRun
+
+        return PatternRun
+    return Run
+
+
 def main() -> int:
     begin(NICE)
     folder = Path(sys.argv[1])
     events = Events(folder)
     settings = run_events.decode_settings((folder / run_client.SETTINGS).read_bytes())
     try:
-        outcome = Run(folder, settings, events).execute()
+        outcome = _program(settings)(folder, settings, events).execute()
     except Cancelled:
         outcome = Outcome("cancelled", "It was stopped as you asked. Nothing was changed.")
     except TalecraftError as error:

@@ -18,8 +18,9 @@ SHORT_ID = 8  # letters of an id that are shown
 class Adapter(msgspec.Struct, frozen=True):
     """`id` is the hash of the content, `files` the sha256 of each file under `path`.
 
-    The files of one with `deleted_at` are gone; its row stays, because passages and other adapters
-    refer to it.
+    `root_id` is the pattern adapter that it began at: its own for a pattern adapter, None where
+    that was the bare model. The files of one with `deleted_at` are gone; its row stays, because
+    passages and other adapters refer to it.
     """
 
     id: str
@@ -35,6 +36,12 @@ class Adapter(msgspec.Struct, frozen=True):
     name: str = ""
     note: str = ""
     deleted_at: str | None = None
+    root_id: str | None = None
+
+    @property
+    def is_root(self) -> bool:
+        """Is it a pattern adapter, that others can begin at?"""
+        return self.root_id == self.id
 
     @property
     def model_key(self) -> str:
@@ -62,14 +69,15 @@ class Adapters:
         with self._db.transaction():
             self._db.execute(
                 "INSERT INTO adapters (id, model_id, revision, parent_id, run_id, path, files,"
-                " state, evaluation, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " state, evaluation, created_at, root_id)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET deleted_at=NULL, name='', run_id=excluded.run_id,"
-                " state=excluded.state, evaluation=excluded.evaluation"
+                " state=excluded.state, evaluation=excluded.evaluation, root_id=excluded.root_id"
                 " WHERE deleted_at IS NOT NULL",
                 (
                     adapter.id, adapter.model_id, adapter.revision, adapter.parent_id,
                     adapter.run_id, adapter.path, msgspec.json.encode(adapter.files).decode(),
-                    adapter.state, adapter.evaluation, adapter.created_at or now(),
+                    adapter.state, adapter.evaluation, adapter.created_at or now(), adapter.root_id,
                 ),
             )  # fmt: skip
 
@@ -158,5 +166,5 @@ def _adapter(row: sqlite3.Row) -> Adapter:
     return Adapter(
         row["id"], row["model_id"], row["revision"], row["parent_id"], row["run_id"], row["path"],
         msgspec.json.decode(row["files"], type=dict[str, str]), row["state"], row["evaluation"],
-        row["created_at"], row["name"], row["note"], row["deleted_at"],
+        row["created_at"], row["name"], row["note"], row["deleted_at"], row["root_id"],
     )  # fmt: skip

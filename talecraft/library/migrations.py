@@ -139,4 +139,7 @@ MIGRATIONS: Mapping[str, str] = {
         CREATE UNIQUE INDEX adapter_names ON adapters(model_id, name COLLATE NOCASE)
         WHERE name != '' AND deleted_at IS NULL;
     """,
+    "0006_adapter_roots": """
+        ALTER TABLE adapters ADD COLUMN root_id TEXT REFERENCES adapters(id);
+    """,
 }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,15 +17,13 @@ import msgspec
 from talecraft import __version__
 from talecraft.errors import EngineError, LibraryError, os_reason
 from talecraft.paths import private_folder, private_write
-from talecraft.process import locks, run_events
-from talecraft.process.environment import child_environment
+from talecraft.process import errand, locks, run_events
 from talecraft.process.evidence import Evidence
-from talecraft.process.run_client import EPISODES, SETTINGS, EventTail, outcome
-from talecraft.process.run_events import RunSettings, TasteLearned
+from talecraft.process.run_client import EPISODES, SETTINGS
+from talecraft.process.run_events import Outcome, RunSettings, TasteLearned
 
 COMMAND = (sys.executable, "-m", "talecraft.learning.look")
 _KEPT, _LOCK = "looked.json", "look.lock"
-_MOST_SECONDS = 600
 
 
 def look(runs: Path, settings: RunSettings, found: Evidence) -> TasteLearned:
@@ -59,28 +56,13 @@ def look(runs: Path, settings: RunSettings, found: Evidence) -> TasteLearned:
 
 
 def _ask(folder: Path) -> TasteLearned:
-    try:
-        ended = subprocess.run(
-            [*COMMAND, str(folder)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=child_environment(background=True),
-            timeout=_MOST_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
+    found = errand.ask(COMMAND, folder, TasteLearned, "Your opinions")
+    if isinstance(found, Outcome):
         raise EngineError(
-            "Your opinions could not be read in ten minutes.", "Try again."
-        ) from error
-    for event in EventTail(folder).read():
-        if isinstance(event, TasteLearned):
-            return event
-    said = outcome(folder)
-    last = ended.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
-    raise EngineError(
-        f"Your opinions could not be read: {said.words if said is not None else last[0]}",
-        "Start a run to see its log, or run `talecraft doctor`.",
-    )
+            f"Your opinions could not be read: {found.words}",
+            "Start a run to see its log, or run `talecraft doctor`.",
+        )
+    return found
 
 
 def _sweep(folder: Path) -> None:

@@ -26,14 +26,17 @@ from talecraft.process.evidence import Evidence
 from talecraft.process.run_events import Outcome, RunEvent, RunSettings
 
 SETTINGS, EPISODES, EVENTS = "settings.json", "episodes.jsonl", "events.jsonl"
+TALES = "tales.jsonl"  # what a run that learns the pattern has read, kept by itself
 CANDIDATE, CHECKPOINT, LOG = "candidate", "checkpoint.safetensors", "run.log"
+_NEEDED = (SETTINGS, CHECKPOINT, EPISODES, TALES)
 _LOCK = "trainer.lock"
 _WAITS = (0.02, 0.05, 0.1)  # seconds: somebody may just be asking whether a run is `alive`
 COMMAND = (sys.executable, "-m", "talecraft.learning.run")
 
 
-def start(runs: Path, settings: RunSettings, evidence: Evidence) -> int:
-    """Write the order and launch the run; returns its pid.
+def start(runs: Path, settings: RunSettings, evidence: Evidence | None) -> int:
+    """Write the order, and the `evidence` where the run learns from any, and launch it; returns
+    its pid.
 
     Raises BusyError where a run is already going, LibraryError where the folder cannot be written.
     """
@@ -41,7 +44,8 @@ def start(runs: Path, settings: RunSettings, evidence: Evidence) -> int:
     folder = private_folder(runs / settings.run_id)
 
     def prepare() -> None:
-        private_write(folder / EPISODES, evidence.lines())
+        if evidence is not None:
+            private_write(folder / EPISODES, evidence.lines())
         private_write(folder / SETTINGS, run_events.encode(settings))
 
     return _launch(folder, prepare)
@@ -73,7 +77,8 @@ def tidy(folder: Path) -> None:
 
 def can_resume(runs: Path, run_id: str) -> bool:
     """Is everything there that the run needs to go on?"""
-    return all((runs / run_id / name).is_file() for name in (SETTINGS, EPISODES, CHECKPOINT))
+    there = {name for name in _NEEDED if (runs / run_id / name).is_file()}
+    return {SETTINGS, CHECKPOINT} <= there and bool({EPISODES, TALES} & there)
 
 
 def _launch(folder: Path, prepare: Callable[[], None]) -> int:

@@ -56,14 +56,45 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
 
 
+# Of fewer tales nothing could be held back that tells whether the pattern was learned.
+FEWEST_TALES = 20
+
+
+class PatternSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Every hyperparameter of learning the pattern (SFT). Lengths are in tokens.
+
+    `one_shot` is the share of examples that stand before the prompt at the beginning of the run;
+    it falls evenly to nothing when `one_shot_until` of the run is over. They come from a fixed set
+    of `one_shots` short tales. The tags that close a plan and end a turn weigh `tag_weight` times
+    as much as other tokens: see pattern.py. `held_out` is the share of tales kept for the gate,
+    which writes `gate_turns` passages.
+    """
+
+    epochs: int = 3
+    batch: int = 8
+    micro_batch: int = 4
+    learning_rate: float = 1e-3
+    warmup: float = 0.05
+    max_grad_norm: float = 1.0
+    max_tokens: int = 1024
+    one_shot: float = 0.5
+    one_shot_until: float = 0.6
+    one_shots: int = 8
+    tag_weight: float = 2.0
+    held_out: float = 0.1
+    gate_turns: int = 60
+
+
 class RunSettings(msgspec.Struct, frozen=True):
     """The whole order: model, opponent in the gate, LoRA shape, seed, hyperparameters.
 
-    `alone` where the machine has not the memory for run and engine at once.
+    `root` is the pattern adapter that a PPO run starts at and is held to, None for the bare base.
+    A run of `pattern` learns from `data`, a file or folder of tales. `alone` where the machine has
+    not the memory for run and engine at once.
     """
 
     run_id: str
-    method: Literal["ppo"]
+    method: Literal["ppo", "pattern"]
     model: ModelRef
     parent: AdapterRef | None
     lora_rank: int
@@ -75,6 +106,9 @@ class RunSettings(msgspec.Struct, frozen=True):
     sampling: Sampling
     ppo: PpoSettings = PpoSettings()
     alone: bool = False
+    root: AdapterRef | None = None
+    data: str = ""
+    pattern: PatternSettings = PatternSettings()
 
 
 class RunPhase(msgspec.Struct, frozen=True, tag="phase"):
@@ -120,6 +154,35 @@ class Step(msgspec.Struct, frozen=True, tag="step"):
     eta: float
     note: str = ""
     finished: float = 1.0
+
+
+class TalesRead(msgspec.Struct, frozen=True, tag="tales"):
+    """What there is to learn the pattern from: `tales` of so many `turns` (passages), `held_out`
+    of them kept for the gate. The others make so many `tokens` in so many `examples` (sequences)
+    an epoch."""
+
+    tales: int
+    held_out: int
+    turns: int
+    tokens: int
+    examples: int
+    words: str
+
+
+class PatternStep(msgspec.Struct, frozen=True, tag="pattern"):
+    """One step of learning the pattern. `loss` and `held_out` in nats a token; the latter is what
+    was last measured on tales that are not learned from. `rate` is the learning rate, `one_shot`
+    the share of sequences that began with an example."""
+
+    step: int
+    total: int
+    loss: float
+    held_out: float
+    rate: float
+    one_shot: float
+    seconds: float
+    eta: float
+    note: str = ""
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -186,7 +249,9 @@ class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
     seconds: float = 0.0
 
 
-RunEvent = RunPhase | TasteLearned | Step | Example | Waiting | GoingOn | Outcome
+RunEvent = (
+    RunPhase | TasteLearned | Step | TalesRead | PatternStep | Example | Waiting | GoingOn | Outcome
+)
 
 encode = msgspec.json.Encoder().encode
 decode_event = msgspec.json.Decoder(RunEvent).decode

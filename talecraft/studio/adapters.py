@@ -5,6 +5,7 @@ Which of them writes is the studio's affair (`Studio.use_adapter`, `Studio.roll_
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from talecraft.library import Library
 from talecraft.library.adapters import Adapter
 from talecraft.library.runs import TrainingRun
 from talecraft.paths import Home
-from talecraft.process import run_client
+from talecraft.process import run_client, run_events
 from talecraft.process.run_client import EventTail
 from talecraft.process.run_events import Outcome, TasteLearned
 from talecraft.story.clean import clean_line
@@ -117,16 +118,24 @@ class AdapterHistory:
         """Delete an adapter's files; the record stays for what refers to it.
 
         The record is changed first: a crash leaves a whole adapter, or a deleted one whose files
-        `sweep` removes. Raises UsageError for the active one, BusyError for the one a training run
-        is compared with, LibraryError where the files cannot be removed yet.
+        `sweep` removes. Raises UsageError for the active one and for a root that others began at,
+        BusyError for the one a training run is compared with or began at, LibraryError where the
+        files cannot be removed yet.
         """
         adapter = self.living(adapter_id, model_id)
         with run_client.settling(self._home.runs):
             for run in self._library.runs.list("running"):
-                if run.parent_adapter == adapter.id:
+                if adapter.id in _needed(run):
                     raise BusyError(
                         f"A training run is to be compared with adapter {adapter.label}.",
                         "Wait for its end, or stop it first.",
+                    )
+            for one in self._library.adapters.list(adapter.model_id):
+                if one.root_id == adapter.id != one.id:
+                    raise UsageError(
+                        f"Adapter {one.label} began at {adapter.label}; a run after it begins"
+                        " there too.",
+                        "Delete that one first.",
                     )
             self._library.adapters.delete(adapter.id)
             self._remove(adapter)
@@ -174,6 +183,16 @@ class AdapterHistory:
                 f" {os_reason(error)}.",
                 "It is tried again at the next start.",
             ) from error
+
+
+def _needed(run: TrainingRun) -> set[str]:
+    """The adapters that a run reads: its opponent, and the root it began at."""
+    found = {run.parent_adapter} if run.parent_adapter is not None else set()
+    with contextlib.suppress(msgspec.MsgspecError):  # ordered by another version of Talecraft
+        root = run_events.decode_settings(run.settings.encode()).root
+        if root is not None:
+            found.add(root.id)
+    return found
 
 
 def _outcome(evaluation: str) -> Outcome | None:

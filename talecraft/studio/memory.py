@@ -15,11 +15,14 @@ from importlib import metadata
 from pathlib import Path
 
 from talecraft.config.models import ModelSpec
-from talecraft.process.run_events import PpoSettings
+from talecraft.process.run_events import PatternSettings, PpoSettings
 
 MB = 1e6
 ENGINE_MB = 380.0  # Python, torch and transformers, measured
 RUN_MB = 800.0  # ... and peft, the reward's heads and features, and the heap's gaps, measured
+TRL_MB = 250.0  # TRL, its datasets and their pyarrow, measured
+LOGITS_ROWS = 4096  # of logits that its loss holds, with what they become, measured
+TRAINER_KEPT = 1.7  # times what a run of PPO keeps a token and layer, measured
 GPU_MB = 3000.0  # the host's share of a process that computes on a GPU; an estimate
 FULL_PRECISION_BYTES = 200e6  # as in the engine: beyond it a CPU computes in bfloat16
 GAPS = 1.15  # of what tensors would fill, what the heap takes at its peak
@@ -97,7 +100,7 @@ class Shape:
 def room(
     spec: ModelSpec,
     folder: Path,
-    ppo: PpoSettings,
+    order: PpoSettings | PatternSettings,
     data: Path,
     engine_pid: int | None = None,
     device: str = "cpu",
@@ -116,7 +119,12 @@ def room(
         run, engine, lora = spec.memory_to_train * 1e3, spec.memory_to_write * 1e3, 100.0
     else:
         lora = _lora_mb(shape, spec.lora_rank)
-        run, engine = run_mb(shape, spec, ppo), engine_mb(shape, spec)
+        run = (
+            pattern_mb(shape, spec, order)
+            if isinstance(order, PatternSettings)
+            else run_mb(shape, spec, order)
+        )
+        engine = engine_mb(shape, spec)
     if device != "cpu":
         run = engine = GPU_MB
     # The checkpoint is written beside the last one; then the candidate, and the events and log.
@@ -134,12 +142,7 @@ def run_mb(shape: Shape, spec: ModelSpec, ppo: PpoSettings) -> float:
     """The peak of a run: the backward pass of one micro-batch, or sampling a batch of rollouts."""
     width = _width(shape)
     tokens = ppo.prompt_tokens + ppo.outline_tokens + ppo.prose_tokens
-    # Kept for the backward pass, a token and layer: inputs and outputs of norms, projections and
-    # attention (10 hidden states) and the inside of the feed-forward (5); after Korthikanti et al.
-    # 2022 (2205.05198), without dropout and with attention that keeps no scores.
-    kept = width * (10 * shape.hidden + 5 * shape.inner)
-    if width < 4:  # the adapter is float32, and keeps its inputs so
-        kept += 4 * (6 * shape.hidden + shape.inner)
+    kept = _kept(shape)
     chosen = min(1024, ppo.micro_batch * (ppo.outline_tokens + ppo.prose_tokens))
     logits = 4 * 4 * chosen * shape.vocabulary  # made, scaled, normalised, and their gradient
     backward = ppo.micro_batch * tokens * kept * shape.layers + logits
@@ -148,6 +151,37 @@ def run_mb(shape: Shape, spec: ModelSpec, ppo: PpoSettings) -> float:
     weights = _weights(shape, spec) / MB
     folded = weights if spec.quantisation == "none" and width == 4 else 0.0
     return RUN_MB + weights + folded + adapter + GAPS * max(backward, cache) / MB
+
+
+def pattern_mb(shape: Shape, spec: ModelSpec, pattern: PatternSettings) -> float:
+    """The peak of a run that learns the pattern: the backward pass of one micro-batch of the
+    longest sequences. Coarser models than float32 keep a layer's inputs only, and one layer's
+    inside at a time."""
+    width = _width(shape)
+    tokens = pattern.micro_batch * pattern.max_tokens
+    kept = TRAINER_KEPT * _kept(shape) * shape.layers
+    if width < 4:
+        kept = TRAINER_KEPT * _kept(shape) + width * shape.hidden * shape.layers
+    logits = 4 * 4 * min(tokens, LOGITS_ROWS) * shape.vocabulary
+    adapter = _lora_mb(shape, spec.lora_rank) * (2 + ADAM_STATES)
+    return (
+        RUN_MB
+        + TRL_MB
+        + _weights(shape, spec) / MB
+        + adapter
+        + GAPS * (tokens * kept + logits) / MB
+    )
+
+
+def _kept(shape: Shape) -> int:
+    """Bytes kept for the backward pass, a token and layer: inputs and outputs of norms, projections
+    and attention (10 hidden states) and the inside of the feed-forward (5); after Korthikanti et
+    al. 2022 (2205.05198), without dropout and with attention that keeps no scores."""
+    width = _width(shape)
+    kept = width * (10 * shape.hidden + 5 * shape.inner)
+    if width < 4:  # the adapter is float32, and keeps its inputs so
+        kept += 4 * (6 * shape.hidden + shape.inner)
+    return kept
 
 
 def _width(shape: Shape) -> int:

@@ -14,7 +14,12 @@ from talecraft.config.models import ModelSpec
 from talecraft.library import Library
 from talecraft.process.evidence import Evidence
 from talecraft.process.messages import ModelRef
-from talecraft.process.run_events import FEWEST_OPINIONS, Outcome, PpoSettings
+from talecraft.process.run_events import (
+    FEWEST_OPINIONS,
+    Outcome,
+    PatternSettings,
+    PpoSettings,
+)
 from talecraft.story import feedback
 from talecraft.story.feedback import Score
 from talecraft.studio.evidence import Gathered, consistency, gather
@@ -56,7 +61,7 @@ class Planning:
         self,
         library: Library,
         model_ref: Callable[[ModelSpec], ModelRef],
-        room: Callable[[ModelSpec, PpoSettings], Room],
+        room: Callable[[ModelSpec, PpoSettings | PatternSettings], Room],
     ) -> None:
         self._library = library
         self._model_ref = model_ref
@@ -100,7 +105,8 @@ class Planning:
     def _minutes(self, model: ModelSpec, ppo: PpoSettings) -> tuple[float, bool]:
         """How long a run takes: the last one's time here, else from the work there is to do."""
         for run in self._library.runs.list():
-            if run.model_id == model.id and run.state in ("adopted", "rejected"):
+            mine = run.model_id == model.id and run.method == "ppo"
+            if mine and run.state in ("adopted", "rejected"):
                 return msgspec.json.decode(run.outcome, type=Outcome).seconds / 60, True
         # Forward + backward is about 6 floating-point operations a weight and token, generation
         # and judging about as much again; a CPU thread sustains some 1.2e11 a second on such sizes.

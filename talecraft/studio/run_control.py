@@ -60,8 +60,14 @@ class RunControl:
     def ask_example(self) -> TrainingRun:
         """Ask the run for one passage as before and as now, after its next update.
 
-        Raises UsageError where none is going.
+        Raises UsageError where none is going, or one that learns the pattern.
         """
+        run = self.running()
+        if run is not None and run.method == "pattern":
+            raise UsageError(
+                "A run that learns the pattern shows no examples on its way.",
+                "Its verdict shows passages before and after.",
+            )
         return self._ask(run_requests.EXAMPLE)
 
     def _ask(self, request: Request) -> TrainingRun:

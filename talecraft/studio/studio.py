@@ -25,12 +25,13 @@ from talecraft.process.messages import (
     ModelRef,
     Phase,
 )
-from talecraft.process.run_events import PpoSettings
+from talecraft.process.run_events import PatternSettings, PpoSettings
 from talecraft.process.run_requests import WritingSign
 from talecraft.studio import memory
 from talecraft.studio.adapters import AdapterHistory
 from talecraft.studio.events import Listener, Notice, StudioEvent
 from talecraft.studio.memory import Room
+from talecraft.studio.pattern import PatternLearning
 from talecraft.studio.tasting import Tasting
 from talecraft.studio.training import Training
 from talecraft.studio.writing import Writing
@@ -82,6 +83,7 @@ class Studio:
             self._room,
             self.make_room,
         )
+        self.pattern = PatternLearning(self.training, self.home, self.model_ref, self._room)
 
     # ------------------------------------------------------------------ models and adapters
     def start_engine(
@@ -207,11 +209,11 @@ class Studio:
         folder = self.home.adapters / adapter.path
         return AdapterRef(adapter.id, str(folder), adapter.files, adapter.model_key)
 
-    def _room(self, spec: ModelSpec, ppo: PpoSettings) -> Room:
+    def _room(self, spec: ModelSpec, order: PpoSettings | PatternSettings) -> Room:
         """What a run of this model needs here and what there is."""
         device = self.loaded.device if self.loaded is not None else memory.likely_device()
         folder = self.catalogue.folder(spec, self.home)
-        return memory.room(spec, folder, ppo, self.home.data, self.engine.pid, device)
+        return memory.room(spec, folder, order, self.home.data, self.engine.pid, device)
 
     def _require_installed(self, spec: ModelSpec) -> None:
         if not self.catalogue.installed(spec, self.home):

@@ -37,7 +37,13 @@ from talecraft.paths import (
 from talecraft.process import adapter_files, look, run_client, run_events
 from talecraft.process.evidence import Evidence
 from talecraft.process.messages import AdapterRef, ModelRef
-from talecraft.process.run_events import Outcome, PpoSettings, RunSettings, TasteLearned
+from talecraft.process.run_events import (
+    Outcome,
+    PatternSettings,
+    PpoSettings,
+    RunSettings,
+    TasteLearned,
+)
 from talecraft.studio.memory import Room
 from talecraft.studio.plan import Planning, TrainingPlan
 from talecraft.studio.run_control import RunControl
@@ -57,14 +63,14 @@ class Training(RunControl):
         settings: Settings,
         model_ref: Callable[[ModelSpec], ModelRef],
         adapter_ref: Callable[[Adapter | None], AdapterRef | None],
-        room: Callable[[ModelSpec, PpoSettings], Room],
+        room: Callable[[ModelSpec, PpoSettings | PatternSettings], Room],
         launched: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(library, home)
         self.planning = Planning(library, model_ref, room)
         self._settings = settings
         self._model_ref = model_ref
-        self._adapter_ref = adapter_ref
+        self.adapter_ref = adapter_ref
         self._room = room
         self._launched = launched
 
@@ -86,7 +92,9 @@ class Training(RunControl):
         plan, evidence = self._planned(model)
         if plan.refusal:
             return None
-        order = self._order(model, "look", LOOK_SEED, None, watermark=0)  # the evidence says it all
+        active = self.writes_now(model)
+        order = self.order(model, "look", LOOK_SEED, None, watermark=0)  # the evidence says it all
+        order = msgspec.structs.replace(order, root=self._root(active))
         return look.look(self._home.runs, order, evidence)
 
     def room(self, model: ModelSpec) -> Room:
@@ -102,7 +110,8 @@ class Training(RunControl):
             PpoSettings(), **{"learning_rate": model.learning_rate, **chosen}
         )
 
-    def _seed(self, seed: int | None) -> int:
+    def seed(self, seed: int | None) -> int:
+        """This seed, or the settings', or one at random."""
         for given in (seed, self._settings.training.seed):
             if given is not None:
                 return given
@@ -121,20 +130,41 @@ class Training(RunControl):
         watermark = self._library.feedback.watermark()  # at least so far the evidence goes
         plan, evidence = self._planned(model)
         if not plan.fits:
-            raise _does_not_fit(plan.refusal)
+            raise does_not_fit(plan.refusal)
         if plan.refusal:
             raise UsageError(f"There is too little to learn from: {plan.refusal}", "Score more.")
+        active = self.writes_now(model)
+        settings = self.order(model, self.new_id(), self.seed(seed), active, watermark, updates)
+        settings = msgspec.structs.replace(
+            settings, root=self._root(active), alone=not plan.together
+        )
+        return self.launch(settings, evidence)
+
+    def writes_now(self, model: ModelSpec) -> Adapter | None:
+        """The active adapter; None where the bare model writes, also because the active one was
+        made for other weights."""
         active = self._library.adapters.active(model.id)
-        if active is not None and active.model_key != model.key:
-            active = None  # made for other weights: the bare model is what writes now
-        run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-        settings = self._order(model, run_id, self._seed(seed), active, watermark, updates)
-        settings = msgspec.structs.replace(settings, alone=not plan.together)
+        return active if active is not None and active.model_key == model.key else None
+
+    def _root(self, active: Adapter | None) -> AdapterRef | None:
+        """The pattern adapter that the active one rests on, or is; None for the bare model."""
+        if active is None or active.root_id is None:
+            return None
+        return self.adapter_ref(self._library.adapters.get(active.root_id))
+
+    @staticmethod
+    def new_id() -> str:
+        """A name for a run that begins now."""
+        return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+
+    def launch(self, settings: RunSettings, evidence: Evidence | None) -> TrainingRun:
+        """Record the run that `settings` order, and launch it. Raises BusyError where one is going,
+        LibraryError where it cannot be started."""
         run = TrainingRun(
             id=settings.run_id,
             method=settings.method,
-            model_id=model.id,
-            parent_adapter=active.id if active else None,
+            model_id=settings.model.id,
+            parent_adapter=settings.parent.id if settings.parent is not None else None,
             watermark=settings.watermark,
             settings=run_events.encode(settings).decode(),
             seed=settings.seed,
@@ -147,7 +177,7 @@ class Training(RunControl):
             "failed",
         )
 
-    def _order(
+    def order(
         self,
         model: ModelSpec,
         run_id: str,
@@ -156,11 +186,12 @@ class Training(RunControl):
         watermark: int,
         updates: int | None = None,
     ) -> RunSettings:
+        """What a run of PPO is told, from the bare base."""
         return RunSettings(
             run_id=run_id,
             method="ppo",
             model=self._model_ref(model),
-            parent=self._adapter_ref(active),
+            parent=self.adapter_ref(active),
             lora_rank=model.lora_rank,
             lora_alpha=model.lora_alpha,
             lora_targets=model.lora_targets,
@@ -204,9 +235,10 @@ class Training(RunControl):
             return None  # ordered by another version of Talecraft
         if ordered.model != self._model_ref(model):
             return None  # the model's files are others now
-        parent = newest.parent_adapter
-        if parent is not None and self._library.adapters.get(parent).deleted_at is not None:
-            return None  # what it was to be compared with is no longer there
+        needed = (ordered.parent, ordered.root)
+        ids = [one.id for one in needed if one is not None]
+        if any(self._library.adapters.get(one).deleted_at is not None for one in ids):
+            return None  # what it was to be compared with, or begins at, is no longer there
         return newest if run_client.can_resume(self._home.runs, newest.id) else None
 
     def resume(self, model: ModelSpec) -> TrainingRun:
@@ -228,8 +260,11 @@ class Training(RunControl):
                 " before its first update.",
                 "Start one with `talecraft train run`.",
             )
-        if refusal := self.room(model).refusal:
-            raise _does_not_fit(refusal)
+        room = self.room(model)
+        if run.method == "pattern":
+            room = self._room(model, run_events.decode_settings(run.settings).pattern)
+        if refusal := room.refusal:
+            raise does_not_fit(refusal)
         return self._launch(
             run.id,
             lambda: self._library.runs.reopen(run.id),
@@ -326,6 +361,7 @@ class Training(RunControl):
                     files=outcome.files,
                     state="candidate" if adopted else "rejected",
                     evaluation=text,
+                    root_id=_root_of(settings, outcome),
                 )
             )
             if adopted:
@@ -333,7 +369,15 @@ class Training(RunControl):
             self._library.runs.end(run.id, outcome.state, text, adapter=outcome.adapter_id)
 
 
-def _does_not_fit(refusal: str) -> DoesNotFit:
+def _root_of(settings: RunSettings, outcome: Outcome) -> str | None:
+    """What the run's adapter began at: a pattern adapter is a root itself."""
+    if settings.method == "pattern":
+        return outcome.adapter_id
+    return settings.root.id if settings.root is not None else None
+
+
+def does_not_fit(refusal: str) -> DoesNotFit:
+    """The error of a run that has no room."""
     return DoesNotFit(
         f"A run does not fit: {refusal}",
         "Close other programs, free some space, or train a smaller model.",

@@ -24,7 +24,7 @@ from talecraft.app.app import TalecraftApp
 from talecraft.app.screens.writing import WritingScreen
 from talecraft.library.runs import TrainingRun
 from talecraft.paths import Home
-from talecraft.process import look, run_events
+from talecraft.process import look, run_events, survey
 from talecraft.process.run_events import (
     Check,
     Outcome,
@@ -53,6 +53,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(look, "COMMAND", tiny.LOOK)
+    monkeypatch.setattr(survey, "COMMAND", tiny.SURVEY)
     monkeypatch.chdir(root)
 
 
@@ -214,7 +215,13 @@ def outcome(state: str = "adopted", words: str = "It writes more as you like it.
 class HandRun:
     """A run whose process is this test: it holds the lock and writes the events."""
 
-    def __init__(self, place: Home, studio: Studio, run_id: str = "20261120-210000-abcd") -> None:
+    def __init__(
+        self,
+        place: Home,
+        studio: Studio,
+        run_id: str = "20261120-210000-abcd",
+        method: str = "ppo",
+    ) -> None:
         self.run_id = run_id
         self._folder = place.runs / run_id
         self._folder.mkdir(parents=True, mode=0o700)
@@ -222,7 +229,7 @@ class HandRun:
         self.take()
         studio.library.runs.add(
             TrainingRun(
-                run_id, "ppo", studio.model.id, None, 1, "{}", 7, "running",
+                run_id, method, studio.model.id, None, 1, "{}", 7, "running",
                 started_at="2026-11-20T21:00:00.000+00:00",
             )
         )  # fmt: skip

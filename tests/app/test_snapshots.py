@@ -157,6 +157,24 @@ def test_training_example(look, studio, place, size):
 
 
 @pytest.mark.parametrize("size", SIZES)
+def test_pattern_live(look, studio, place, size):
+    from tests.app.test_pattern import begun
+    from tests.app.test_pattern import step as pattern_step
+
+    run = HandRun(place, studio, method="pattern")
+    run.say(*begun(), *[pattern_step(n) for n in range(1, 61)])
+
+    async def prepare(app, pilot):
+        await until(pilot, lambda: app.run_watch is not None)
+        await pilot.press("f3")
+        await until(pilot, lambda: len(app.screen.query("Plot")) == 2)
+        await until(pilot, lambda: all(plot._datasets for plot in app.screen.query("Plot")))
+
+    assert look(prepare, size)
+    run.end()
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_training_outcome(look, studio, size):
     scored(studio, [1, 2, 3, 4, 5] * 4)
     past_run(studio, outcome())

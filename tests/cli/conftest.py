@@ -11,7 +11,7 @@ import pytest
 
 import talecraft.studio
 from talecraft.cli.main import run
-from talecraft.process import look, run_client
+from talecraft.process import look, run_client, survey
 from talecraft.studio import Studio, demo
 from tests.support import tiny
 
@@ -40,6 +40,7 @@ def talecraft_(
     """Run a command with `stdin`; returns its exit code, stdout and stderr."""
     monkeypatch.setattr(run_client, "COMMAND", tiny.RUN)
     monkeypatch.setattr(look, "COMMAND", tiny.LOOK)
+    monkeypatch.setattr(survey, "COMMAND", tiny.SURVEY)
     with_tiny = functools.partial(Studio, engine_command=tiny.ENGINE)
     monkeypatch.setattr(talecraft.studio, "Studio", with_tiny)
     monkeypatch.setattr(demo, "run", functools.partial(demo.run, engine_command=tiny.ENGINE))

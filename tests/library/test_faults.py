@@ -183,6 +183,21 @@ def test_what_was_there_before_trials_is_neither_trial_nor_taste(path: Path) -> 
     library.close()
 
 
+def test_adapters_from_before_there_were_roots_began_at_the_bare_model(path: Path) -> None:
+    until = list(MIGRATIONS).index("0006_adapter_roots")
+    old = Database(path, dict(list(MIGRATIONS.items())[:until]))
+    with old.transaction():
+        old.execute(
+            "INSERT INTO adapters (id, model_id, revision, run_id, path, files, state, evaluation,"
+            " created_at) VALUES ('a', 'm', 'r', 'run', 'a', '{}', 'active', '', '')"
+        )
+    old.close()
+    library = Library(path)
+    (adapter,) = library.adapters.list()
+    assert (adapter.root_id, adapter.is_root) == (None, False)
+    library.close()
+
+
 def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
     Library(path).close()
     broken = {

@@ -65,6 +65,17 @@ def test_the_same_content_is_no_second_adapter(library: Library) -> None:
     assert [one.state for one in library.adapters.list()] == ["candidate"]
 
 
+def test_an_adapters_root_is_found_again(library: Library) -> None:
+    root = msgspec.structs.replace(adapter("r00t"), root_id="r00t")
+    library.adapters.add(root)
+    library.adapters.add(msgspec.structs.replace(adapter("b"), root_id="r00t", parent_id="r00t"))
+    assert library.adapters.get("r00t").is_root
+    found = library.adapters.get("b")
+    assert (found.root_id, found.is_root) == ("r00t", False)
+    with pytest.raises(sqlite3.IntegrityError):
+        library.adapters.add(msgspec.structs.replace(adapter("c"), root_id="nowhere"))
+
+
 def test_an_adapter_by_the_beginning_of_its_id(library: Library) -> None:
     library.adapters.add(adapter("aa1"))
     library.adapters.add(adapter("ab2"))

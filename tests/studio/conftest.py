@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from talecraft.library.runs import TrainingRun
-from talecraft.process import look, run_client
+from talecraft.process import look, run_client, survey
 from talecraft.process.run_events import RunPhase
 from talecraft.story.turns import Turn
 from talecraft.studio import Studio
@@ -20,6 +20,7 @@ from tests.support import tiny
 def tiny_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_client, "COMMAND", tiny.RUN)
     monkeypatch.setattr(look, "COMMAND", tiny.LOOK)
+    monkeypatch.setattr(survey, "COMMAND", tiny.SURVEY)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ looks whether it is to stop, which is at least once a token and a minibatch.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -26,11 +27,13 @@ from typing import Any
 FILES = ("open", "os.rename", "os.remove", "os.mkdir", "os.chmod")
 
 
-def serve(path: str, model_folder: str) -> None:
+def serve(path: str, model_folder: str, more: str = "") -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     import talecraft.learning.run  # noqa: F401 - loaded before the forks, not in each of them
 
+    if more:
+        importlib.import_module(more)
     AutoTokenizer.from_pretrained(model_folder)
     AutoModelForCausalLM.from_pretrained(model_folder)
     with socket.socket(socket.AF_UNIX) as listening:
@@ -150,11 +153,11 @@ def ask(path: str, order: dict[str, Any], *fds: int) -> socket.socket:
 
 
 def main() -> None:
-    """`serve SOCKET MODEL`; or, as the command that launches a run: `launch SOCKET [BREAKS] RUN`,
-    which hands on every descriptor it was given and does not wait for the end."""
+    """`serve SOCKET MODEL [MODULE]`; or, as the command that launches a run: `launch SOCKET
+    [BREAKS] RUN`, which hands on every descriptor it was given and does not wait for the end."""
     what, path, *rest = sys.argv[1:]
     if what == "serve":
-        serve(path, rest[0])
+        serve(path, *rest)
         return
     given = [int(name) for name in os.listdir("/proc/self/fd") if int(name) > 2]
     locks = [fd for fd in given if "trainer.lock" in os.path.realpath(f"/proc/self/fd/{fd}")]

@@ -113,7 +113,13 @@ def by_length(written: Sequence[Passage]) -> list[int]:
     return [int(grade) + 1 for grade in np.digitize(lengths, cuts)]
 
 
-def order(folder: Path, model: ModelRef, parent: AdapterRef | None, stories: int = 8) -> Path:
+def order(
+    folder: Path,
+    model: ModelRef,
+    parent: AdapterRef | None,
+    stories: int = 8,
+    root: AdapterRef | None = None,
+) -> Path:
     """Lay out a run's folder as the program would."""
     folder.mkdir()
     written = passages(stories=stories)
@@ -134,7 +140,7 @@ def order(folder: Path, model: ModelRef, parent: AdapterRef | None, stories: int
     (folder / run_client.EPISODES).write_bytes(Evidence(episodes).lines())
     settings = RunSettings(
         "r", "ppo", model, parent, 4, 8, "all-linear", 1, len(episodes), str(reference_file()),
-        Sampling(outline_tokens=8, prose_tokens=20), SHORT,
+        Sampling(outline_tokens=8, prose_tokens=20), SHORT, root=root,
     )  # fmt: skip
     (folder / run_client.SETTINGS).write_bytes(run_events.encode(settings))
     return folder
@@ -177,11 +183,11 @@ class Runner:
 
 
 @contextmanager
-def serving(path: Path, model: ModelRef) -> Iterator[Runner]:
-    """A run_server at the Unix socket `path`."""
+def serving(path: Path, model: ModelRef, *more: str) -> Iterator[Runner]:
+    """A run_server at the Unix socket `path`, which has imported `more` than a run of PPO does."""
     root = str(Path(__file__).parents[2])
     process = subprocess.Popen(
-        [sys.executable, run_server.__file__, "serve", str(path), model.folder],
+        [sys.executable, run_server.__file__, "serve", str(path), model.folder, *more],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root},

@@ -18,6 +18,7 @@ from talecraft.process.run_events import (
     Example,
     GoingOn,
     Outcome,
+    PatternStep,
     RunEvent,
     RunPhase,
     Sample,
@@ -29,11 +30,20 @@ from talecraft.process.run_events import (
 def main() -> None:
     folder, end = Path(sys.argv[1]), os.environ.get("TINY_RUN", "adopted")
     settings = run_events.decode_settings((folder / run_client.SETTINGS).read_bytes())
-    found = evidence.read((folder / run_client.EPISODES).read_bytes().splitlines())
-    scores = sum(one.stars for one in found.passages)
-    tell(folder, RunPhase(f"Reading {len(found.passages)} scores"))
     total = 2 if end == "going" else 1
-    tell(folder, Step(1, total, 0.5, {}, 1.0, 3.0, 0.05, 2.0, 0.1, 0.2, 0.1, 60.0, 0.0, 0.5, 0.0))
+    if settings.method == "pattern":
+        scores = len(Path(settings.data).read_bytes())
+        tell(folder, RunPhase("Reading the tales"))
+        (folder / run_client.TALES).write_bytes(b"")
+        tell(folder, PatternStep(1, total, 3.5, 3.6, 1e-3, 0.5, 0.5, 0.0))
+    else:
+        found = evidence.read((folder / run_client.EPISODES).read_bytes().splitlines())
+        scores = sum(one.stars for one in found.passages)
+        tell(folder, RunPhase(f"Reading {len(found.passages)} scores"))
+        tell(
+            folder,
+            Step(1, total, 0.5, {}, 1.0, 3.0, 0.05, 2.0, 0.1, 0.2, 0.1, 60.0, 0.0, 0.5, 0.0),
+        )
     (folder / run_client.CHECKPOINT).write_bytes(b"state")
     if end in ("wait", "going"):
         wait(folder)

@@ -23,8 +23,16 @@ class AskName(ModalScreen[str | None]):
     HELP = "Asking for a name"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
 
-    def __init__(self, question: str, value: str, limit: int = 0, optional: bool = False) -> None:
+    def __init__(
+        self,
+        question: str,
+        value: str,
+        limit: int = 0,
+        optional: bool = False,
+        hint: str = "Enter keeps it, Esc leaves it as it was.",
+    ) -> None:
         super().__init__()
+        self._hint = hint
         self._question = question
         self._value = clean_line(value)
         self._limit, self._optional = limit, optional
@@ -33,7 +41,7 @@ class AskName(ModalScreen[str | None]):
         with Vertical(classes="dialog"):
             yield Label(said((self._question, "bold")))
             yield Input(self._value, select_on_focus=True, max_length=self._limit)
-            yield Label(said(("Enter keeps it, Esc leaves it as it was.", MUTED)))
+            yield Label(said((self._hint, MUTED)))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if self._optional or clean_line(event.value).strip():

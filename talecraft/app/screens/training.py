@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -12,23 +13,28 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from talecraft.app.messages import TasteLooked
+from talecraft.app.messages import PatternPlanned, TasteLooked
 from talecraft.app.run_watch import RunWatch
 from talecraft.app.screens.base import TalecraftScreen
-from talecraft.app.screens.dialogs import Confirm
+from talecraft.app.screens.dialogs import AskName, Confirm
 from talecraft.app.text import error_line, said
 from talecraft.app.widgets.adapters import AdapterList, AdapterPanel
 from talecraft.app.widgets.plan import PlanView
 from talecraft.app.widgets.running import Running
+from talecraft.app.widgets.tales import plan_lines
 from talecraft.app.widgets.verdicts import OutcomeView
 from talecraft.config.models import ModelSpec
 from talecraft.errors import TalecraftError
 from talecraft.library.runs import TrainingRun
 from talecraft.story.clean import clean_line
 
+if TYPE_CHECKING:
+    from talecraft.studio.pattern import PatternPlan
+
 # What is asked of a run or its adapter: by keys that are not always answered.
 _OF_RUNS = {
-    "s": "start", "c": "resume", "p": "pause", "e": "example", "x": "stop", "b": "roll_back",
+    "s": "start", "l": "learn", "c": "resume", "p": "pause", "e": "example", "x": "stop",
+    "b": "roll_back",
 }  # fmt: skip
 
 
@@ -41,6 +47,7 @@ class TrainingScreen(TalecraftScreen):
     AUTO_FOCUS = "#training"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "start", "Start", tooltip="Start a training run on all current scores"),
+        Binding("l", "learn", "Learn from tales", tooltip="Teach the pattern from a file of tales"),
         Binding("c", "resume", "Go on", tooltip="Go on with the run that is paused or was cut off"),
         Binding("p", "pause", "Pause", tooltip="Let the run stand still until you let it go on"),
         Binding(
@@ -57,6 +64,7 @@ class TrainingScreen(TalecraftScreen):
     def __init__(self) -> None:
         super().__init__()
         self._resumable = False
+        self._reading = False  # a file of tales, to plan with
         self._seen: int | None = None  # how far the log of feedback went when it was shown
 
     def body(self) -> ComposeResult:
@@ -162,6 +170,8 @@ class TrainingScreen(TalecraftScreen):
         match action:
             case "start":
                 return watch is None and not self.query_one(PlanView).refusal
+            case "learn":
+                return watch is None and not self._reading
             case "resume":
                 return self._resumable if watch is None else watch.paused
             case "pause":
@@ -193,19 +203,76 @@ class TrainingScreen(TalecraftScreen):
         if watch is None:
             return {
                 "start": f"Not yet. {self.query_one(PlanView).refusal}",
+                "learn": "The tales are being read.",
                 "resume": "There is no run to go on with.",
             }.get(action, "No run is going.")
-        if action in ("start", "resume"):
+        if action in ("start", "learn", "resume"):
             return "A run is going."
         if watch.stopping:
             return "The run is about to stop."
         if action == "pause":
             return "The run is paused. c lets it go on."
+        if watch.run.method == "pattern":
+            return "Its verdict shows passages before and after; on its way there are none."
         return "Nothing is learned yet that an example could show."
 
     def action_start(self) -> None:
         training = self.talecraft.studio.training
         self._launch(training.start)
+
+    def action_learn(self) -> None:
+        """Ask for tales, read what they hold, and start a run when that is agreed to."""
+
+        def read(given: str | None) -> None:
+            if given is not None:
+                self._read_tales(Path(given.strip()))
+
+        self.app.push_screen(
+            AskName(
+                "From which file or folder of tales?",
+                "",
+                hint="Parquet, JSON lines or CSV with prompt and story, or stories alone. Enter"
+                " reads it, Esc leaves it.",
+            ),
+            read,
+        )
+
+    def _read_tales(self, data: Path) -> None:
+        """In a thread that quitting need not wait for."""
+        pattern, model = self.talecraft.studio.pattern, self.talecraft.studio.model
+
+        def ask() -> None:
+            try:
+                self.post_message(PatternPlanned(pattern.plan(model, data)))
+            except TalecraftError as error:
+                self.post_message(PatternPlanned(None, error))
+
+        self._reading = True
+        self.refresh_bindings()
+        self.talecraft.say("That takes some seconds.", "Reading the tales")
+        threading.Thread(target=ask, name="survey", daemon=True).start()
+
+    def on_pattern_planned(self, message: PatternPlanned) -> None:
+        self._reading = False
+        self.refresh_bindings()
+        plan = message.plan
+        if message.error is not None:
+            self.talecraft.tell(message.error)
+        elif plan is not None and plan.refusal:
+            self.talecraft.say(plan.refusal, "It would not start", "warning")
+        elif plan is not None and self.talecraft.run_watch is None:
+            self._offer(plan)
+
+    def _offer(self, plan: PatternPlan) -> None:
+        studio = self.talecraft.studio
+
+        def start(yes: bool | None) -> None:
+            if yes:
+                self._launch(lambda model: studio.pattern.start(model, plan))
+
+        title = clean_line(studio.model.title)
+        question = Confirm(f"Teach {title} the pattern?", "\n".join(plan_lines(plan)), "Start")
+        self.app.push_screen(question, start)
 
     def action_resume(self) -> None:
         training = self.talecraft.studio.training

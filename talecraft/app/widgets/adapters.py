@@ -17,7 +17,7 @@ from talecraft.app.screens.dialogs import AskName, Confirm
 from talecraft.app.text import MUTED, count, said, when
 from talecraft.app.widgets.verdicts import check_line
 from talecraft.errors import TalecraftError
-from talecraft.library.adapters import Adapter
+from talecraft.library.adapters import SHORT_ID, Adapter
 from talecraft.process.run_events import Check
 from talecraft.story.clean import clean_line
 from talecraft.studio.adapters import NAME_LIMIT, NOTE_LIMIT, Branch, Origin
@@ -36,6 +36,8 @@ _STATES = {
 _FIGURES: dict[str, Callable[[Check], str]] = {
     "win": lambda one: f"{one.value:.0%} of what changed is better{_sure(one)}",
     "kl": lambda one: f"{one.value:.1f} nats from where it began (KL)",
+    "held-out loss": lambda one: f"{one.value:+.2f} nats a token on tales it had not seen",
+    "turns": lambda one: f"{one.value:.0%} of its turns are well formed{_sure(one)}",
     "perplexity": lambda one: f"{one.value:.2f} times the perplexity on others' prose",
 }
 
@@ -241,6 +243,7 @@ def _line(branch: Branch, now: datetime) -> Content:
     title = [(name, "bold" if style.startswith("bold") else ""), f" {short}"] if name else [short]
     return said(
         (branch.rails, MUTED), (f"{mark} ", style), *title, "  ", (word, style),
+        (" · root" if adapter.is_root else "", MUTED),
         (f" · {when(adapter.created_at, now)}", MUTED),
     )  # fmt: skip
 
@@ -271,6 +274,10 @@ def _words(origin: Origin, title: str, now: datetime) -> Content:
             (f" has written {_passages(origin.passages)}.", MUTED),
         ),
     ]
+    if one.is_root:
+        lines.append(said("It has learned the pattern; training after it begins there."))
+    elif one.root_id is not None:
+        lines.append(said((f"It began at root {one.root_id[:SHORT_ID]}.", MUTED)))
     if one.note:
         lines.append(said(("Note: ", MUTED), (clean_line(one.note), "italic")))
     if (taste := origin.taste) is not None:

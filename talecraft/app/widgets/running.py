@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 from textual.app import ComposeResult
 from textual.containers import Grid, Vertical
 from textual.content import Content
@@ -12,56 +9,11 @@ from textual.widgets import Static
 
 from talecraft.app.run_watch import RunWatch
 from talecraft.app.text import MUTED, duration, said
-from talecraft.app.widgets.figures import Curve, progress, spark, taste_words
+from talecraft.app.widgets.figures import Curve, progress, taste_words
+from talecraft.app.widgets.steps import ALWAYS, FIGURES, NEVER, PATTERN, figure_words, figures_of
 from talecraft.app.widgets.verdicts import SampleView
-from talecraft.process.run_events import Example, Step
+from talecraft.process.run_events import Example, PatternStep, Step
 from talecraft.story.clean import clean_line
-
-SPARK = 10
-PARTS = {
-    "taste": "your taste",
-    "finished": "ended",
-    "repetition": "unrepeated",
-    "length": "length",
-}
-
-
-class Figure(NamedTuple):
-    """One figure of a step: its name in words, its value, and what it means."""
-
-    id: str
-    name: str
-    of: Callable[[Step], float]
-    shown: Callable[[float], str]
-    means: Callable[[Step], str]
-    bound: Callable[[Step], float | None] = lambda step: None
-    bound_name: str = ""
-
-
-def _percent(value: float) -> str:
-    return f"{value:.0%}"
-
-
-FIGURES = (
-    Figure("reward", "Reward", lambda s: s.reward, lambda v: f"{v:+.2f}",
-           lambda s: "beside its first; more is better"),
-    Figure("distance", "Distance (KL)", lambda s: s.kl, lambda v: f"{v:.2f}",
-           lambda s: f"held near {s.kl_target:g} nats, stopped at {2 * s.kl_target:g}",
-           lambda s: s.kl_target, ", target"),
-    Figure("entropy", "Freedom (entropy)", lambda s: s.entropy, lambda v: f"{v:.2f}",
-           lambda s: "how freely it chooses its words"),
-    Figure("clipped", "Held back (clip)", lambda s: s.clip_fraction, lambda v: f"{v:.1%}",
-           lambda s: "choices kept from leaping"),
-    Figure("value", "Misjudged (value)", lambda s: s.value_loss, lambda v: f"{v:.2f}",
-           lambda s: "how far off its forecasts are"),
-    Figure("length", "Length", lambda s: s.length, lambda v: f"{v:.0f} words",
-           lambda s: "of a passage"),
-    Figure("repetition", "Repetition", lambda s: s.repetition, _percent,
-           lambda s: "word pairs that come again"),
-    Figure("finished", "Ended", lambda s: s.finished, _percent,
-           lambda s: "passages that it ended itself"),
-)  # fmt: skip
-ALWAYS = ("reward", "distance")  # the curves that even a small window shows
 
 
 class Running(Vertical):
@@ -74,11 +26,13 @@ class Running(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static(id="running", classes="section", markup=False)
-        with Grid(id="curves"):
-            for figure in FIGURES:
-                curve = Curve(figure.name + figure.bound_name, figure.id)
-                curve.set_class(figure.id not in ALWAYS, "-further")
-                yield curve
+        for name, figures in (("curves", FIGURES), ("pattern-curves", PATTERN)):
+            with Grid(id=name):
+                for figure in figures:
+                    if figure.id not in NEVER:
+                        curve = Curve(figure.name + figure.bound_name, figure.id)
+                        curve.set_class(figure.id not in ALWAYS, "-further")
+                        yield curve
         yield Static(id="figures", markup=False)
         yield Vertical(id="example")
 
@@ -86,11 +40,13 @@ class Running(Vertical):
         """Show what `watch` has heard, in lines of at most `width` cells."""
         steps = watch.steps
         self.query_one("#running", Static).update(running_words(watch, min(60, width)))
-        for name in ("#curves", "#figures"):
-            self.query_one(name).display = bool(steps)
+        figures = figures_of(steps)
+        self.query_one("#figures").display = bool(steps)
+        self.query_one("#curves").display = bool(steps) and figures is FIGURES
+        self.query_one("#pattern-curves").display = bool(steps) and figures is PATTERN
         if steps:
             self.query_one("#figures", Static).update(figure_words(steps))
-            for figure in FIGURES:
+            for figure in (one for one in figures if one.id not in NEVER):
                 curve = self.query_one(f"#{figure.id}", Curve)
                 if curve.display:
                     values = [figure.of(step) for step in steps]
@@ -133,6 +89,8 @@ def running_words(watch: RunWatch, width: int) -> Content:
     ]
     if watch.taste is not None:
         lines.append(taste_words(watch.taste))
+    if watch.tales is not None:
+        lines.append(said(clean_line(watch.tales.words)))
     if watch.steps:
         lines.append(step_words(watch.steps[-1]))
     if watch.example_asked:
@@ -146,7 +104,7 @@ def running_words(watch: RunWatch, width: int) -> Content:
     return Content("\n").join(lines)
 
 
-def step_words(step: Step) -> Content:
+def step_words(step: Step | PatternStep) -> Content:
     """How far it is, and what stopped it, if something did."""
     left = f"about {duration(step.eta)} left" if step.eta > 0 else "nearly done"
     note = clean_line(step.note)
@@ -154,33 +112,3 @@ def step_words(step: Step) -> Content:
         (f"Step {step.step} of {step.total}", "bold"), f" · {left}",
         (f"\n{note}" if note else "", "$text-warning"),
     )  # fmt: skip
-
-
-def figure_words(steps: list[Step]) -> Content:
-    """Every figure of the last step: its name, its value, its course, and what it means."""
-    last = steps[-1]
-    lines = []
-    for figure in FIGURES:
-        values = [figure.of(step) for step in steps]
-        lines.append(
-            said(
-                f"{figure.name:<18}",
-                (f"{figure.shown(values[-1]):>9}", "bold"),
-                (f"  {spark(values, SPARK):<{SPARK}}  ", "$text-primary"),
-                (figure.means(last), MUTED),
-            )
-        )
-        if figure.id == "reward":
-            lines += _parts(steps)
-    return Content("\n").join(lines)
-
-
-def _parts(steps: list[Step]) -> list[Content]:
-    """What the reward is the sum of, two parts to a line."""
-    cells: list[Content] = []
-    for name, value in steps[-1].parts.items():
-        course = spark([step.parts.get(name, 0.0) for step in steps], SPARK)
-        words = PARTS.get(name) or clean_line(name)
-        words = f"  {words:<11}{value:>+7.2f}" if len(cells) % 2 else f"  {words:<16}{value:>+9.2f}"
-        cells.append(said(words, (f"  {course:<{SPARK}}", "$text-primary")))
-    return [Content("").join(cells[at : at + 2]) for at in range(0, len(cells), 2)]

@@ -1,0 +1,29 @@
+"""Before a run that learns the pattern: what it would learn from, in plain words."""
+
+from __future__ import annotations
+
+from talecraft.app.text import count, duration
+from talecraft.studio.memory import size
+from talecraft.studio.pattern import PatternPlan
+
+
+def plan_lines(plan: PatternPlan) -> list[str]:
+    """What is in the tales, what a run of them takes, and what becomes of what writes now."""
+    found = plan.found
+    lines = [
+        f"{count(found.tales, 'tale')} with {count(found.turns, 'passage')};"
+        f" {found.held_out} of them are held back to judge by.",
+        f"{count(plan.epochs, 'time')} through {found.tokens} tokens: {plan.steps} steps, about"
+        f" {duration(plan.minutes * 60)} (estimated).",
+        f"It needs about {size(plan.memory_mb)} of memory and {size(plan.disk_mb)} on the disk.",
+    ]
+    if not plan.together:
+        lines.append("What writes sleeps while the run works; each passage wakes it.")
+    if plan.replaces:
+        lines.append(
+            f"If it proves better it takes over from adapter {plan.replaces}; the next training run"
+            " teaches it your taste anew, from all your scores."
+        )
+    else:
+        lines.append("It changes nothing unless it proves better.")
+    return lines

@@ -1,0 +1,373 @@
+"""Learning the prompt / think / story pattern from tales, by TRL's SFTTrainer; gives a root.
+
+Only the order of the sequences, the checkpoint and the voice are ours; the loss and the step are
+the trainer's. Everything that decides a step is in the order of the run and its last checkpoint,
+so that a run which was killed ends at the adapter it would have ended at, byte for byte.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from talecraft.config.assets import reference
+from talecraft.engine import loading
+from talecraft.errors import EngineError
+from talecraft.learning import checkpoint, material, pattern_gate
+from talecraft.learning.checkpoint import pack, pack_optimiser, unpack, unpack_optimiser
+from talecraft.learning.evaluate import Verdict
+from talecraft.learning.events import Events
+from talecraft.learning.material import Lesson, Lessons, Material, Scribe
+from talecraft.learning.pattern_gate import Judge
+from talecraft.learning.policy import ADAPTER, Policy
+from talecraft.process import adapter_files, run_client
+from talecraft.process.run_events import FEWEST_TALES, Outcome, PatternStep, RunSettings
+
+OPPONENT = "opponent"
+IGNORED = -100  # a label that no loss is computed for
+MOST_TOLD = 200  # steps that a run tells of; of a longer one every so many
+MEASURED = 10  # times that the held-out loss is looked at on the way
+MEASURED_TALES = 16
+SAVING_SHARE = 0.05  # of the time: the larger the adapter, the rarer the checkpoint
+
+
+class PatternRun:
+    """The whole run; `execute` reads top to bottom."""
+
+    def __init__(self, folder: Path, settings: RunSettings, events: Events) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._pattern = settings.pattern
+        self._events = events
+        # Read now: the file may be another by the end, if Talecraft is updated meanwhile.
+        file = Path(settings.reference_file)
+        self._neutral, self._more = reference("passage", file), reference("gate", file)
+        torch.manual_seed(settings.seed)
+
+    def execute(self) -> Outcome:
+        """Raises TalecraftError where model, adapter or tales cannot be used, Cancelled when asked
+        to."""
+        self._events.phase("Reading the tales")
+        tales = material.gather(self._folder, self._settings.data)
+        if len(tales) < FEWEST_TALES:
+            return Outcome("refused", too_few(len(tales)))
+        self._load()
+        found = material.prepare(tales, self._scribe, self._pattern, self._settings.seed)
+        self._events.send(found.summary(self._scribe))
+        steps = self._learn(found)
+        self._events.phase("Comparing before and after on tales it has not seen")
+        verdict = pattern_gate.judge(self._policy, self._scribe, self._judge(found))
+        return self._conclude(verdict, steps)
+
+    def _load(self) -> None:
+        model, parent = self._settings.model, self._settings.parent
+        self._events.phase(f"Loading {model.id}")
+        opened = loading.open_model(model)
+        codec, self._pad = opened.codec, opened.pad
+        self._tokenizer = loading.load_tokenizer(model)
+        self._scribe = Scribe.of(codec, self._tokenizer, self._pattern.max_tokens)
+        torch.manual_seed(self._settings.seed)  # whatever loading has drawn
+        self._policy = Policy.for_run(opened.base, self._settings)
+        still(self._policy.model)
+        if parent is not None:
+            self._policy.load(loading.trusted(parent, model), OPPONENT)
+
+    # ------------------------------------------------------------------ training
+    def _learn(self, found: Material) -> int:
+        """Train to the last step, from the last checkpoint where there is one; returns how many
+        steps the whole run has."""
+        lessons = Lessons(found, self._scribe, self._pattern, self._settings.seed)
+        course = Course(self._policy, lessons, self._settings, self._events, self._folder)
+        course.resume()
+        self._events.phase("Learning the pattern")
+        held = [
+            self._scribe.encode(next(self._scribe.pieces(tale)))
+            for tale in found.held[:MEASURED_TALES]
+        ]
+        course.measure = lambda: pattern_gate.mean_loss(self._policy, held)
+        if course.done < lessons.steps:
+            _train(self._policy, self._tokenizer, self._pad, course, self._folder)
+        return lessons.steps
+
+    # ------------------------------------------------------------------ after
+    def _judge(self, found: Material) -> Judge:
+        return Judge(
+            held=found.held,
+            passages=[one for tale in found.train for one in tale.passages],
+            neutral=[self._scribe.codec.encode(text) for text in self._neutral],
+            more=self._more,
+            opponent=OPPONENT if self._settings.parent is not None else None,
+            sampling=self._settings.sampling,
+            settings=self._pattern,
+            window=self._settings.model.context_length,
+            pad=self._pad,
+            seed=self._settings.seed,
+            alive=self._events.alive,
+        )
+
+    def _conclude(self, verdict: Verdict, steps: int) -> Outcome:
+        files = self._policy.save(self._folder / run_client.CANDIDATE, self._settings.model.key)
+        failed = [check.words for check in verdict.checks if not check.passed]
+        if failed:
+            words = "It was not adopted; what wrote before goes on writing. " + " ".join(failed)
+        else:
+            words = "It learned the pattern, and is in use from the next passage on."
+            if self._settings.parent is not None:
+                words += " The next training run teaches it your taste anew, from all your scores."
+        return Outcome(
+            "rejected" if failed else "adopted",
+            words,
+            verdict.checks,
+            verdict.samples,
+            verdict.phrases,
+            adapter_files.content_id(files),
+            files,
+            steps,
+        )
+
+
+class Course:
+    """How far the training has come: optimiser and rate, what is told and what is kept of it."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        lessons: Lessons,
+        settings: RunSettings,
+        events: Events,
+        folder: Path,
+    ) -> None:
+        self.policy, self.lessons, self.events = policy, lessons, events
+        self.settings = settings.pattern
+        self.seed = settings.seed
+        self.done = 0
+        self.measure: Callable[[], float] = lambda: 0.0
+        self._folder = folder
+        self._held_out = 0.0
+        self._losses: list[float] = []
+        self._saved, self._saving = -math.inf, 0.0
+        self._began = 0.0, 0
+        self.optimiser = torch.optim.AdamW(
+            policy.lora.values(), lr=self.settings.learning_rate, weight_decay=0.0
+        )
+        warm = max(1, round(self.settings.warmup * lessons.steps))
+
+        def rate(step: int) -> float:
+            rest = (lessons.steps - step) / max(1, lessons.steps - warm)
+            return min((step + 1) / warm, max(0.0, rest))
+
+        self.schedule: Any = torch.optim.lr_scheduler.LambdaLR(self.optimiser, rate)
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, where there is one."""
+        if (saved := checkpoint.load(self._folder)) is None:
+            return
+        tensors, facts = saved
+        device = self.policy.model.device
+        tensors = {name: one.to(device) for name, one in tensors.items()}
+        self.policy.restore(unpack("lora", tensors))
+        unpack_optimiser(self.optimiser, unpack("adam", tensors), facts["groups"])
+        self.schedule.load_state_dict(facts["schedule"])
+        self.done, self._held_out = facts["step"], facts["held_out"]
+        self._losses = facts["losses"]
+        self.events.elapsed = facts["seconds"]
+
+    def began(self) -> None:
+        if not self.done:
+            self._held_out = self.measure()
+        self._began = self.events.clock(), self.done
+
+    def stepped(self, loss: float) -> None:
+        """A step was taken: tell of it, keep it. Raises EngineError where its loss is no number."""
+        self.done += 1
+        if not math.isfinite(loss):
+            raise EngineError(
+                "The numbers stopped being finite; nothing was changed.",
+                "Choose a lower learning rate for this model in models.toml.",
+            )
+        self._losses.append(loss)
+        total = self.lessons.steps
+        last = self.done == total
+        if self.done % max(1, total // MEASURED) == 0 or last:
+            self._held_out = self.measure()
+        if self.done % max(1, total // MOST_TOLD) == 0 or last:
+            self._tell()
+            self._keep(last)
+
+    def _tell(self) -> None:
+        since, first = self._began
+        each = (self.events.clock() - since) / max(1, self.done - first)
+        self.events.send(
+            PatternStep(
+                step=self.done,
+                total=self.lessons.steps,
+                loss=sum(self._losses) / len(self._losses),
+                held_out=self._held_out,
+                rate=float(self.schedule.get_last_lr()[0]),
+                one_shot=self.lessons.one_shot_share(self.done),
+                seconds=each,
+                eta=each * (self.lessons.steps - self.done),
+            )
+        )
+        self._losses = []
+
+    def _keep(self, last: bool) -> None:
+        """Put the state in place of the last one, unless that would take too much of the time."""
+        now = self.events.clock()
+        if not last and now - self._saved < self._saving / SAVING_SHARE:
+            return
+        moments, groups = pack_optimiser(self.optimiser)
+        facts = {
+            "step": self.done,
+            "held_out": self._held_out,
+            "losses": self._losses,
+            "groups": groups,
+            "schedule": self.schedule.state_dict(),
+            "seconds": self.events.elapsed,
+        }
+        tensors = {**pack("lora", dict(self.policy.lora)), **pack("adam", moments)}
+        checkpoint.save(self._folder, tensors, facts)
+        self._saved = self.events.clock()
+        self._saving = self._saved - now
+
+
+def too_few(tales: int) -> str:
+    """Why so few tales teach nothing that could be proved."""
+    return (
+        f"There are {tales} tales; at least {FEWEST_TALES} are needed, because some are held back"
+        " to see whether the pattern was learned. Nothing was changed."
+    )
+
+
+def still(model: Any) -> None:
+    """Turn dropout off for good: the trainer turns training on, and what is drawn there would be
+    another at every resumption."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        if isinstance(getattr(module, "attention_dropout", None), float):
+            module.attention_dropout = 0.0
+
+
+def collate(lessons: Sequence[Lesson], pad: int, tag_weight: float = 1.0) -> dict[str, Tensor]:
+    """Sequences as one batch (B, L), padded on the right: ids, labels and the weights of these.
+
+    Right padding needs no attention mask: nothing attends forward.
+    """
+    longest = max(len(one.ids) for one in lessons)
+    ids = torch.full((len(lessons), longest), pad)
+    labels = torch.full((len(lessons), longest), IGNORED)
+    weights = torch.ones((len(lessons), longest))
+    for row, one in enumerate(lessons):
+        here = torch.tensor(one.ids)
+        ids[row, : len(here)] = here
+        labels[row, : len(here)] = torch.where(torch.tensor(one.learned), here, IGNORED)
+        weights[row, : len(here)][torch.tensor(one.turning)] = tag_weight
+    return {"input_ids": ids, "labels": labels, "weights": weights}
+
+
+def _train(policy: Policy, tokenizer: Any, pad: int, course: Course, folder: Path) -> None:
+    """The steps that are still to be taken, by TRL. Raises Cancelled when asked to stop."""
+    # Before the library is imported: it would keep a cache in the user's home.
+    os.environ["HF_DATASETS_CACHE"] = str(folder)
+    import datasets
+    from transformers import PrinterCallback, TrainerCallback
+    from trl import SFTConfig, SFTTrainer
+
+    datasets.disable_progress_bars()
+    settings, lessons = course.settings, course.lessons
+    step = ExitStack()  # the weights stand still from its beginning to its optimiser
+
+    class Follow(TrainerCallback):  # type: ignore[misc]
+        """Gives way, stops and tells: what the trainer does between two steps."""
+
+        def on_train_begin(self, *_: Any, **__: Any) -> None:
+            course.began()
+
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            course.events.alive()
+            step.enter_context(policy.folded())
+
+        def on_pre_optimizer_step(self, *_: Any, **__: Any) -> None:
+            step.close()
+
+        def on_substep_end(self, *_: Any, **__: Any) -> None:
+            course.events.alive()
+
+        def on_log(self, *_: Any, logs: dict[str, float] | None = None, **__: Any) -> None:
+            if logs and "loss" in logs:
+                told, trainer.told = trainer.told, 0.0
+                course.stepped(told if math.isfinite(logs["loss"]) else math.nan)
+
+    class Weighted(SFTTrainer):  # type: ignore[misc]
+        """The page writes at less than full temperature and cuts off what is rare: what ends a turn
+        with a chance of a tenth after any sentence would be drawn far more rarely than it was
+        learned, and turns would not end. So the tags weigh more. What is told is the loss
+        without that."""
+
+        told = 0.0
+
+        def compute_loss(
+            self,
+            model: Any,
+            inputs: dict[str, Any],
+            return_outputs: bool = False,
+            num_items_in_batch: Any = None,
+        ) -> Tensor:
+            weights = inputs.pop("weights")[:, 1:]
+            lost = -model(**inputs, use_cache=False, fused_lm_head=True).log_probs
+            # The count is of all micro-batches of the step, so that their losses add up to its own.
+            self.told += float(lost.detach().sum() / num_items_in_batch)
+            loss: Tensor = (lost * weights).sum() / num_items_in_batch
+            return loss
+
+    first = course.done * settings.batch
+    full = policy.model.get_base_model().dtype == torch.float32
+    config = SFTConfig(
+        output_dir=str(folder),
+        max_steps=lessons.steps - course.done,
+        per_device_train_batch_size=settings.micro_batch,
+        gradient_accumulation_steps=max(1, settings.batch // settings.micro_batch),
+        max_grad_norm=settings.max_grad_norm,
+        seed=course.seed % 2**32,
+        use_cpu=policy.model.device.type == "cpu",
+        bf16=False,
+        gradient_checkpointing=not full,
+        train_sampling_strategy="sequential",
+        remove_unused_columns=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+        save_strategy="no",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+    )
+    if tokenizer.pad_token is None:  # never looked at: our own collator pads
+        tokenizer.pad_token = tokenizer.eos_token
+    trainer = Weighted(
+        model=policy.model,
+        args=config,
+        train_dataset=datasets.Dataset.from_dict({"at": range(first, len(lessons))}),
+        data_collator=lambda rows: collate(
+            [lessons[row["at"]] for row in rows], pad, settings.tag_weight
+        ),
+        processing_class=tokenizer,
+        callbacks=[Follow()],
+        optimizers=(course.optimiser, course.schedule),
+    )
+    trainer.remove_callback(PrinterCallback)
+    for parameter in policy.lora.values():  # of quantised models the trainer has coarsened them
+        parameter.data = parameter.data.float()
+    with step:
+        trainer.train()
+    policy.model.eval()
+    policy.model.set_adapter(ADAPTER)

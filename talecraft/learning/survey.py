@@ -1,0 +1,64 @@
+"""`python -m talecraft.learning.survey FOLDER`: what there is to learn the pattern from, no more.
+
+Of many tales only some are counted in tokens, and the others reckoned from them: the answer is
+waited for.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import msgspec
+
+from talecraft.corpus.reading import read
+from talecraft.engine import loading
+from talecraft.engine.codec import Codec
+from talecraft.errors import TalecraftError
+from talecraft.learning import material
+from talecraft.learning.child import begin
+from talecraft.learning.events import Events
+from talecraft.process import run_client, run_events
+from talecraft.process.run_events import Outcome, RunSettings, TalesRead
+
+NICE = 5  # somebody waits for it
+COUNTED = 400  # tales
+
+
+def survey(settings: RunSettings) -> TalesRead:
+    """Figures of the order's data. Raises UsageError for data that cannot be read."""
+    tales = material.told(read(Path(settings.data)))
+    tokenizer = loading.load_tokenizer(settings.model)
+    codec = Codec(tokenizer, settings.model.style, {tokenizer.eos_token_id or 0})
+    scribe = material.Scribe.of(codec, tokenizer, settings.pattern.max_tokens)
+    some = tales[:: max(1, len(tales) // COUNTED)]
+    found = material.prepare(some, scribe, settings.pattern, settings.seed).summary(scribe)
+    train, held = material.split(tales, settings.pattern.held_out, settings.seed)
+    more = len(train) / max(1, found.tales - found.held_out)
+    return msgspec.structs.replace(
+        material.summary(train, held),
+        tokens=round(more * found.tokens),
+        examples=round(more * found.examples),
+    )
+
+
+def main() -> int:
+    begin(NICE)
+    folder = Path(sys.argv[1])
+    events = Events(folder)
+    try:
+        settings = run_events.decode_settings((folder / run_client.SETTINGS).read_bytes())
+        events.send(survey(settings))
+    except (TalecraftError, MemoryError) as error:
+        events.finish(Outcome("failed", str(error) or "Memory ran out."))
+        return 1
+    except Exception as error:
+        logging.getLogger(__name__).exception("survey")
+        events.finish(Outcome("failed", f"{type(error).__name__}: {error}."))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""Teaching a model the prompt / think / story pattern from tales: the plan, and the start.
+
+The run itself is watched, stopped, resumed and settled as any other (see training.py); what it
+gives is a root, at which every training run after it begins.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from talecraft.config.models import ModelSpec
+from talecraft.errors import UsageError
+from talecraft.library.runs import TrainingRun
+from talecraft.paths import Home
+from talecraft.process import survey
+from talecraft.process.messages import ModelRef
+from talecraft.process.run_events import FEWEST_TALES, PatternSettings, RunSettings, TalesRead
+from talecraft.studio.memory import Room, Shape
+from talecraft.studio.training import Training, does_not_fit
+
+SURE_STEPS = 150  # fewer do not teach a form that was never seen
+FEWEST_EPOCHS, MOST_EPOCHS = 2, 8
+RATE = 5.0  # times the model's rate for PPO, whose steps are small on purpose
+SURVEY_SEED = 0
+
+
+class PatternPlan(msgspec.Struct, frozen=True):
+    """What a run would learn the pattern from, in so many `epochs` and `steps`, and what it takes.
+
+    `refusal` says, in words, why it would not start; `replaces` which adapter would no longer
+    write. Memory and disk in MB, None where it cannot be told; `together`: beside a warm engine.
+    """
+
+    data: str
+    found: TalesRead
+    epochs: int
+    steps: int
+    minutes: float
+    memory_mb: float
+    free_mb: float | None
+    disk_mb: float
+    free_disk_mb: float | None
+    together: bool
+    fits: bool
+    refusal: str = ""
+    replaces: str = ""
+
+
+class PatternLearning:
+    """`model_ref` says where a model is on disk, `room` what a run of it needs (see Studio)."""
+
+    def __init__(
+        self,
+        training: Training,
+        home: Home,
+        model_ref: Callable[[ModelSpec], ModelRef],
+        room: Callable[[ModelSpec, PatternSettings], Room],
+    ) -> None:
+        self._training = training
+        self._home = home
+        self._model_ref = model_ref
+        self._room = room
+
+    def plan(self, model: ModelSpec, data: Path, epochs: int | None = None) -> PatternPlan:
+        """What there is to learn from, after some seconds of reading; without `epochs` as many as
+        make it sure.
+
+        Raises UsageError where the data cannot be read or the model is not installed, EngineError
+        where the reading child fails.
+        """
+        data = _there(data)
+        order = self._order(model, data, "survey", SURVEY_SEED, epochs or 1)
+        found = survey.survey(self._home.runs, order)
+        pattern = order.pattern
+        if epochs is None:
+            sure = math.ceil(SURE_STEPS * pattern.batch / max(1, found.examples))
+            epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, sure))
+        room = self._room(model, pattern)
+        active = self._training.writes_now(model)
+        return PatternPlan(
+            data=str(data),
+            found=found,
+            epochs=epochs,
+            steps=math.ceil(found.examples * epochs / pattern.batch),
+            minutes=self._minutes(model, found, epochs, pattern),
+            memory_mb=room.run,
+            free_mb=room.free,
+            disk_mb=room.disk,
+            free_disk_mb=room.free_disk,
+            together=room.together,
+            fits=not room.refusal,
+            refusal=room.refusal or _refusal(found),
+            replaces=active.label if active is not None else "",
+        )
+
+    def start(self, model: ModelSpec, plan: PatternPlan, seed: int | None = None) -> TrainingRun:
+        """Launch a detached run by this plan.
+
+        Raises UsageError where there are too few tales, DoesNotFit where there is no room,
+        BusyError where a run is going.
+        """
+        self._training.settle()
+        if not plan.fits:
+            raise does_not_fit(plan.refusal)
+        if plan.refusal:
+            raise UsageError(plan.refusal, "Add more tales.")
+        order = self._order(
+            model,
+            Path(plan.data),
+            self._training.new_id(),
+            self._training.seed(seed),
+            plan.epochs,
+        )
+        order = msgspec.structs.replace(
+            order,
+            parent=self._training.adapter_ref(self._training.writes_now(model)),
+            alone=not plan.together,
+        )
+        return self._training.launch(order, None)
+
+    def _order(
+        self, model: ModelSpec, data: Path, run_id: str, seed: int, epochs: int
+    ) -> RunSettings:
+        return msgspec.structs.replace(
+            self._training.order(model, run_id, seed, None, watermark=0),
+            method="pattern",
+            data=str(data),
+            pattern=settings_for(model, epochs),
+        )
+
+    def _minutes(
+        self, model: ModelSpec, found: TalesRead, epochs: int, pattern: PatternSettings
+    ) -> float:
+        """From the work there is to do: as `Planning` reckons, for reading, learning and the
+        gate's two times of writing."""
+        shape = Shape.read(Path(self._model_ref(model).folder))
+        weights = shape.weights if shape is not None else 1e9
+        example = 1 + pattern.one_shot * pattern.one_shot_until / 2
+        learned = found.tokens * epochs * example
+        written = 2 * pattern.gate_turns * 300
+        threads = max(1, (os.cpu_count() or 2) - 1)
+        return (6 * weights * learned + 12 * weights * written) / (1e11 * threads) / 60
+
+
+def settings_for(model: ModelSpec, epochs: int) -> PatternSettings:
+    """The hyperparameters for this model."""
+    return PatternSettings(
+        epochs=epochs,
+        learning_rate=RATE * model.learning_rate,
+        max_tokens=min(PatternSettings().max_tokens, model.context_length),
+    )
+
+
+def _there(data: Path) -> Path:
+    """The data's whole path: the run has another folder. Raises UsageError where there is none."""
+    found = data.expanduser().absolute()
+    if not found.exists():
+        raise UsageError(f"{data} is not there.", "Name a file or a folder of tales.")
+    return found
+
+
+def _refusal(found: TalesRead) -> str:
+    missing = FEWEST_TALES - found.tales
+    if missing <= 0:
+        return ""
+    what = "tale is" if missing == 1 else "tales are"
+    return f"{missing} more {what} needed: some are held back to see whether it was learned."
