@@ -12,9 +12,13 @@ from pathlib import Path
 import pytest
 
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 2) - 1))
+# Beside other workers each has one thread.
+THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else max(1, (os.cpu_count() or 2) - 1)
+os.environ["OMP_NUM_THREADS"] = str(THREADS)
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
+for name in ("COLUMNS", "LINES"):  # of the terminal that the tests are started in
+    os.environ.pop(name, None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
