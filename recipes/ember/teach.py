@@ -33,6 +33,8 @@ style = "words"
 lora_rank = 8
 lora_alpha = 16
 learning_rate = 3.5e-4
+licence = "not distributed"
+parameters = "a few million"
 """
 
 
@@ -54,8 +56,8 @@ def examples(tales: Sequence[Tale], seed: int = 0) -> list[dict[str, str]]:
 
 
 def teach(folder: Path, context: int, rows: Sequence[dict[str, str]], home: Path) -> str:
-    """Teach the model in `folder` by the program's own command, in a home of its own; returns its
-    verdict. Raises CalledProcessError where the command fails."""
+    """Teach the model in `folder` by the program's own command, in a home of its own; returns what
+    it reports. An adapter that was not adopted is a report too."""
     (home / "config").mkdir(parents=True, exist_ok=True)
     stamp = int((folder / "model.safetensors").stat().st_mtime)
     entry = ENTRY.format(folder=json.dumps(str(folder.resolve())), checksum=stamp, context=context)
@@ -69,6 +71,6 @@ def teach(folder: Path, context: int, rows: Sequence[dict[str, str]], home: Path
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
-        check=True,
+        check=False,
     )
     return done.stdout

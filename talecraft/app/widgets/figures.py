@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -65,6 +65,17 @@ def spark(values: Sequence[float], width: int) -> str:
     return "".join(SPARKS[round((value - low) / (high - low) * top)] for value in values)
 
 
+class Drawn(NamedTuple):
+    """Values at `steps`, of `total`; `bound` is a level line. The axis begins at nought, or where
+    the values do."""
+
+    steps: Sequence[int]
+    values: Sequence[float]
+    total: int
+    bound: float | None = None
+    from_nought: bool = True
+
+
 class Curve(Vertical):
     """One figure over the steps, with its bound as a level line. The plot is drawn when first
     there is something to draw."""
@@ -73,16 +84,16 @@ class Curve(Vertical):
         super().__init__(id=name, classes="curve")
         self._title = title
         self._plot: Plot | None = None
-        self._data: tuple[list[float], int, float | None] = ([], 0, None)
+        self._data: Drawn | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(said((self._title, "bold")), classes="curve-title")
 
-    def show(self, values: Sequence[float], total: int, bound: float | None = None) -> None:
-        """Draw `values` over steps 1 to `total`."""
-        if (data := (list(values), total, bound)) == self._data:
+    def show(self, curve: Drawn) -> None:
+        """Draw it, unless it stands there already."""
+        if curve == self._data or not curve.values:
             return
-        self._data = data
+        self._data = curve
         if self._plot is None:
             self._make()
         else:
@@ -97,9 +108,9 @@ class Curve(Vertical):
         self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
-        if self._plot is None or not self._data[0]:
+        if self._plot is None or self._data is None:
             return
         if self._plot.is_mounted:
-            self._plot.draw(*self._data)
+            self._plot.draw(self._data)
         elif self._plot.is_attached:  # it has not built its own parts yet
             self.call_after_refresh(self._draw)

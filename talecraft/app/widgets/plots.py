@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 from textual.color import Color
 from textual.reactive import reactive
 from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
 
+if TYPE_CHECKING:
+    from talecraft.app.widgets.figures import Drawn
+
 MOST_TICKS = 4
 
 
 class _Exact(NumericAxisFormatter):  # type: ignore[misc]
-    """Few ticks, nought among them, labelled with their very value: a quarter is 0.25, not 0.2.
+    """Few ticks, nought among them where it is there, labelled with their very value: a quarter is
+    0.25, not 0.2.
 
     The plot is a few rows high; two labels on one row would be written over each other.
     """
@@ -38,18 +42,17 @@ class Plot(PlotWidget, can_focus=False):  # type: ignore[misc, call-arg]
     margin_bottom = reactive(2)
     margin_left = reactive(7)
 
-    def draw(self, values: Sequence[float], total: int, bound: float | None) -> None:
-        """Draw `values` over steps 1 to `total`."""
+    def draw(self, curve: Drawn) -> None:
         self.clear()
-        first, end = 1.0, float(max(2, total))
-        if bound is not None:
-            self._line([first, end], [bound, bound], "foreground")
-        steps = [float(step) for step in range(1, len(values) + 1)]
+        first, end = 1.0, float(max(2, curve.total))
+        if curve.bound is not None:
+            self._line([first, end], [curve.bound, curve.bound], "foreground")
+        steps, values = [float(step) for step in curve.steps], curve.values
         if len(values) == 1:  # one value is no line: as a short one it can be seen
-            steps, values = [first, first + (end - first) / 50], [values[0], values[0]]
+            steps, values = [steps[0], steps[0] + (end - first) / 50], [values[0], values[0]]
         self._line(steps, values, "primary")
         self.set_xlimits(first, end)
-        self.set_ylimits(*_limits(values, bound))
+        self.set_ylimits(*_limits(curve))
         self.set_x_formatter(_Exact())
         self.set_y_formatter(_Exact())
 
@@ -58,9 +61,11 @@ class Plot(PlotWidget, can_focus=False):  # type: ignore[misc, call-arg]
         self.plot(x, y, style, HiResMode.QUADRANT)
 
 
-def _limits(values: Sequence[float], bound: float | None) -> tuple[float, float]:
-    """Both ends of the axis: nought, all values and the bound, with some room."""
-    every = [*values, *([bound] if bound is not None else []), 0.0]
+def _limits(curve: Drawn) -> tuple[float, float]:
+    """Both ends of the axis: all values, the bound and nought where they count, with some room."""
+    every = [*curve.values]
+    every += [curve.bound] if curve.bound is not None else []
+    every += [0.0] if curve.from_nought else []
     low, high = min(every), max(every)
     room = max(0.1, (high - low) * 0.1)
-    return low - (room if low < 0 else 0.0), high + room
+    return low - (0.0 if low == 0 and curve.from_nought else room), high + room

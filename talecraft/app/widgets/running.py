@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from talecraft.app.run_watch import RunWatch
 from talecraft.app.text import MUTED, duration, said
-from talecraft.app.widgets.figures import Curve, progress, taste_words
+from talecraft.app.widgets.figures import Curve, Drawn, progress, taste_words
 from talecraft.app.widgets.steps import ALWAYS, FIGURES, NEVER, PATTERN, figure_words, figures_of
 from talecraft.app.widgets.verdicts import SampleView
 from talecraft.process.run_events import Example, PatternStep, Step
@@ -49,8 +49,15 @@ class Running(Vertical):
             for figure in (one for one in figures if one.id not in NEVER):
                 curve = self.query_one(f"#{figure.id}", Curve)
                 if curve.display:
-                    values = [figure.of(step) for step in steps]
-                    curve.show(values, steps[-1].total, figure.bound(steps[-1]))
+                    curve.show(
+                        Drawn(
+                            [step.step for step in steps],
+                            [figure.of(step) for step in steps],
+                            steps[-1].total,
+                            figure.bound(steps[-1]),
+                            figure.from_nought,
+                        )
+                    )
         self._show_example(watch.example)
         self._opened = True
 

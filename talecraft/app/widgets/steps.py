@@ -31,6 +31,7 @@ class Figure(NamedTuple):
     means: Callable[[Any], str]
     bound: Callable[[Any], float | None] = lambda step: None
     bound_name: str = ""
+    from_nought: bool = True  # the curve's axis; a loss far from nought would be a level line
 
 
 def _percent(value: float) -> str:
@@ -58,9 +59,9 @@ FIGURES = (
 )  # fmt: skip
 PATTERN = (
     Figure("loss", "Loss", lambda s: s.loss, lambda v: f"{v:.3f}",
-           lambda s: "nats a token; less is better"),
+           lambda s: "nats a token; less is better", from_nought=False),
     Figure("held-out", "Held-out loss", lambda s: s.held_out, lambda v: f"{v:.3f}",
-           lambda s: "of tales it does not learn from"),
+           lambda s: "of tales it does not learn from", from_nought=False),
     Figure("rate", "Rate", lambda s: s.rate, lambda v: f"{v:.1e}",
            lambda s: "how far a step goes"),
     Figure("one-shot", "With an example", lambda s: s.one_shot, _percent,
