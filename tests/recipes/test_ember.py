@@ -193,6 +193,10 @@ def test_the_plain_stream_is_the_stories_and_the_same_from_any_place(
     assert learned.all()
     text = bpe.decode(ids[0].tolist(), skip_special_tokens=False)
     assert any(text.startswith(one.body[:40]) for one in texts)
+    line, paragraph = bpe.encode("a\nb\n\nc").ids[1::2]
+    seen = Counter(token for one in stream._ids for token in one.tolist())
+    assert seen[line] > 50
+    assert seen[paragraph] > 50
     assert (ids[0, -1:] == ids[1, :1]).all()
     far = 3 * sum(len(one) for one in stream._ids)
     later, _ = stream.batch(far, 2, 64)
