@@ -44,9 +44,14 @@ def main(threads: Annotated[int, typer.Option(help="0: all cores but one.")] = 0
 
 @app.command()
 def prepare(corpus: Path, home: Home = HOME) -> None:
-    """Clean, filter and split the texts of CORPUS, and cut them into turns."""
+    """Clean, filter and split the texts of CORPUS."""
     for what, count in sorted(preparing.prepare(corpus, home).items()):
         print(f"{count:>12,}  {what}")
+
+
+@app.command()
+def tales(home: Home = HOME) -> None:
+    """Cut the prepared texts into turns, each with its plan."""
     for name, kept in (("train", "tales"), ("heldout", "heldout_tales")):
         texts = [one for one in preparing.load(home / f"{name}.jsonl") if one.source != "lcats"]
         count = turns.save(_counted(texts, name), home / f"{kept}.jsonl")
@@ -97,9 +102,9 @@ def evaluate(
     held = [one for one in held if one.source not in {"lcats", "clic"}]
     read = [one for one in train if recipe.PLAIN_CPU[one.source]]
     memory = measures.Memory(one.body for one in train)
-    tales = turns.load(home / "heldout_tales.jsonl")
+    cut = turns.load(home / "heldout_tales.jsonl")
     found = {
-        model: bars.figures(model, _shape(home).context, held, tales, memory, written, print)
+        model: bars.figures(model, _shape(home).context, held, cut, memory, written, print)
         for model in (folder, *(against or []))
     }
     counted = bars.n_gram(read, held)
