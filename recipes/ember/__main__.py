@@ -131,7 +131,7 @@ def teach(home: Home = HOME) -> None:
     """Teach the model of the first stage the pattern by `talecraft pattern learn`, 200 examples."""
     folder, shape = home / "plain", _shape(home)
     _export(home, PRETRAIN, folder)
-    rows = teaching.examples(turns.load(home / "tales.jsonl"))
+    rows = teaching.examples(turns.load(home / "heldout_tales.jsonl"))  # never read before
     print(teaching.teach(folder, shape.context, rows, home / "teach"))
 
 

@@ -132,7 +132,8 @@ def figures(
     stories = teller.turns(premises, TURNS_A_STORY, 1, tell)
     every = [row.response for rows in stories for row in rows]
     formed = [is_formed(one.outline, one.prose) for one in every]
-    closed = [not any(one.forced[3:]) for one in every]
+    opening = len(teller.opened.codec.encode(teller.style.think_open))
+    closed = [sum(one.forced) == opening for one in every]
     tell("adherence, repetition, memory, endings")
     kept = [one for one in every if not outlines.copied(one.outline, one.prose)]
     own, other = adherence([(one.outline, one.prose) for one in kept])
@@ -166,7 +167,7 @@ def bits(teller: Teller, held: Sequence[Text], window: int = 512) -> dict[str, f
         size = sum(len(text) for text in texts)
         single = [text.replace("\n\n", "\n") for text in texts]
         ways = [
-            measures.bits(teller.opened.base, encode, way, opening, window) * sum(map(len, way))
+            measures.bits(teller.opened.base, encode, way, opening, window) * size
             for way in (texts, single)
         ]
         sums[source], counts[source] = min(ways), size
@@ -197,14 +198,19 @@ def repeated_at(texts: Sequence[str], words: int = SHORTEST_STORY) -> list[float
 
 
 def n_gram(train: Sequence[Text], held: Sequence[Text]) -> dict[str, float]:
-    """Bits a byte of the character 8-gram on the same texts."""
+    """Bits a character of the 8-gram on the same texts."""
     model = KneserNey("\n\n".join(one.body for one in train).encode())
     found = {}
     for source in sorted({one.source for one in held}):
         text = "\n\n".join(one.body for one in held if one.source == source)
-        found[source] = model.bits(text.encode())
+        found[source] = _a_character(model, text)
     told = "\n\n".join(one.body for one in held if one.source in TOLD)
-    return {**found, "all": model.bits(told.encode())}
+    return {**found, "all": _a_character(model, told)}
+
+
+def _a_character(model: KneserNey, text: str) -> float:
+    data = text.encode()
+    return model.bits(data) * len(data) / len(text)
 
 
 def _premises(tales: Sequence[Tale], count: int) -> list[str]:

@@ -89,11 +89,16 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
+_LINE_END = re.compile(r"(?<!\n)\n(?!\n)")
+
+
 def _fairytaleqa(path: Path) -> Iterator[Text]:
     for row in _rows(path):
         title = row["name"].replace("-", " ").strip()
         title = title[:1].upper() + title[1:]
-        sections = tuple(tidy(one) for one in row["sections"])
+        wrapped = cleaning.wrapped("\n".join(row["sections"]))  # a section alone may not show it
+        joined = (_LINE_END.sub(" ", one) if wrapped else one for one in row["sections"])
+        sections = tuple(tidy(one) for one in joined)
         body = "\n".join(sections)
         yield Text("fairytaleqa", key(title), title, body, sections=sections)
 

@@ -23,7 +23,7 @@ STYLE = PromptStyle()
 THE_END = "The end"  # the beat by which a story is asked to come to its end
 LEAST_BEATS = 2
 SHOWN_TOKENS = 3e6
-MOST_PASSAGES = 40  # of one text: a chapter of a novel is no story for so small a window
+MOST_WINDOWS = 10  # that one text counts as: a novel's chapter must not crowd out the tales
 
 
 def tales(texts: Iterable[Text], seed: int = 0) -> Iterator[Tale]:
@@ -36,8 +36,7 @@ def tales(texts: Iterable[Text], seed: int = 0) -> Iterator[Tale]:
             tale = _sectioned(one, rng)
         else:
             tale = passages.tale(one.body, _premise(one, rng), rng, one.source)
-        kept = tale.passages[:MOST_PASSAGES]
-        yield msgspec.structs.replace(tale, passages=kept)
+        yield tale
 
 
 def save(found: Iterable[Tale], path: Path) -> int:
@@ -130,7 +129,7 @@ class Turns:
 
 def _weight(tale: Tale, mix: Mapping[str, float]) -> float:
     """Long tales are begun at different places: each is drawn as often as it has windows."""
-    return mix[tale.source] * max(1.0, len(tale.passages) / 4)
+    return mix[tale.source] * min(MOST_WINDOWS, max(1.0, len(tale.passages) / 4))
 
 
 def document(tale: Tale, rng: random.Random, window: int, example: Tale | None) -> list[Span]:
@@ -140,12 +139,13 @@ def document(tale: Tale, rng: random.Random, window: int, example: Tale | None) 
     every = list(tale.passages)
     fits = max(2, int(window / 1.6 / (passages.LONGEST * 0.8)))  # about 1.6 tokens a word
     begins = rng.randrange(len(every) - fits + 1) if len(every) > fits and rng.random() < 0.5 else 0
-    every = every[begins:]
+    stops = begins + 2 * fits  # more is beyond any window
+    ends, every = stops >= len(every), every[begins:stops]
     bare = rng.random() < 0.25  # earlier plans are not shown
     found = list[Passage]()
     for at, one in enumerate(every):
         outline = one.outline if len(one.outline) >= LEAST_BEATS else ()
-        if at == len(every) - 1 and outline and rng.random() < 0.6:
+        if ends and at == len(every) - 1 and outline and rng.random() < 0.6:
             outline = (*outline[: outlines.MOST_BEATS - 1], THE_END)
         own = _own(one.prose) if outline and rng.random() < 0.12 else None
         if own:  # the writer began this passage, the model goes on
@@ -160,8 +160,8 @@ def document(tale: Tale, rng: random.Random, window: int, example: Tale | None) 
     if bare and len(found) > 2:
         keep = rng.randrange(1, len(found))
         found = [Passage((), p.prose) if at < keep else p for at, p in enumerate(found)]
-    spans = render(msgspec.structs.replace(tale, passages=tuple(found)), STYLE, None, 0, EOS)
-    if not found[-1].outline:
+    spans = render(msgspec.structs.replace(tale, passages=tuple(found)), STYLE, None, 0, EOS, ends)
+    if ends and not found[-1].outline:
         spans.append(Span(EOS, True))
     before = [Span(one.text, False) for one in render(example, STYLE, end=EOS)] if example else []
     return [*before, spans[0], *(Span(one.text, True) for one in spans[1:])]

@@ -90,6 +90,9 @@ def lines(plan: PatternPlan, title: str) -> list[str]:
         f"Work: {plan.epochs} times through {found.tokens} tokens, {plan.steps} steps",
         f"Time: about {plan.minutes:.1f} minutes (estimated)",
     ]
+    if found.left_out:
+        told.insert(2, f"Left out: {found.left_out}; no plan could be taken from them, or they are"
+                    " there twice")  # fmt: skip
     for what, needed, free in (
         ("Memory", plan.memory_mb, plan.free_mb),
         ("Disk", plan.disk_mb, plan.free_disk_mb),

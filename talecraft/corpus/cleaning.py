@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 
 _PARAGRAPH = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
-_MARKDOWN = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", re.DOTALL)
-_EMPHASIS = re.compile(r"(?<![\w*_])([*_])(?=\S)([^*_\n]+?)(?<=\S)\1(?![\w*_])")
+# Bounded, and within a line: a hostile file must not take a time that grows with its square.
+_MARKDOWN = re.compile(r"(\*\*|__)(?=\S)([^\n]{1,300}?)(?<=\S)\1")
+_EMPHASIS = re.compile(r"(?<![\w*_])([*_])(?=\S)([^*_\n]{1,300}?)(?<=\S)\1(?![\w*_])")
 _HEADING = re.compile(r"^#{1,6}\s+", re.MULTILINE)
-_RULE = re.compile(r"^\s*(?:[-*_~=#]\s*){3,}$", re.MULTILINE)
+_RULE = re.compile(r"^[ \t]*(?:[-*_~=#][ \t]*){3,}$", re.MULTILINE)
 
 # WritingPrompts (Fan et al. 2018) stands there tokenised: "do n't", "`` Yes , ''", "<newline>".
 _CONTRACTION = re.compile(r" (n't|'(?:s|re|ve|ll|d|m))\b", re.IGNORECASE)
 _BEFORE = re.compile(r" +([,.;:!?%)\]])")
 _AFTER = re.compile(r"([(\[]) +")
+_TOKENISED = re.compile(r"<newline>| n't|``| ''")
 _TAG = re.compile(r"^\s*\[ ?[A-Za-z]{2} ?\]\s*")
 
 
@@ -52,17 +54,17 @@ def unmarked(text: str) -> str:
 
 def untokenised(text: str) -> str:
     """WritingPrompts' tokens put together again; other text stays as it is."""
-    if "<newline>" not in text and not re.search(r" n't|`` | ''| [.,] ", text):
+    if not _TOKENISED.search(text):
         return text
-    text = re.sub(r"\s*<newline>\s*", "\n", text).replace("``", '"').replace("''", '"')
+    text = re.sub(r"[ \t]*<newline>[ \t]*", "\n", text)
+    text = re.sub(r" ?''", '"', re.sub(r"`` ?", '"', text))
     text = _CONTRACTION.sub(r"\1", text)
-    text = _AFTER.sub(r"\1", _BEFORE.sub(r"\1", text))
-    return re.sub(r'" ([^"\n]*?) ?"', r'"\1"', text)
+    return _AFTER.sub(r"\1", _BEFORE.sub(r"\1", text))
 
 
 def prompt(text: str) -> str:
     """A writing prompt on one line, its tag ([ WP ], [EU] ...) cut."""
-    return " ".join(_TAG.sub("", untokenised(text)).split())
+    return " ".join(_BEFORE.sub(r"\1", _TAG.sub("", untokenised(text))).split())
 
 
 def paragraphs(text: str) -> str:

@@ -14,7 +14,7 @@ from talecraft.corpus import cleaning, passages
 from talecraft.corpus.clauses import words
 from talecraft.corpus.tales import Passage, Tale
 from talecraft.errors import UsageError, os_reason
-from talecraft.story.clean import clean
+from talecraft.story.clean import clean, clean_line
 
 PREMISE = ("prompt", "premise", "wp_source", "instruction")
 OUTLINE = ("outline", "think", "plan")
@@ -23,7 +23,9 @@ TABLES = (".jsonl", ".csv", ".tsv", ".parquet")
 PROSE = (".txt", ".md")
 LEAST_WORDS = 20  # of a story; what is shorter teaches nothing
 _BEAT = re.compile(r"^\s*(?:[-*•]|\d+[.)])?\s*(.*?)\s*$")
-_STORY_BREAK = re.compile(r"^\s*(?:<\|endoftext\|>|[-*_=#]{3,}|(?:\*\s*){3,})\s*$", re.MULTILINE)
+_STORY_BREAK = re.compile(
+    r"^[ \t]*(?:<\|endoftext\|>|[-*_=#]{3,}|(?:\*[ \t]*){3,})[ \t]*$", re.MULTILINE
+)
 
 csv.field_size_limit(2**27)
 
@@ -83,7 +85,8 @@ def _file(path: Path, rng: random.Random, known: str) -> Iterator[Tale]:
 def _texts(path: Path, rng: random.Random) -> Iterator[Tale]:
     parts = _STORY_BREAK.split(path.read_text(encoding="utf-8-sig"))
     for at, part in enumerate(parts, 1):
-        where = path.name if len(parts) == 1 else f"{path.name}, story {at}"
+        name = clean_line(path.name)
+        where = name if len(parts) == 1 else f"{name}, story {at}"
         text = cleaning.paragraphs(clean(part))
         if len(words(text)) >= LEAST_WORDS:
             yield passages.tale(text, "", rng, where)
@@ -93,15 +96,14 @@ def _table(
     path: Path, rows: Iterator[tuple[int, Mapping[str, Any]]], rng: random.Random
 ) -> Iterator[Tale]:
     for number, row in rows:
-        where = f"{path.name}, row {number}"
+        where = f"{clean_line(path.name)}, row {number}"
         named = {str(name).strip().lower(): value for name, value in row.items()}
-        story = _cell(named, STORY, where)
-        if story is None:
+        if not named.keys() & set(STORY):
             raise UsageError(
                 f"{where} has no story: its columns are {', '.join(named) or 'none'}.",
                 f"Call the story's column one of {', '.join(STORY)}.",
             )
-        text = cleaning.paragraphs(clean(story))
+        text = cleaning.paragraphs(clean(_cell(named, STORY, where) or ""))
         if len(words(text)) < LEAST_WORDS:
             continue
         premise = cleaning.prompt(clean(_cell(named, PREMISE, where) or ""))
@@ -140,7 +142,8 @@ def _json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             try:
                 row = json.loads(line)
             except ValueError as error:
-                raise UsageError(f"{path.name}, row {number} is no JSON: {error}.") from error
+                at = f" (from its character {error.colno} on)" if hasattr(error, "colno") else ""
+                raise UsageError(f"{path.name}, row {number} is no JSON{at}.") from error
             if not isinstance(row, dict):
                 raise UsageError(f"{path.name}, row {number} is no JSON object.")
             yield number, row

@@ -23,23 +23,28 @@ def plan(outline: Sequence[str]) -> str:
 
 
 def render(
-    tale: Tale, style: PromptStyle, shown: Tale | None = None, first: int = 0, end: str = ""
+    tale: Tale,
+    style: PromptStyle,
+    shown: Tale | None = None,
+    first: int = 0,
+    end: str = "",
+    ends: bool = True,
 ) -> list[Span]:
     """`tale` in `style`. With `shown` that one stands before it, as an example (one-shot).
 
     Passages before `first` are the story so far: they are read, not learned. A turn ends where
-    the next plan opens; `end` (the model's own end of text) ends the last one instead.
+    the next plan opens; `end` (the model's own end of text) ends the last one instead, of `tale`
+    where it `ends` with it, of the example always.
     """
-    spans = (
-        [] if shown is None else [Span(one.text, False) for one in render(shown, style, end=end)]
-    )
+    before = [] if shown is None else render(shown, style, end=end)
+    spans = [Span(one.text, False) for one in before]
     spans.append(Span(f"{style.premise_open}{tale.premise.strip()}\n", False))
     learning = False  # the tag that opens the next plan also ends the turn before it
     for at, passage in enumerate(tale.passages):
         spans += _turn(passage, style, learning, at >= first)
         learning = at >= first and bool(passage.outline)
     if learning:
-        spans.append(Span(end or style.think_open, True))
+        spans.append(Span((end if ends else "") or style.think_open, True))
     return spans
 
 

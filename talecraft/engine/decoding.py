@@ -112,12 +112,13 @@ class Writer:
             pieces = [] if ended else self._splitter.feed(text)
             ended = ended or self._splitter.part == "done"
             opens = was == "think" and self._splitter.part == "prose"
-            if opens and self._ending:
+            asks = opens and self._asks_for_the_end(pieces)
+            if asks:
                 pieces = [piece for piece in pieces if piece.part == "think"]
             self._show(pieces)
             if ended and was == "prose":
                 return self._end("end", tag=True)
-            if ended or (opens and self._ending):
+            if ended or asks:
                 logits = self._rewind_tag(logits)
                 logits = self._close_outline(logits)
                 continue
@@ -137,6 +138,12 @@ class Writer:
             self._stream.feed(token)
         self._splitter.resume(self._stream.ends[-1])
         return after[-1]
+
+    def _asks_for_the_end(self, pieces: list[Piece]) -> bool:
+        """Whether the program has a beat to add to the plan that the model closed with `pieces`."""
+        plan = "".join(piece.text for piece in pieces if piece.part == "think")
+        asked = self._codec.style.asked_to_end(self.response.outline + plan)
+        return self._ending and bool(asked)
 
     def _close_outline(self, logits: Tensor) -> Tensor:
         """The program ends the plan, with the beat that asks for the end where one is wanted."""

@@ -6,6 +6,7 @@ that it began with, whatever became of the file.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,12 @@ from talecraft.engine.codec import Codec
 from talecraft.errors import EngineError
 from talecraft.paths import private_write
 from talecraft.process.run_client import TALES
-from talecraft.process.run_events import PatternSettings, TalesRead
+from talecraft.process.run_events import FEWEST_HELD, PatternSettings, TalesRead
 from talecraft.story.context import Block
 
-FEWEST_HELD, MOST_HELD = 4, 60
+MOST_HELD = 60
+# So many tales with one premise, or such a share of all, and it is no prompt but an instruction.
+MANY_ALIKE, MOST_ALIKE = 10, 0.05
 ONE_SHOT_ROOM = 0.4  # of a sequence's: a longer example leaves too little for the tale
 _decode = msgspec.json.Decoder(Tale).decode
 
@@ -57,6 +60,7 @@ class Scribe:
     codec: Codec
     end: int
     room: int  # tokens of the longest sequence
+    tags: frozenset[str] = frozenset()  # what a tale's own words must not hold
 
     @classmethod
     def of(cls, codec: Codec, tokenizer: Any, room: int) -> Scribe:
@@ -68,7 +72,22 @@ class Scribe:
                 "This model has no token that ends a text, so it cannot learn to end one.",
                 "Give its config.json an eos_token_id.",
             )
-        return cls(codec, own if own in ends else ends[0], room)
+        tags = {*codec.style.stops, codec.style.prose_tag, *tokenizer.all_special_tokens}
+        return cls(codec, own if own in ends else ends[0], room, frozenset(tags))
+
+    def untagged(self, tale: Tale) -> Tale:
+        """The tale without what this model would take for the end of a plan or a turn."""
+
+        def plain(text: str) -> str:
+            for tag in self.tags:
+                text = text.replace(tag, "")
+            return text
+
+        passages = tuple(
+            Passage(tuple(plain(beat) for beat in one.outline), plain(one.prose))
+            for one in tale.passages
+        )
+        return Tale(plain(tale.premise), passages, tale.source)
 
     def encode(self, piece: Piece, shown: Tale | None = None) -> Lesson:
         """A piece as a sequence, after the example `shown` where there is one."""
@@ -77,7 +96,7 @@ class Scribe:
         turning: list[bool] = []
         end = self.codec.decode([self.end])
         style = self.codec.style
-        spans = render(piece.tale, style, shown, piece.first, end if piece.ends else "")
+        spans = render(piece.tale, style, shown, piece.first, end, piece.ends)
         for at, span in enumerate(spans):
             if at == 0 and style.chat:  # the user's message of its own template
                 part = self.codec.premise(Block(span.text))
@@ -91,8 +110,8 @@ class Scribe:
         return Lesson(ids[: self.room], learned[: self.room], turning[: self.room])
 
     def _turning(self, span: Span, tokens: int, end: str) -> list[bool]:
-        """Which of a span's tokens close its plan, or end the turn: tags, and the line's end before
-        them."""
+        """Which of a span's tokens close its plan (its tag) or end the turn (the prose's last one,
+        and the tag after it)."""
         style = self.codec.style
         if not span.learned or span.text in (style.think_open, end):
             return [span.learned] * tokens
@@ -130,6 +149,8 @@ class Scribe:
         if not others or not last.outline:
             return tale
         beat = self.codec.style.ending.removeprefix("- ")
+        if last.outline[-1] == beat:
+            return tale
         last = msgspec.structs.replace(last, outline=(*last.outline, beat))
         return msgspec.structs.replace(tale, passages=(*others, last))
 
@@ -212,6 +233,7 @@ def prepare(
     tales: Sequence[Tale], scribe: Scribe, settings: PatternSettings, seed: int
 ) -> Material:
     """Split by tale, and cut what is to be learned into pieces that fit a sequence."""
+    tales = [scribe.untagged(one) for one in tales]
     train, held = split(tales, settings.held_out, seed)
     pieces = [piece for tale in train for piece in scribe.pieces(tale)]
     return Material(train, held, pieces, _one_shots(pieces, scribe, settings, seed))
@@ -224,7 +246,7 @@ def _one_shots(
     chat has its own way to be told of the form, and gets none."""
     if scribe.codec.style.chat:
         return []
-    begun = [one for one in pieces if not one.first]
+    begun = [one for one in pieces if not one.first and one.ends]
     sized = sorted((len(scribe.encode(one).ids), at) for at, one in enumerate(begun))
     fitting = [begun[at].tale for size, at in sized if size <= ONE_SHOT_ROOM * scribe.room]
     some = fitting[: max(settings.one_shots, len(fitting) // 2)]
@@ -233,14 +255,14 @@ def _one_shots(
 
 
 def split(tales: Sequence[Tale], share: float, seed: int) -> tuple[list[Tale], list[Tale]]:
-    """Tales to learn from and `share` of them held back; those of one premise, or with a passage
-    in common, stay together."""
+    """Tales to learn from and about `share` of them held back; those of one premise, or with a
+    passage in common, stay together."""
     groups = _related(tales)
     wanted = min(MOST_HELD, max(FEWEST_HELD, round(share * len(tales))))
+    most = min(MOST_HELD, 2 * wanted)
     held: list[Tale] = []
     for at in np.random.default_rng([seed, 20]).permutation(len(groups)):
-        # A group as large as half of everything is no use as a test.
-        if len(held) < wanted and len(groups[at]) <= max(1, len(tales) // 2):
+        if len(held) < wanted and len(held) + len(groups[at]) <= most:
             held += groups[at]
     chosen = {id(one) for one in held}
     return [one for one in tales if id(one) not in chosen], held
@@ -257,8 +279,12 @@ def _related(tales: Sequence[Tale]) -> list[list[Tale]]:
         return at
 
     known: dict[str, int] = {}
+    alike = Counter(" ".join(tale.premise.lower().split()) for tale in tales)
+    most = max(MANY_ALIKE, MOST_ALIKE * len(tales))  # "Write a story." says nothing
     for at, tale in enumerate(tales):
         for text in (tale.premise, *(passage.prose for passage in tale.passages)):
+            if text == tale.premise and alike[" ".join(text.lower().split())] > most:
+                continue
             if name := " ".join(text.lower().split()):
                 one, other = sorted((first(known.setdefault(name, at)), first(at)))
                 leader[other] = one

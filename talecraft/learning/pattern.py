@@ -28,7 +28,14 @@ from talecraft.learning.material import Lesson, Lessons, Material, Scribe
 from talecraft.learning.pattern_gate import Judge
 from talecraft.learning.policy import ADAPTER, Policy
 from talecraft.process import adapter_files, run_client
-from talecraft.process.run_events import FEWEST_TALES, Outcome, PatternStep, RunSettings
+from talecraft.process.run_events import (
+    FEWEST_HELD,
+    FEWEST_TALES,
+    TOO_ALIKE,
+    Outcome,
+    PatternStep,
+    RunSettings,
+)
 
 OPPONENT = "opponent"
 IGNORED = -100  # a label that no loss is computed for
@@ -60,6 +67,8 @@ class PatternRun:
             return Outcome("refused", too_few(len(tales)))
         self._load()
         found = material.prepare(tales, self._scribe, self._pattern, self._settings.seed)
+        if len(found.held) < FEWEST_HELD:
+            return Outcome("refused", TOO_ALIKE)
         self._events.send(found.summary(self._scribe))
         steps = self._learn(found)
         self._events.phase("Comparing before and after on tales it has not seen")

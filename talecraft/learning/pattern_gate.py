@@ -32,6 +32,7 @@ MOST_PERPLEXITY = 1.25  # times the bare base's: it has other texts to learn, no
 ROOMY = 0.9  # of the passages learned from fit the budget that the gate writes with
 LEAST_TOLD = 0.5  # of the length of the passages learned from
 SPARE = 1.25  # ... and some more
+SPARE_TOKENS = 16  # for the tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +146,10 @@ def roomy(codec: Codec, order: Judge, prompt: int) -> Sampling:
     that had no room to end could not show that it can."""
     plans = [len(codec.encode("- " + "\n- ".join(one.outline))) for one in order.passages]
     proses = [len(codec.encode(one.prose)) for one in order.passages]
-    plan = max(order.sampling.outline_tokens, _enough(plans))
-    left = order.window - prompt - plan - 16  # tags
-    prose = max(order.sampling.prose_tokens, min(_enough(proses), left))
+    room = max(2, order.window - prompt - SPARE_TOKENS)
+    most = max(1, room - order.sampling.prose_tokens)  # prose has its room before a long plan
+    plan = min(max(order.sampling.outline_tokens, _enough(plans)), most)
+    prose = min(max(order.sampling.prose_tokens, _enough(proses)), room - plan)
     return msgspec.structs.replace(order.sampling, outline_tokens=plan, prose_tokens=prose)
 
 

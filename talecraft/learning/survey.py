@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -26,11 +27,17 @@ NICE = 5  # somebody waits for it
 COUNTED = 400  # tales
 
 
+def _ends(tokenizer: Any) -> set[int]:
+    own = tokenizer.eos_token_id
+    return set() if own is None else {int(own)}
+
+
 def survey(settings: RunSettings) -> TalesRead:
     """Figures of the order's data. Raises UsageError for data that cannot be read."""
-    tales = material.told(read(Path(settings.data)))
+    every = read(Path(settings.data))
+    tales = material.told(every)
     tokenizer = loading.load_tokenizer(settings.model)
-    codec = Codec(tokenizer, settings.model.style, {tokenizer.eos_token_id or 0})
+    codec = Codec(tokenizer, settings.model.style, _ends(tokenizer))
     scribe = material.Scribe.of(codec, tokenizer, settings.pattern.max_tokens)
     some = tales[:: max(1, len(tales) // COUNTED)]
     found = material.prepare(some, scribe, settings.pattern, settings.seed).summary(scribe)
@@ -40,6 +47,7 @@ def survey(settings: RunSettings) -> TalesRead:
         material.summary(train, held),
         tokens=round(more * found.tokens),
         examples=round(more * found.examples),
+        left_out=len(every) - len(tales),
     )
 
 

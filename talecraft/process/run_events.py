@@ -58,6 +58,11 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 # Of fewer tales nothing could be held back that tells whether the pattern was learned.
 FEWEST_TALES = 20
+FEWEST_HELD = 4  # of them are held back; fewer prove nothing
+TOO_ALIKE = (
+    "Too many of the tales have passages or prompts in common: none could be held back to see"
+    " whether it was learned. Nothing was changed."
+)
 
 
 class PatternSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -158,8 +163,8 @@ class Step(msgspec.Struct, frozen=True, tag="step"):
 
 class TalesRead(msgspec.Struct, frozen=True, tag="tales"):
     """What there is to learn the pattern from: `tales` of so many `turns` (passages), `held_out`
-    of them kept for the gate. The others make so many `tokens` in so many `examples` (sequences)
-    an epoch."""
+    of them kept for the gate; `left_out` have nothing that a plan could be made of. The others
+    make so many `tokens` in so many `examples` (sequences) an epoch."""
 
     tales: int
     held_out: int
@@ -167,6 +172,7 @@ class TalesRead(msgspec.Struct, frozen=True, tag="tales"):
     tokens: int
     examples: int
     words: str
+    left_out: int = 0
 
 
 class PatternStep(msgspec.Struct, frozen=True, tag="pattern"):

@@ -42,8 +42,11 @@ class PromptStyle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def asked_to_end(self, outline: str) -> str:
         """What the program adds to `outline` for the story to end with this passage; '' where the
         plan says so already."""
-        if outline.rstrip().endswith(self.ending):
+        beat = self.ending.removeprefix("- ")
+        if outline.rstrip().rpartition("\n")[2].removeprefix("- ") == beat:
             return ""
+        if not outline.strip() and self.think_open.endswith("- "):  # the dash stands already
+            return beat + "\n"
         return ("" if outline.endswith("\n") or not outline else "\n") + self.ending + "\n"
 
 

@@ -19,7 +19,15 @@ from talecraft.library.runs import TrainingRun
 from talecraft.paths import Home
 from talecraft.process import survey
 from talecraft.process.messages import ModelRef
-from talecraft.process.run_events import FEWEST_TALES, PatternSettings, RunSettings, TalesRead
+from talecraft.process.run_events import (
+    FEWEST_HELD,
+    FEWEST_TALES,
+    TOO_ALIKE,
+    PatternSettings,
+    RunSettings,
+    TalesRead,
+)
+from talecraft.story.clean import clean_line
 from talecraft.studio.memory import Room, Shape
 from talecraft.studio.training import Training, does_not_fit
 
@@ -74,6 +82,7 @@ class PatternLearning:
         where the reading child fails.
         """
         data = _there(data)
+        self._model_ref(model)  # is it installed?
         order = self._order(model, data, "survey", SURVEY_SEED, epochs or 1)
         found = survey.survey(self._home.runs, order)
         pattern = order.pattern
@@ -158,14 +167,22 @@ def settings_for(model: ModelSpec, epochs: int) -> PatternSettings:
 
 def _there(data: Path) -> Path:
     """The data's whole path: the run has another folder. Raises UsageError where there is none."""
-    found = data.expanduser().absolute()
-    if not found.exists():
-        raise UsageError(f"{data} is not there.", "Name a file or a folder of tales.")
+    try:
+        found = data.expanduser().absolute()
+        str(found).encode()  # it is told to the run as text
+        there = found.exists()
+    except (OSError, RuntimeError, ValueError):  # too long, no such user, a name that is no text
+        there = False
+    if not there:
+        name = clean_line(str(data))
+        raise UsageError(f"{name} is not there.", "Name a file or a folder of tales.")
     return found
 
 
 def _refusal(found: TalesRead) -> str:
     missing = FEWEST_TALES - found.tales
+    if missing <= 0 and found.held_out < FEWEST_HELD:
+        return TOO_ALIKE
     if missing <= 0:
         return ""
     what = "tale is" if missing == 1 else "tales are"

@@ -83,7 +83,7 @@ class Studio:
             self._room,
             self.make_room,
         )
-        self.pattern = PatternLearning(self.training, self.home, self.model_ref, self._room)
+        self.pattern = PatternLearning(self.training, self.home, self._installed_ref, self._room)
 
     # ------------------------------------------------------------------ models and adapters
     def start_engine(
@@ -214,6 +214,10 @@ class Studio:
         device = self.loaded.device if self.loaded is not None else memory.likely_device()
         folder = self.catalogue.folder(spec, self.home)
         return memory.room(spec, folder, order, self.home.data, self.engine.pid, device)
+
+    def _installed_ref(self, spec: ModelSpec) -> ModelRef:
+        self._require_installed(spec)
+        return self.model_ref(spec)
 
     def _require_installed(self, spec: ModelSpec) -> None:
         if not self.catalogue.installed(spec, self.home):

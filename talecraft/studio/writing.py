@@ -91,12 +91,14 @@ class Writing:
         After the writer's own words this is simply the next passage.
         """
         story = self._library.stories.get(story_id)
-        parent = story.leaf_id
+        parent, ending = story.leaf_id, False
         if parent is not None:
             leaf = self._library.stories.turn(parent)
             if leaf.author == "model":
                 parent = leaf.parent_id
-        return self._ask(story, parent, seed, outline)
+                model, _ = self._prompting()  # asked to end, another version is asked to as well
+                ending = bool(leaf.outline) and not model.style.asked_to_end(leaf.outline)
+        return self._ask(story, parent, seed, outline, ending and outline is None)
 
     def preview(self, story_id: int | None, text: str) -> list[Block]:
         """What the model would be shown for `text` in a story, or as a new one; nothing is saved.

@@ -147,3 +147,22 @@ def test_hard_wrapped_text_is_unwrapped_and_verse_is_not() -> None:
         " the hills and it was time to sleep.",
     ]
     assert not cleaning.wrapped('"Yes," she said.\n"No," said he.\nThey went.\nIt rained.\nOh.')
+
+
+def test_ordinary_prose_is_not_taken_for_tokens() -> None:
+    text = 'Nell found a key . . . "Hello," she said. "Who is there?" The owl , of course.'
+    assert cleaning.paragraphs(text) == text
+    tokens = "`` Who is there ? '' she said . It was n't the owl ."
+    assert cleaning.paragraphs(tokens) == '"Who is there?" she said. It wasn\'t the owl.'
+
+
+def test_an_empty_story_is_passed_over(tmp_path: Path) -> None:
+    rows = [{"prompt": "A fox", "story": None}, {"prompt": "An owl", "story": STORY}]
+    (tale,) = read(_jsonl(tmp_path / "t.jsonl", *rows))
+    assert tale.premise == "An owl"
+
+
+def test_hostile_marks_take_no_time_that_grows_with_their_square() -> None:
+    """Timed by nobody: a square of 200,000 would end at the suite's own limit."""
+    cleaning.paragraphs("**a " * 200_000)
+    cleaning.paragraphs("\n" * 200_000 + "_ " * 200_000)

@@ -55,6 +55,10 @@ def test_a_turn_after_a_turn_begins_with_the_tag_that_ended_it() -> None:
 
 
 def test_earlier_passages_and_examples_are_only_read() -> None:
+    cut = _text(render(TALE, STYLE, shown=TALE, end="<eos>", ends=False))
+    assert cut.count("<eos>") == 1
+    assert cut.endswith("The door opened.\n<think>\n")
+    assert "The door opened.\n<eos><prompt>" in cut
     spans = render(TALE, STYLE, shown=TALE, first=2, end="<eos>")
     assert _learned(spans) == "- A door opens\n<story>\nThe door opened.\n<eos>"
     assert _text(spans).count("<prompt>") == 2

@@ -238,3 +238,12 @@ def test_a_given_plan_is_asked_to_end_once():
     assert asked.outline == "- a fox\n- The end\n"
     already, _, _ = write(Sampling(seed=1), outline="- a fox\n- The end", ending=True)
     assert already.outline == "- a fox\n- The end\n"
+
+
+def test_a_model_that_says_the_end_itself_is_not_overwritten(monkeypatch):
+    """What the policy chose is recorded as its choice, tag included."""
+    plain, _, _ = write(Sampling(seed=1))
+    monkeypatch.setattr(type(codec().style), "asked_to_end", lambda self, outline: "")
+    same, _, _ = write(Sampling(seed=1), ending=True)
+    assert same.ids == plain.ids
+    assert same.forced == plain.forced

@@ -37,6 +37,31 @@ def template(monkeypatch):
 
 
 # ---------------------------------------------------------------------- what is held back
+@pytest.mark.parametrize("premises", [1, 4, 200])
+def test_an_instruction_above_every_tale_holds_no_more_back_than_asked(premises):
+    made = [
+        msgspec.structs.replace(one, premise=f"Write story {at % premises}.")
+        for at, one in enumerate(hand.tales(200))
+    ]
+    for seed in range(5):
+        train, held = material.split(made, 0.1, seed)
+        assert 4 <= len(held) <= 40, (premises, seed)
+        assert len(train) + len(held) == 200
+
+
+def test_tags_in_a_tales_own_words_are_no_tags():
+    tale = hand.tales(1)[0]
+    passage = Passage(("A <story>key", "An owl"), "It hid. <eos> It ran. <think> Then.")
+    odd = msgspec.structs.replace(tale, premise="A <eos>fox", passages=(passage,))
+    made = scribe()
+    (piece,) = made.pieces(made.untagged(odd))
+    ids = made.encode(piece).ids
+    for tag in ("<think>", "<story>"):
+        assert ids.count(tokenizer().convert_tokens_to_ids(tag)) == 1
+    assert ids.count(EOS) == 1
+    assert ids[-1] == EOS
+
+
 def test_the_split_is_by_tale_and_the_same_each_time():
     tales = hand.tales(40)
     train, held = material.split(tales, 0.1, 7)

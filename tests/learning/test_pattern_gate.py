@@ -89,6 +89,10 @@ def test_there_is_room_for_passages_as_long_as_those_learned_from():
     assert wide.prose_tokens >= 1.2 * len(codec().encode(long.prose))
     narrow = pattern_gate.roomy(codec(), order(passages=[long], window=128), 20)
     assert 20 + narrow.outline_tokens + narrow.prose_tokens <= 128
+    planned = Passage(("It goes on and on and on and on and on",) * 30, "It went on.")
+    tight = pattern_gate.roomy(codec(), order(sampling=page, passages=[planned], window=400), 100)
+    assert 100 + tight.outline_tokens + tight.prose_tokens <= 400
+    assert tight.prose_tokens >= 1
     assert (wide.temperature, wide.top_p) == (PAGE.temperature, PAGE.top_p)
 
 

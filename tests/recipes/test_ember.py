@@ -240,6 +240,14 @@ def test_documents_end_where_the_story_ends() -> None:
         assert all(one.learned for one in spans[1:])
         ended += f"- {turns.THE_END}\n<story>\nProse 2." in text
     assert 15 <= ended <= 33
+    long = Tale("A fox", tuple(Passage(("One", "Two"), f"Prose {at}.") for at in range(90)))
+    texts = [
+        "".join(s.text for s in turns.document(long, random.Random(n), 512, None))
+        for n in range(60)
+    ]
+    assert all(("Prose 89." in text) == text.endswith("<eos>") for text in texts)
+    assert not any(turns.THE_END in text and "Prose 89." not in text for text in texts)
+    assert any("Prose 89." in text for text in texts)
 
 
 def test_a_killed_stage_goes_on_where_it_was(texts: list[Text], tmp_path: Path) -> None:

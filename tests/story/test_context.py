@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,3 +104,20 @@ def test_a_long_premise_is_cut_only_where_it_must_be() -> None:
     cut = assemble([premise, last], lambda block: block.ids, 80)
     assert cut == [*range(40), *range(100, 130)]
     assert assemble([premise], lambda block: block.ids, 50) == list(range(50))
+
+
+@pytest.mark.parametrize(
+    ("think_open", "outline", "added"),
+    [
+        ("<think>\n", "- a\n", "- The end\n"),
+        ("<think>\n", "- a", "\n- The end\n"),
+        ("<think>\n", "", "- The end\n"),
+        ("<think>\n", "- a\n- The end\n", ""),
+        ("Plan:\n- ", "", "The end\n"),
+        ("Plan:\n- ", "The end", ""),
+        ("Plan:\n- ", "a\n- The end", ""),
+        ("<think>\n", "- Not The end", "\n- The end\n"),
+    ],
+)
+def test_a_plan_asks_for_the_end_once(think_open: str, outline: str, added: str) -> None:
+    assert PromptStyle(think_open=think_open).asked_to_end(outline) == added

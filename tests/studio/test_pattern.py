@@ -76,6 +76,12 @@ def test_too_few_tales_and_tales_that_cannot_be_read_start_nothing(
         studio.pattern.plan(studio.model, file)
     with pytest.raises(UsageError, match="nowhere is not there"):
         studio.pattern.plan(studio.model, tmp_path / "nowhere")
+    for odd in ("~nobody-here/x", "x" * 5000, "a\udcff.txt", "nul\0"):
+        with pytest.raises(UsageError, match="is not there"):
+            studio.pattern.plan(studio.model, Path(odd))
+    missing = studio.catalogue.get("gpt2")
+    with pytest.raises(UsageError, match="GPT-2 is not installed"):
+        studio.pattern.plan(missing, tmp_path)
     assert studio.library.runs.list() == []
 
 

@@ -100,6 +100,7 @@ def test_a_story_is_asked_to_end(studio: Studio, write: Write, heard: Heard) -> 
     first = write("A fox.")
     turn = last(heard, studio.writing.continue_story(first.story_id, "It ran.", ending=True))
     assert turn.outline.endswith("\n- The end")
+    assert last(heard, studio.writing.retry(first.story_id)).outline.endswith("\n- The end")
     assert last(heard, studio.writing.continue_story(first.story_id)).outline.count("end") == 0
 
 

@@ -24,7 +24,7 @@ from talecraft.app.widgets.running import Running
 from talecraft.app.widgets.tales import plan_lines
 from talecraft.app.widgets.verdicts import OutcomeView
 from talecraft.config.models import ModelSpec
-from talecraft.errors import TalecraftError
+from talecraft.errors import EngineError, TalecraftError
 from talecraft.library.runs import TrainingRun
 from talecraft.story.clean import clean_line
 
@@ -225,7 +225,7 @@ class TrainingScreen(TalecraftScreen):
 
         def read(given: str | None) -> None:
             if given is not None:
-                self._read_tales(Path(given.strip()))
+                self._read_tales(Path(given.strip().strip("'\"")))  # as files are dropped
 
         self.app.push_screen(
             AskName(
@@ -246,6 +246,9 @@ class TrainingScreen(TalecraftScreen):
                 self.post_message(PatternPlanned(pattern.plan(model, data)))
             except TalecraftError as error:
                 self.post_message(PatternPlanned(None, error))
+            except Exception:  # told, so that it can be asked for again
+                unread = EngineError("The tales could not be read.", "Try another file.")
+                self.post_message(PatternPlanned(None, unread))
 
         self._reading = True
         self.refresh_bindings()
