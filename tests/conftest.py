@@ -6,6 +6,7 @@ Set before anything imports torch: threads cannot be changed reliably afterwards
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -17,6 +18,9 @@ THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else max(1, (os.cpu_count() o
 os.environ["OMP_NUM_THREADS"] = str(THREADS)
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
+# A shell's background job ignores Ctrl+C, and so would every program that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 for name in ("COLUMNS", "LINES"):  # of the terminal that the tests are started in
     os.environ.pop(name, None)
 
