@@ -85,7 +85,7 @@ class PatternSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     one_shot: float = 0.5
     one_shot_until: float = 0.6
     one_shots: int = 8
-    tag_weight: float = 2.0
+    tag_weight: float = 3.0
     held_out: float = 0.1
     gate_turns: int = 60
 
