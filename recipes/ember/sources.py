@@ -89,16 +89,15 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-_LINE_END = re.compile(r"(?<!\n)\n(?!\n)")
+# Some of its texts are hard-wrapped, some have a paragraph a line.
+_MID_SENTENCE = re.compile(r"(?<=[\w,;-])[ \t]*\n(?=[ \t]*\S)")
 
 
 def _fairytaleqa(path: Path) -> Iterator[Text]:
     for row in _rows(path):
         title = row["name"].replace("-", " ").strip()
         title = title[:1].upper() + title[1:]
-        wrapped = cleaning.wrapped("\n".join(row["sections"]))  # a section alone may not show it
-        joined = (_LINE_END.sub(" ", one) if wrapped else one for one in row["sections"])
-        sections = tuple(tidy(one) for one in joined)
+        sections = tuple(tidy(_MID_SENTENCE.sub(" ", one)) for one in row["sections"])
         body = "\n".join(sections)
         yield Text("fairytaleqa", key(title), title, body, sections=sections)
 
