@@ -16,11 +16,14 @@ from recipes.ember.kneser_ney import KneserNey
 from recipes.ember.sources import Text
 from recipes.ember.turns import THE_END, is_formed
 from talecraft.corpus import outlines
+from talecraft.corpus.rendering import plan
 from talecraft.corpus.tales import Tale
 from talecraft.engine import loading
-from talecraft.engine.batch import Batch, Row
-from talecraft.engine.decoding import GRACE, Writer
+from talecraft.engine.decoding import Writer
+from talecraft.engine.service import SPARE_TOKENS
 from talecraft.engine.session import Session
+from talecraft.learning import rollouts
+from talecraft.learning.rollouts import Rollout
 from talecraft.process.messages import ModelRef
 from talecraft.story.context import Block, PromptStyle, assemble
 from talecraft.story.turns import Sampling
@@ -33,8 +36,6 @@ TOLD = (
 SHORTEST_STORY = 300  # words
 TURNS_A_STORY = 5
 SAMPLES = 10  # shown on the model card: the first ones, whatever they are
-TOGETHER = 25  # stories written side by side
-SPARE = 16  # tokens for the tags between plan and prose
 Tell = Callable[[str], None]
 
 
@@ -75,32 +76,29 @@ class Teller:
         ref = ModelRef("ember", "recipe", str(self.folder), "none", self.context, self.style)
         self.opened = loading.open_model(ref)
 
-    def turns(self, premises: Sequence[str], count: int, seed: int, tell: Tell) -> list[list[Row]]:
+    def turns(
+        self, premises: Sequence[str], count: int, seed: int, tell: Tell
+    ) -> list[list[Rollout]]:
         """`count` turns after each premise, each prompted with the ones before it."""
         codec = self.opened.codec
         stories = [[Block(f"{self.style.premise_open}{one}\n")] for one in premises]
-        room = self.sampling.outline_tokens + self.sampling.prose_tokens + GRACE + SPARE
-        found: list[list[Row]] = [[] for _ in premises]
+        budgets = self.sampling.outline_tokens + self.sampling.prose_tokens
+        room = self.context - budgets - SPARE_TOKENS
+        found: list[list[Rollout]] = [[] for _ in premises]
         for turn in range(count):
-            for at in range(0, len(premises), TOGETHER):
-                some = range(at, min(at + TOGETHER, len(premises)))
-                rows = [
-                    Row(
-                        assemble(stories[i], codec.block, self.context - room),
-                        codec,
-                        self.sampling,
-                        (seed, turn, i),
-                        grace=True,
-                    )
-                    for i in some
-                ]
-                together = Batch(self.opened.base, rows, self.sampling, self.opened.pad)
-                while together.step():
-                    pass
-                for i, row in zip(some, rows, strict=True):
-                    found[i].append(row)
-                    stories[i].append(Block("", row.response.ids[: row.response.prose_end]))
-                tell(f"  turn {turn + 1} of {count}, {at + len(rows)} of {len(premises)} stories")
+            written = rollouts.sample(
+                self.opened.base,
+                codec,
+                [assemble(one, codec.block, room) for one in stories],
+                self.sampling,
+                [(seed, turn, at) for at in range(len(premises))],
+                self.opened.pad,
+                grace=True,
+            )
+            for story, own, one in zip(stories, found, written, strict=True):
+                own.append(one)
+                story.append(Block("", one.response_ids[: one.prose_end]))
+            tell(f"  turn {turn + 1} of {count} of {len(premises)} stories")
         return found
 
     def asked_to_end(self, prompt: str, outline: str, seed: int) -> bool:
@@ -130,14 +128,14 @@ def figures(
     premises = _premises(tales, -(-turns // TURNS_A_STORY))
     tell(f"{turns} turns")
     stories = teller.turns(premises, TURNS_A_STORY, 1, tell)
-    every = [row.response for rows in stories for row in rows]
+    every = [one for story in stories for one in story]
     formed = [is_formed(one.outline, one.prose) for one in every]
     opening = len(teller.opened.codec.encode(teller.style.think_open))
     closed = [sum(one.forced) == opening for one in every]
     tell("adherence, repetition, memory, endings")
     kept = [one for one in every if not outlines.copied(one.outline, one.prose)]
     own, other = adherence([(one.outline, one.prose) for one in kept])
-    texts = ["\n\n".join(row.response.prose for row in rows) for rows in stories]
+    texts = ["\n\n".join(one.prose for one in story) for story in stories]
     return Figures(
         by_source,
         fmean(formed),
@@ -149,8 +147,8 @@ def figures(
         fmean(memory.holds(one.prose) for one in every),
         fmean(_endings(teller, tales)),
         [
-            Written(premise, rows[0].response.outline.strip(), rows[0].response.prose.strip())
-            for premise, rows in list(zip(premises, stories, strict=True))[:SAMPLES]
+            Written(premise, story[0].outline.strip(), story[0].prose.strip())
+            for premise, story in list(zip(premises, stories, strict=True))[:SAMPLES]
         ],
     )
 
@@ -227,6 +225,6 @@ def _endings(teller: Teller, tales: Sequence[Tale], count: int = 50) -> list[boo
         prompt = f"{teller.style.premise_open}{one.premise}\n"
         for passage in one.passages[:2]:
             prompt += f"{teller.style.story_open}{passage.prose}\n"
-        plan = "".join(f"- {beat}\n" for beat in (*one.passages[2].outline[:2], THE_END))
-        found.append(teller.asked_to_end(prompt, plan, seed))
+        outline = plan((*one.passages[2].outline[:2], THE_END))
+        found.append(teller.asked_to_end(prompt, outline, seed))
     return found

@@ -96,9 +96,8 @@ class PlainText:
         if at < self._begins:
             self._turn, self._begins, self._row = -1, 0, np.zeros(0, dtype=np.uint16)
         while at + count > self._begins + len(self._row):
-            if at >= self._begins + len(self._row):
-                self._begins += len(self._row)
-                self._row = np.zeros(0, dtype=np.uint16)
+            read = min(at - self._begins, len(self._row))
+            self._begins, self._row = self._begins + read, self._row[read:]
             self._turn += 1
             order = dealt(self._texts, self._mix, self._seed, self._turn)
             self._row = np.concatenate([self._row, *(self._ids[one] for one in order)])

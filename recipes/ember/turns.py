@@ -20,7 +20,7 @@ from talecraft.corpus.tales import Passage, Tale
 from talecraft.story.context import PromptStyle
 
 STYLE = PromptStyle()
-THE_END = "The end"  # the beat by which a story is asked to come to its end
+THE_END = STYLE.last_beat
 LEAST_BEATS = 2
 SHOWN_TOKENS = 3e6
 MOST_WINDOWS = 10  # that one text counts as: a novel's chapter must not crowd out the tales

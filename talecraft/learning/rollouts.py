@@ -39,17 +39,19 @@ def sample(
     pad: int,
     batch: int = 32,
     alive: Callable[[], None] | None = None,
+    grace: bool = False,
 ) -> list[Rollout]:
     """One turn for each prompt, in order. `seeds` (one per prompt) decide every draw.
 
-    Prompts of like length are batched together. `alive`, if given, is called at each step and may
+    Prompts of like length are batched together. With `grace` prose may finish its sentence beyond
+    its budget, as on the page. `alive`, if given, is called at each step and may
     raise to stop.
     """
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     rollouts: dict[int, Rollout] = {}
     for at in range(0, len(order), batch):
         chosen = order[at : at + batch]
-        rows = [Row(prompts[i], codec, sampling, seeds[i]) for i in chosen]
+        rows = [Row(prompts[i], codec, sampling, seeds[i], grace) for i in chosen]
         together = Batch(model, rows, sampling, pad)
         going = True
         while going:

@@ -34,6 +34,11 @@ class PromptStyle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The tag by which the model itself ends its outline."""
         return self.story_open.strip()
 
+    @property
+    def last_beat(self) -> str:
+        """The beat that asks for the end, without its dash."""
+        return self.ending.removeprefix("- ")
+
     def opening_of_prose(self, outline: str) -> str:
         """What the program writes after `outline` to open the prose, on a line of its own."""
         begins_a_line = outline.endswith("\n") or self.story_open.startswith("\n")
@@ -42,11 +47,10 @@ class PromptStyle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def asked_to_end(self, outline: str) -> str:
         """What the program adds to `outline` for the story to end with this passage; '' where the
         plan says so already."""
-        beat = self.ending.removeprefix("- ")
-        if outline.rstrip().rpartition("\n")[2].removeprefix("- ") == beat:
+        if outline.rstrip().rpartition("\n")[2].removeprefix("- ") == self.last_beat:
             return ""
         if not outline.strip() and self.think_open.endswith("- "):  # the dash stands already
-            return beat + "\n"
+            return self.last_beat + "\n"
         return ("" if outline.endswith("\n") or not outline else "\n") + self.ending + "\n"
 
 

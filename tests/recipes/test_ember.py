@@ -15,7 +15,8 @@ import torch
 from recipes.ember import measures, names, prepare, tokens, turns
 from recipes.ember.evaluate import adherence, repeated_at
 from recipes.ember.kneser_ney import KneserNey, codes
-from recipes.ember.recipe import CPU, GPU, Shape, Stage
+from recipes.ember.muon import Muon, orthogonal
+from recipes.ember.recipe import CPU, GPU, LENGTHEN, PATTERN, PRETRAIN, Shape, Stage
 from recipes.ember.sources import Text, tidy
 from recipes.ember.training import Trainer, create
 from talecraft.corpus.tales import Passage, Tale
@@ -307,6 +308,49 @@ def test_micro_batches_add_up_to_the_step(texts: list[Text], tmp_path: Path) -> 
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)  # bfloat16
     for name, tensor in weights[0].items():
         torch.testing.assert_close(tensor, weights[1][name], rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("products", [torch.float32, torch.bfloat16])
+def test_muon_moves_matrices_as_torchs_does(products: torch.dtype) -> None:
+    """Square, wide and tall ones, two steps with a momentum between them."""
+    torch.manual_seed(0)
+    ours, theirs = (
+        [torch.nn.Parameter(torch.zeros(*size)) for size in ((16, 16), (16, 40), (40, 16))]
+        for _ in range(2)
+    )
+    mine = Muon(ours, lr=0.1, weight_decay=0.2, products=products)
+    torchs = torch.optim.Muon(theirs, lr=0.1, weight_decay=0.2, adjust_lr_fn="match_rms_adamw")
+    for _ in range(2):
+        for one, other in zip(ours, theirs, strict=True):
+            one.grad = torch.randn_like(one)
+            other.grad = one.grad.clone()
+        mine.step()
+        torchs.step()
+    for one, other in zip(ours, theirs, strict=True):
+        rms = float(other.detach().square().mean().sqrt())
+        assert float((one - other).detach().abs().max()) < 0.15 * rms  # torch's bfloat16
+
+
+def test_muons_update_is_nearly_orthogonal() -> None:
+    torch.manual_seed(0)
+    made = orthogonal(torch.randn(3, 24, 60), torch.float32)
+    assert float(torch.linalg.svdvals(made).min()) > 0.5
+    assert float(torch.linalg.svdvals(made).max()) < 1.4
+
+
+def test_the_rate_falls_from_stage_to_stage(tmp_path: Path) -> None:
+    """The second stage begins at the first one's rate, the third where the second ends; it ends at
+    nothing."""
+    shape = Shape(layers=1, width=32, heads=2, key_value_heads=2, feed_forward=64, vocabulary=400)
+    ends = []
+    for stage in (PRETRAIN, PATTERN, LENGTHEN):
+        trainer = Trainer(create(shape, 0), stage, tmp_path / stage.name, compiled=False)
+        trainer.steps = 10**6
+        ends.append([stage.rate * trainer._schedule(progress) for progress in (0, 1)])
+    assert ends[0] == [PRETRAIN.rate, PRETRAIN.rate]
+    assert ends[1][0] == ends[0][1]
+    assert ends[2][0] == pytest.approx(ends[1][1])
+    assert ends[2][1] == 0.0
 
 
 @pytest.mark.parametrize("shape", [CPU, GPU])
