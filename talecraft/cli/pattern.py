@@ -101,11 +101,8 @@ def lines(plan: PatternPlan, title: str) -> list[str]:
         told.append(f"{what}: about {size(needed)}{rest}")
     if not plan.together:
         told.append("The engine sleeps while the run works: there is no memory for both.")
-    if plan.replaces:
-        told.append(
-            f"If it proves better it takes over from adapter {plan.replaces}; the next training run"
-            " teaches it your taste anew, from all your scores."
-        )
+    if plan.takeover:
+        told.append(plan.takeover)
     return told
 
 

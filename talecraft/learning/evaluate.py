@@ -22,7 +22,8 @@ from talecraft.learning.policy import ADAPTER, Policy
 from talecraft.learning.ppo import practice_sampling
 from talecraft.learning.rollouts import Rollout
 from talecraft.learning.sequences import collate
-from talecraft.process.run_events import Check, Phrase, PpoSettings, Sample
+from talecraft.process import adapter_files
+from talecraft.process.run_events import Check, Outcome, Phrase, PpoSettings, Sample
 from talecraft.story.clean import clean
 from talecraft.story.turns import Sampling
 
@@ -71,8 +72,22 @@ class Verdict:
     phrases: list[Phrase]
 
     @property
-    def passed(self) -> bool:
-        return all(check.passed for check in self.checks)
+    def failed(self) -> list[str]:
+        """What speaks against it, in words; nothing where it passes."""
+        return [check.words for check in self.checks if not check.passed]
+
+    def outcome(self, words: str, files: dict[str, str], steps: int) -> Outcome:
+        """How a run of `steps` ends by it: `files` are the candidate's, with their checksums."""
+        return Outcome(
+            "rejected" if self.failed else "adopted",
+            words,
+            self.checks,
+            self.samples,
+            self.phrases,
+            adapter_files.content_id(files),
+            files,
+            steps,
+        )
 
 
 def evaluate(

@@ -148,7 +148,7 @@ class Scribe:
         *others, last = tale.passages
         if not others or not last.outline:
             return tale
-        beat = self.codec.style.ending.removeprefix("- ")
+        beat = self.codec.style.last_beat
         if last.outline[-1] == beat:
             return tale
         last = msgspec.structs.replace(last, outline=(*last.outline, beat))

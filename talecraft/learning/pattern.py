@@ -27,7 +27,7 @@ from talecraft.learning.events import Events
 from talecraft.learning.material import Lesson, Lessons, Material, Scribe
 from talecraft.learning.pattern_gate import Judge
 from talecraft.learning.policy import ADAPTER, Policy
-from talecraft.process import adapter_files, run_client
+from talecraft.process import run_client
 from talecraft.process.run_events import (
     FEWEST_HELD,
     FEWEST_TALES,
@@ -123,23 +123,14 @@ class PatternRun:
 
     def _conclude(self, verdict: Verdict, steps: int) -> Outcome:
         files = self._policy.save(self._folder / run_client.CANDIDATE, self._settings.model.key)
-        failed = [check.words for check in verdict.checks if not check.passed]
-        if failed:
-            words = "It was not adopted; what wrote before goes on writing. " + " ".join(failed)
+        if verdict.failed:
+            against = " ".join(verdict.failed)
+            words = f"It was not adopted; what wrote before goes on writing. {against}"
         else:
             words = "It learned the pattern, and is in use from the next passage on."
             if self._settings.parent is not None:
                 words += " The next training run teaches it your taste anew, from all your scores."
-        return Outcome(
-            "rejected" if failed else "adopted",
-            words,
-            verdict.checks,
-            verdict.samples,
-            verdict.phrases,
-            adapter_files.content_id(files),
-            files,
-            steps,
-        )
+        return verdict.outcome(words, files, steps)
 
 
 class Course:

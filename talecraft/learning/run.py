@@ -31,7 +31,7 @@ from talecraft.learning.ppo import Ppo, practice_sampling
 from talecraft.learning.rewards import shaped
 from talecraft.learning.rewards.total import Outlines, Reward
 from talecraft.learning.rollouts import Rollout
-from talecraft.process import adapter_files, run_client, run_events
+from talecraft.process import run_client, run_events
 from talecraft.process.evidence import Episode
 from talecraft.process.run_events import Outcome, RunSettings
 from talecraft.story.context import Block
@@ -240,18 +240,8 @@ class Run:
     def _conclude(self, verdict: Verdict, ppo: Ppo) -> Outcome:
         candidate = self._folder / run_client.CANDIDATE
         files = self._policy.save(candidate, self._settings.model.key)
-        failed = [check.words for check in verdict.checks if not check.passed]
-        words = _closing_words(failed, ppo.stopped, ppo.updates, self._ppo.updates)
-        return Outcome(
-            "rejected" if failed else "adopted",
-            words,
-            verdict.checks,
-            verdict.samples,
-            verdict.phrases,
-            adapter_files.content_id(files),
-            files,
-            ppo.updates,
-        )
+        words = _closing_words(verdict.failed, ppo.stopped, ppo.updates, self._ppo.updates)
+        return verdict.outcome(words, files, ppo.updates)
 
     # ------------------------------------------------------------------ prompts
     def _premises(self, kind: Kind) -> list[list[int]]:

@@ -6,7 +6,6 @@ waited for.
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,10 @@ import msgspec
 from talecraft.corpus.reading import read
 from talecraft.engine import loading
 from talecraft.engine.codec import Codec
-from talecraft.errors import TalecraftError
 from talecraft.learning import material
-from talecraft.learning.child import begin
-from talecraft.learning.events import Events
-from talecraft.process import run_client, run_events
-from talecraft.process.run_events import Outcome, RunSettings, TalesRead
+from talecraft.learning.child import answer
+from talecraft.process.run_events import RunSettings, TalesRead
 
-NICE = 5  # somebody waits for it
 COUNTED = 400  # tales
 
 
@@ -51,22 +46,5 @@ def survey(settings: RunSettings) -> TalesRead:
     )
 
 
-def main() -> int:
-    begin(NICE)
-    folder = Path(sys.argv[1])
-    events = Events(folder)
-    try:
-        settings = run_events.decode_settings((folder / run_client.SETTINGS).read_bytes())
-        events.send(survey(settings))
-    except (TalecraftError, MemoryError) as error:
-        events.finish(Outcome("failed", str(error) or "Memory ran out."))
-        return 1
-    except Exception as error:
-        logging.getLogger(__name__).exception("survey")
-        events.finish(Outcome("failed", f"{type(error).__name__}: {error}."))
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(answer(lambda _folder, order: survey(order)))

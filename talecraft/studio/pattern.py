@@ -58,6 +58,16 @@ class PatternPlan(msgspec.Struct, frozen=True):
     refusal: str = ""
     replaces: str = ""
 
+    @property
+    def takeover(self) -> str:
+        """What becomes of the adapter that writes now, in words; '' where the bare model does."""
+        if not self.replaces:
+            return ""
+        return (
+            f"If it proves better it takes over from adapter {self.replaces}; the next training run"
+            " teaches it your taste anew, from all your scores."
+        )
+
 
 class PatternLearning:
     """`model_ref` says where a model is on disk, `room` what a run of it needs (see Studio)."""

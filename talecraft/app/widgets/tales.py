@@ -20,11 +20,5 @@ def plan_lines(plan: PatternPlan) -> list[str]:
     ]
     if not plan.together:
         lines.append("What writes sleeps while the run works; each passage wakes it.")
-    if plan.replaces:
-        lines.append(
-            f"If it proves better it takes over from adapter {plan.replaces}; the next training run"
-            " teaches it your taste anew, from all your scores."
-        )
-    else:
-        lines.append("It changes nothing unless it proves better.")
+    lines.append(plan.takeover or "It changes nothing unless it proves better.")
     return lines
