@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 import torch
 import typer
+from transformers import LlamaForCausalLM
 
 from recipes.ember import card, measures, recipe, tokens, turns
 from recipes.ember import evaluate as bars
@@ -24,6 +26,7 @@ from recipes.ember.training import Stream, Trainer, create
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 Home = Annotated[Path, typer.Option(help="Where everything is kept between steps.")]
 Minutes = Annotated[float | None, typer.Option(help="Wall-clock budget of this stage.")]
+Rate = Annotated[float | None, typer.Option(help="Learning rate that it begins at.")]
 HOME = Path(".cache/ember")
 
 
@@ -79,16 +82,30 @@ def pretrain(home: Home = HOME, minutes: Minutes = None) -> None:
 
 
 @app.command()
-def pattern(home: Home = HOME, minutes: Minutes = None) -> None:
+def begin(folder: Path, home: Home = HOME) -> None:
+    """Instead of `tokenizer` and `pretrain`: go on from the weights and the tokenizer of an earlier
+    Ember in FOLDER, which may have read what is held out here."""
+    begun = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    shape = _shape(home)
+    trainer = Trainer(create(shape, 0), PRETRAIN, home / PRETRAIN.name)
+    trainer.model.load_state_dict(begun.state_dict())
+    trainer.save()
+    (home / "tokenizer").mkdir(exist_ok=True)
+    for file in folder.glob("tokenizer*.json"):
+        shutil.copyfile(file, home / "tokenizer" / file.name)
+
+
+@app.command()
+def pattern(home: Home = HOME, minutes: Minutes = None, rate: Rate = None) -> None:
     """Learn premise, plan and passage: with an example before them at first, later without."""
-    stage = _budget(PATTERN, minutes)
+    stage = _budget(PATTERN, minutes, rate)
     _train(home, stage, PRETRAIN, *_turn_streams(home, stage, 0.4))
 
 
 @app.command()
-def lengthen(home: Home = HOME, minutes: Minutes = None) -> None:
+def lengthen(home: Home = HOME, minutes: Minutes = None, rate: Rate = None) -> None:
     """The whole window, while the learning rate falls to nothing."""
-    stage = _budget(LENGTHEN, minutes)
+    stage = _budget(LENGTHEN, minutes, rate)
     _train(home, stage, PATTERN, *_turn_streams(home, stage, 0.0))
 
 
@@ -141,6 +158,7 @@ def teach(home: Home = HOME) -> None:
 def write_card(
     folder: Path,
     machine: Annotated[str, typer.Option(help="What it was trained on, in words.")],
+    begun: Annotated[str, typer.Option(help="What `begin` went on from, in words.")] = "",
     home: Home = HOME,
 ) -> None:
     """Write the model card of FOLDER, from what `evaluate` measured."""
@@ -149,8 +167,10 @@ def write_card(
     )
     shape = _shape(home)
     parameters = sum(p.numel() for p in create(shape, 0).parameters())
-    stages = [(one, home / one.name) for one in (PRETRAIN, PATTERN, LENGTHEN)]
-    text = card.filled(stages, shape, parameters, machine, (home / "figures.md").read_text(), ours)
+    every = [(one, home / one.name) for one in (PRETRAIN, PATTERN, LENGTHEN)]
+    stages = [one for one in every if (one[1] / "curve.jsonl").exists()]
+    table = (home / "figures.md").read_text()
+    text = card.filled(stages, shape, parameters, machine, begun, table, ours)
     (folder / "README.md").write_text(text)
 
 
@@ -171,8 +191,9 @@ def _counted(texts: Sequence[Text], name: str) -> Any:
         yield one
 
 
-def _budget(stage: Stage, minutes: float | None) -> Stage:
-    return msgspec.structs.replace(stage, minutes=minutes) if minutes is not None else stage
+def _budget(stage: Stage, minutes: float | None, rate: float | None = None) -> Stage:
+    asked = {"minutes": minutes, "rate": rate}
+    return msgspec.structs.replace(stage, **{k: v for k, v in asked.items() if v is not None})
 
 
 def _mix(name: str) -> dict[str, float]:

@@ -17,10 +17,12 @@ def filled(
     shape: Shape,
     parameters: int,
     machine: str,
+    begun: str,
     table: str,
     ours: Figures,
 ) -> str:
-    """The whole card as Markdown. Each stage comes with the folder of its curve."""
+    """The whole card as Markdown. Each stage comes with the folder of its curve; `begun`
+    says what it went on from, if anything."""
     return TEMPLATE.read_text().format(
         millions=f"{parameters / 1e6:.1f}",
         layers=shape.layers,
@@ -32,6 +34,7 @@ def filled(
         stages="".join(_row(stage, folder) for stage, folder in stages),
         step_tokens=f"{stages[0][0].step_tokens:,}",
         machine=machine,
+        begun=f"{begun} " if begun else "",
         table=table.strip(),
         samples="\n".join(_sample(one) for one in ours.samples),
     )

@@ -33,7 +33,7 @@ class Muon(torch.optim.Optimizer):
         self._products = products
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> Any:  # no loss is asked for
         for group in self.param_groups:
             momentum, decay = group["momentum"], 1 - group["lr"] * group["weight_decay"]
             alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)

@@ -50,10 +50,8 @@ class Stage(msgspec.Struct, frozen=True):
 # The first stage reads stories as they are; the second learns the pattern of premise, plan and
 # passage, while the rate begins to fall; the third the whole window, until it is nothing.
 PRETRAIN = Stage("pretrain", window=256, minutes=55)
-PATTERN = Stage("pattern", window=512, minutes=50, warmup=0, decay=1.0, floor=0.4, seed=1)
-LENGTHEN = Stage(
-    "lengthen", window=1024, minutes=15, rate=0.4 * 3e-3, warmup=0, decay=1.0, seed=2
-)
+PATTERN = Stage("pattern", window=512, minutes=50, decay=1.0, floor=0.4, seed=1)
+LENGTHEN = Stage("lengthen", window=1024, minutes=15, rate=0.4 * 3e-3, warmup=0, decay=1.0, seed=2)
 
 # How often a text of each source is read in one pass: what is simple and clean counts most. A
 # model this small learns little from old magazines; with a GPU's budget they are worth a pass.

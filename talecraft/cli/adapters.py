@@ -183,7 +183,9 @@ def _print_origin(origin: Origin) -> None:
     written = _passages(origin.passages)
     before = origin.parent.label if origin.parent is not None else f"{one.model_id} as it came"
     console.out(f"Took over from: {before}. Has written {written}.")
-    if one.is_root:
+    if one.is_root and one.state == "rejected":
+        console.out("It was to learn the pattern from tales, and was not adopted.")
+    elif one.is_root:
         console.out("A root: it has learned the pattern, and later training begins at it.")
     elif one.root_id is not None:
         console.out(f"Root: it began at pattern adapter {one.root_id}.")

@@ -36,6 +36,9 @@ def learn(
     epochs: Annotated[
         int | None, typer.Option(min=1, max=100, help="Times through all tales.")
     ] = None,
+    most: Annotated[
+        int, typer.Option(min=0, help="Of more stories so many are drawn; 0 takes all.")
+    ] = 5000,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be learned, and start nothing.")
@@ -53,7 +56,7 @@ def learn(
 
     with opening.studio(model, settle=True) as studio:
         console.note("Reading the tales ...")
-        plan = studio.pattern.plan(studio.model, data, epochs)
+        plan = studio.pattern.plan(studio.model, data, epochs, most)
         if dry_run:
             _show(plan, studio.model.title, as_json)
             return
@@ -90,9 +93,8 @@ def lines(plan: PatternPlan, title: str) -> list[str]:
         f"Work: {plan.epochs} times through {found.tokens} tokens, {plan.steps} steps",
         f"Time: about {plan.minutes:.1f} minutes (estimated)",
     ]
-    if found.left_out:
-        told.insert(2, f"Left out: {found.left_out}; no plan could be taken from them, or they are"
-                    " there twice")  # fmt: skip
+    if plan.left_out:
+        told.insert(2, plan.left_out)
     for what, needed, free in (
         ("Memory", plan.memory_mb, plan.free_mb),
         ("Disk", plan.disk_mb, plan.free_disk_mb),

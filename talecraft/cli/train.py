@@ -230,7 +230,7 @@ def describe(event: RunEvent) -> str:
             return event.words
         case PatternStep():
             line = (
-                f"step {event.step}/{event.total}: loss {event.loss:.3f}, held-out"
+                f"step {event.step}/{event.total}: loss {event.loss:.3f}, on held-back tales"
                 f" {event.held_out:.3f}, {event.eta:.0f} s to go"
             )
             return f"{line}; {event.note}" if event.note else line
@@ -283,11 +283,13 @@ def print_outcome(outcome: Outcome, state: str, error: str = "") -> None:
 
 def print_checks(checks: Sequence[Check]) -> None:
     """Each condition of the gate: what was measured, how surely, and the bar."""
+    from talecraft.process.run_events import SHOWN
+
     for check in checks:
         sure = ""
         if check.low is not None and check.high is not None:
             sure = f", 90 % sure {check.low:.3g} to {check.high:.3g}"
+        held = "   " if check.bar == SHOWN else "ok " if check.passed else "NOT"
         console.out(
-            f"  {'ok ' if check.passed else 'NOT'} {check.name}: {check.value:.3g}{sure}"
-            f" (bar {check.bar}). {check.words}"
+            f"  {held} {check.name}: {check.value:.3g}{sure} (bar {check.bar}). {check.words}"
         )

@@ -6,9 +6,9 @@ import csv
 import json
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from talecraft.corpus import cleaning, passages
 from talecraft.corpus.clauses import words
@@ -30,13 +30,44 @@ _STORY_BREAK = re.compile(
 csv.field_size_limit(2**27)
 
 
-def read(path: Path, seed: int = 0) -> list[Tale]:
-    """Every tale in a file, or in the files of a folder in the order of their names.
+class Stories(NamedTuple):
+    """`tales` out of `there`, the number of stories in the files."""
+
+    tales: list[Tale]
+    there: int
+
+
+class _Row(NamedTuple):
+    """A story as it lies on disk."""
+
+    where: str
+    text: str
+    premise: str = ""
+    outline: str = ""
+
+    def tale(self, rng: random.Random) -> Tale | None:
+        """None where fewer than LEAST_WORDS are left of it."""
+        text = cleaning.paragraphs(clean(self.text))
+        if len(words(text)) < LEAST_WORDS:
+            return None
+        premise = cleaning.prompt(clean(self.premise))
+        if outline := beats_of(clean(self.outline)):
+            premise = premise or passages.premise_of(text, rng)
+            return Tale(premise, (Passage(outline, text),), self.where)
+        return passages.tale(text, premise, rng, self.where)
+
+
+def read(
+    path: Path, seed: int = 0, most: int = 0, alive: Callable[[], None] = lambda: None
+) -> Stories:
+    """Every tale in a file, or in the files of a folder in the order of their names; of more than
+    `most` stories (0: of any number) so many drawn at random.
 
     A table (.jsonl, .csv, .tsv, .parquet) has a column for the story (`story`, `text` or
     `wp_target`) and may have one for the prompt and one for the outline; a text (.txt, .md) is
     one story, or several divided by lines of *** or ---. What is missing is taken from the story.
-    An outline's story is one turn; a story without one is cut into turns.
+    An outline's story is one turn; a story without one is cut into turns. `alive` is called at
+    every story, and may raise to stop.
 
     Raises UsageError where there is no such file, one cannot be read (naming file and row), or
     nothing in them is a story.
@@ -51,26 +82,51 @@ def read(path: Path, seed: int = 0) -> list[Tale]:
     known = ", ".join(TABLES + PROSE)
     if not files:
         raise UsageError(f"No stories in {path}.", f"Talecraft reads {known}.")
+    drawn, there = _drawn((row for one in files for row in _file(one, known)), most, seed, alive)
     rng = random.Random(seed)
-    found = [tale for one in files for tale in _file(one, rng, known)]
+    found = []
+    for row in drawn:
+        alive()
+        if (tale := row.tale(rng)) is not None:
+            found.append(tale)
     if not found:
         raise UsageError(
             f"No story of {LEAST_WORDS} words or more in {path}.", "Nothing could be learned."
         )
-    return found
+    return Stories(found, there)
 
 
-def _file(path: Path, rng: random.Random, known: str) -> Iterator[Tale]:
+def _drawn(
+    rows: Iterator[_Row], most: int, seed: int, alive: Callable[[], None]
+) -> tuple[list[_Row], int]:
+    """At most `most` of them in their order, each as likely as any other (reservoir sampling,
+    Vitter 1985, algorithm R), and how many there are. Only the chosen ones are kept in memory."""
+    rng = random.Random(f"{seed} drawn")
+    kept: list[tuple[int, _Row]] = []
+    there = 0
+    for row in rows:
+        alive()
+        if len(row.text.split()) < LEAST_WORDS:
+            continue
+        there += 1
+        if not most or len(kept) < most:
+            kept.append((there, row))
+        elif (place := rng.randrange(there)) < most:
+            kept[place] = (there, row)
+    return [row for _, row in sorted(kept, key=lambda one: one[0])], there
+
+
+def _file(path: Path, known: str) -> Iterator[_Row]:
     kind = path.suffix.lower()
     try:
         if kind in PROSE:
-            yield from _texts(path, rng)
+            yield from _texts(path)
         elif kind == ".jsonl":
-            yield from _table(path, _json_rows(path), rng)
+            yield from _table(path, _json_rows(path))
         elif kind in {".csv", ".tsv"}:
-            yield from _table(path, _csv_rows(path, "\t" if kind == ".tsv" else ","), rng)
+            yield from _table(path, _csv_rows(path, "\t" if kind == ".tsv" else ","))
         elif kind == ".parquet":
-            yield from _table(path, _parquet_rows(path), rng)
+            yield from _table(path, _parquet_rows(path))
         else:
             raise UsageError(f"{path.name} is no kind of file that stories are read from.",
                              f"Talecraft reads {known}.")  # fmt: skip
@@ -82,19 +138,14 @@ def _file(path: Path, rng: random.Random, known: str) -> Iterator[Tale]:
         ) from error
 
 
-def _texts(path: Path, rng: random.Random) -> Iterator[Tale]:
+def _texts(path: Path) -> Iterator[_Row]:
     parts = _STORY_BREAK.split(path.read_text(encoding="utf-8-sig"))
     for at, part in enumerate(parts, 1):
         name = clean_line(path.name)
-        where = name if len(parts) == 1 else f"{name}, story {at}"
-        text = cleaning.paragraphs(clean(part))
-        if len(words(text)) >= LEAST_WORDS:
-            yield passages.tale(text, "", rng, where)
+        yield _Row(name if len(parts) == 1 else f"{name}, story {at}", part)
 
 
-def _table(
-    path: Path, rows: Iterator[tuple[int, Mapping[str, Any]]], rng: random.Random
-) -> Iterator[Tale]:
+def _table(path: Path, rows: Iterator[tuple[int, Mapping[str, Any]]]) -> Iterator[_Row]:
     for number, row in rows:
         where = f"{clean_line(path.name)}, row {number}"
         named = {str(name).strip().lower(): value for name, value in row.items()}
@@ -103,16 +154,7 @@ def _table(
                 f"{where} has no story: its columns are {', '.join(named) or 'none'}.",
                 f"Call the story's column one of {', '.join(STORY)}.",
             )
-        text = cleaning.paragraphs(clean(_cell(named, STORY, where) or ""))
-        if len(words(text)) < LEAST_WORDS:
-            continue
-        premise = cleaning.prompt(clean(_cell(named, PREMISE, where) or ""))
-        outline = beats_of(clean(_cell(named, OUTLINE, where) or ""))
-        if outline:
-            premise = premise or passages.premise_of(text, rng)
-            yield Tale(premise, (Passage(outline, text),), where)
-        else:
-            yield passages.tale(text, premise, rng, where)
+        yield _Row(where, *(_cell(named, names, where) for names in (STORY, PREMISE, OUTLINE)))
 
 
 def beats_of(outline: str) -> tuple[str, ...]:
@@ -121,8 +163,9 @@ def beats_of(outline: str) -> tuple[str, ...]:
     return tuple(one[1] for one in found if one and one[1])
 
 
-def _cell(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> str | None:
-    """The first of these columns; lists of lines are joined. Raises UsageError for a number."""
+def _cell(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:
+    """The first of these columns, '' where there is none; lists of lines are joined. Raises
+    UsageError for a number."""
     for name in names:
         value = row.get(name)
         if isinstance(value, list) and all(isinstance(one, str) for one in value):
@@ -131,7 +174,7 @@ def _cell(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> str | N
             raise UsageError(f"{where}: '{name}' is no text but {type(value).__name__}.")
         if value is not None:
             return value
-    return None
+    return ""
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -7,7 +7,7 @@ that it began with, whatever became of the file.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -210,23 +210,32 @@ def summary(train: Sequence[Tale], held: Sequence[Tale]) -> TalesRead:
     )
 
 
-def gather(folder: Path, data: str) -> list[Tale]:
+def gather(
+    folder: Path, data: str, most: int = 0, alive: Callable[[], None] = lambda: None
+) -> list[Tale]:
     """The tales of a run: from its folder where it keeps them, else from `data`, and kept.
 
-    Raises UsageError, with file and row, for what cannot be read.
+    Raises UsageError, with file and row, for what cannot be read, and what `alive` raises.
     """
     kept = folder / TALES
     if kept.exists():
         return [_decode(line) for line in kept.read_bytes().splitlines()]
-    tales = told(read(Path(data)))
+    tales, _ = told(read(Path(data), most=most, alive=alive).tales)
     private_write(kept, b"".join(msgspec.json.encode(one) + b"\n" for one in tales))
     return tales
 
 
-def told(tales: Sequence[Tale]) -> list[Tale]:
-    """Those that there is a plan to learn from, each once, wherever they stood."""
-    found = [one for one in tales if any(passage.outline for passage in one.passages)]
-    return list({(one.premise, one.passages): one for one in found}.values())
+def told(tales: Sequence[Tale]) -> tuple[list[Tale], list[str]]:
+    """Those that there is a plan to learn from, each once; and where the others stand, and why
+    they are left out."""
+    kept: dict[object, Tale] = {}
+    left: list[str] = []
+    for one in tales:
+        if not any(passage.outline for passage in one.passages):
+            left.append(f"{one.source} (no plan in it)")
+        elif (first := kept.setdefault((one.premise, one.passages), one)) is not one:
+            left.append(f"{one.source} (the same as {first.source})")
+    return list(kept.values()), left
 
 
 def prepare(

@@ -17,120 +17,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from talecraft.config.assets import reference
-from talecraft.engine import loading
 from talecraft.errors import EngineError
-from talecraft.learning import checkpoint, material, pattern_gate
+from talecraft.learning import checkpoint
 from talecraft.learning.checkpoint import pack, pack_optimiser, unpack, unpack_optimiser
-from talecraft.learning.evaluate import Verdict
 from talecraft.learning.events import Events
-from talecraft.learning.material import Lesson, Lessons, Material, Scribe
-from talecraft.learning.pattern_gate import Judge
+from talecraft.learning.material import Lesson, Lessons
 from talecraft.learning.policy import ADAPTER, Policy
-from talecraft.process import run_client
 from talecraft.process.run_events import (
-    FEWEST_HELD,
-    FEWEST_TALES,
-    TOO_ALIKE,
-    Outcome,
     PatternStep,
     RunSettings,
 )
 
-OPPONENT = "opponent"
 IGNORED = -100  # a label that no loss is computed for
 MOST_TOLD = 200  # steps that a run tells of; of a longer one every so many
 MEASURED = 10  # times that the held-out loss is looked at on the way
-MEASURED_TALES = 16
 SAVING_SHARE = 0.05  # of the time: the larger the adapter, the rarer the checkpoint
-
-
-class PatternRun:
-    """The whole run; `execute` reads top to bottom."""
-
-    def __init__(self, folder: Path, settings: RunSettings, events: Events) -> None:
-        self._folder = folder
-        self._settings = settings
-        self._pattern = settings.pattern
-        self._events = events
-        # Read now: the file may be another by the end, if Talecraft is updated meanwhile.
-        file = Path(settings.reference_file)
-        self._neutral, self._more = reference("passage", file), reference("gate", file)
-        torch.manual_seed(settings.seed)
-
-    def execute(self) -> Outcome:
-        """Raises TalecraftError where model, adapter or tales cannot be used, Cancelled when asked
-        to."""
-        self._events.phase("Reading the tales")
-        tales = material.gather(self._folder, self._settings.data)
-        if len(tales) < FEWEST_TALES:
-            return Outcome("refused", too_few(len(tales)))
-        self._load()
-        found = material.prepare(tales, self._scribe, self._pattern, self._settings.seed)
-        if len(found.held) < FEWEST_HELD:
-            return Outcome("refused", TOO_ALIKE)
-        self._events.send(found.summary(self._scribe))
-        steps = self._learn(found)
-        self._events.phase("Comparing before and after on tales it has not seen")
-        verdict = pattern_gate.judge(self._policy, self._scribe, self._judge(found))
-        return self._conclude(verdict, steps)
-
-    def _load(self) -> None:
-        model, parent = self._settings.model, self._settings.parent
-        self._events.phase(f"Loading {model.id}")
-        opened = loading.open_model(model)
-        codec, self._pad = opened.codec, opened.pad
-        self._tokenizer = loading.load_tokenizer(model)
-        self._scribe = Scribe.of(codec, self._tokenizer, self._pattern.max_tokens)
-        torch.manual_seed(self._settings.seed)  # whatever loading has drawn
-        self._policy = Policy.for_run(opened.base, self._settings)
-        still(self._policy.model)
-        if parent is not None:
-            self._policy.load(loading.trusted(parent, model), OPPONENT)
-
-    # ------------------------------------------------------------------ training
-    def _learn(self, found: Material) -> int:
-        """Train to the last step, from the last checkpoint where there is one; returns how many
-        steps the whole run has."""
-        lessons = Lessons(found, self._scribe, self._pattern, self._settings.seed)
-        course = Course(self._policy, lessons, self._settings, self._events, self._folder)
-        course.resume()
-        self._events.phase("Learning the pattern")
-        held = [
-            self._scribe.encode(next(self._scribe.pieces(tale)))
-            for tale in found.held[:MEASURED_TALES]
-        ]
-        course.measure = lambda: pattern_gate.mean_loss(self._policy, held)
-        if course.done < lessons.steps:
-            _train(self._policy, self._tokenizer, self._pad, course, self._folder)
-        return lessons.steps
-
-    # ------------------------------------------------------------------ after
-    def _judge(self, found: Material) -> Judge:
-        return Judge(
-            held=found.held,
-            passages=[one for tale in found.train for one in tale.passages],
-            neutral=[self._scribe.codec.encode(text) for text in self._neutral],
-            more=self._more,
-            opponent=OPPONENT if self._settings.parent is not None else None,
-            sampling=self._settings.sampling,
-            settings=self._pattern,
-            window=self._settings.model.context_length,
-            pad=self._pad,
-            seed=self._settings.seed,
-            alive=self._events.alive,
-        )
-
-    def _conclude(self, verdict: Verdict, steps: int) -> Outcome:
-        files = self._policy.save(self._folder / run_client.CANDIDATE, self._settings.model.key)
-        if verdict.failed:
-            against = " ".join(verdict.failed)
-            words = f"It was not adopted; what wrote before goes on writing. {against}"
-        else:
-            words = "It learned the pattern, and is in use from the next passage on."
-            if self._settings.parent is not None:
-                words += " The next training run teaches it your taste anew, from all your scores."
-        return verdict.outcome(words, files, steps)
 
 
 class Course:
@@ -238,14 +139,6 @@ class Course:
         self._saving = self._saved - now
 
 
-def too_few(tales: int) -> str:
-    """Why so few tales teach nothing that could be proved."""
-    return (
-        f"There are {tales} tales; at least {FEWEST_TALES} are needed, because some are held back"
-        " to see whether the pattern was learned. Nothing was changed."
-    )
-
-
 def still(model: Any) -> None:
     """Turn dropout off for good: the trainer turns training on, and what is drawn there would be
     another at every resumption."""
@@ -273,7 +166,7 @@ def collate(lessons: Sequence[Lesson], pad: int, tag_weight: float = 1.0) -> dic
     return {"input_ids": ids, "labels": labels, "weights": weights}
 
 
-def _train(policy: Policy, tokenizer: Any, pad: int, course: Course, folder: Path) -> None:
+def train(policy: Policy, tokenizer: Any, pad: int, course: Course, folder: Path) -> None:
     """The steps that are still to be taken, by TRL. Raises Cancelled when asked to stop."""
     # Before the library is imported: it would keep a cache in the user's home.
     os.environ["HF_DATASETS_CACHE"] = str(folder)

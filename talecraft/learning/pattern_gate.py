@@ -7,6 +7,7 @@ closes a plan with the story tag, writes prose and ends its turn.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ from talecraft.learning.evaluate import SAMPLES, Verdict, bootstrap, shown
 from talecraft.learning.material import Lesson, Scribe
 from talecraft.learning.policy import ADAPTER, Policy, token_logprobs
 from talecraft.learning.rollouts import Rollout
-from talecraft.process.run_events import Check, PatternSettings, Sample
+from talecraft.process.run_events import SHOWN, Check, PatternSettings, Sample
 from talecraft.story.clean import clean
 from talecraft.story.turns import Sampling
 
@@ -110,8 +111,9 @@ def _loss(before: np.ndarray, after: np.ndarray, seed: int) -> Check:
         change,
         "surely below 0",
         bool(high < 0),
-        f"Of {len(before)} tales it has not seen it foretells a token with {now:.2f} nats of"
-        f" surprise; before {was:.2f} (90 % sure: {low:+.2f} to {high:+.2f}).",
+        f"At each step through {len(before)} tales it has not seen it wavers between"
+        f" {math.exp(now):.1f} pieces of words; before {math.exp(was):.1f} (90 % sure:"
+        f" {math.exp(low):.2f} to {math.exp(high):.2f} times as many).",
         low,
         high,
     )
@@ -205,7 +207,7 @@ def _followed(before: Sequence[Rollout], after: Sequence[Rollout]) -> Check:
     return Check(
         "plan followed",
         now,
-        "shown",
+        SHOWN,
         True,
         f"{now:.0%} of a plan's content words stand in the passage after it; before {was:.0%}, and"
         f" with another's plan {strange:.0%}.",

@@ -37,7 +37,7 @@ from talecraft.process.run_events import Outcome, RunSettings
 from talecraft.story.context import Block
 
 if TYPE_CHECKING:
-    from talecraft.learning.pattern import PatternRun
+    from talecraft.learning.pattern_run import PatternRun
 
 NICE = 10
 OPPONENT = "opponent"
@@ -278,7 +278,7 @@ def _closing_words(failed: list[str], stopped: str, updates: int, planned: int) 
 def _program(settings: RunSettings) -> Callable[[Path, RunSettings, Events], Run | PatternRun]:
     """What carries out an order of this method; a run of PPO never imports the other's trainer."""
     if settings.method == "pattern":
-        from talecraft.learning.pattern import PatternRun
+        from talecraft.learning.pattern_run import PatternRun
 
         return PatternRun
     return Run

@@ -20,6 +20,7 @@ from talecraft.learning.child import answer
 from talecraft.process.run_events import RunSettings, TalesRead
 
 COUNTED = 400  # tales
+NAMED = 3  # of those that are left out
 
 
 def _ends(tokenizer: Any) -> set[int]:
@@ -29,8 +30,8 @@ def _ends(tokenizer: Any) -> set[int]:
 
 def survey(settings: RunSettings) -> TalesRead:
     """Figures of the order's data. Raises UsageError for data that cannot be read."""
-    every = read(Path(settings.data))
-    tales = material.told(every)
+    every = read(Path(settings.data), most=settings.pattern.most_tales)
+    tales, left = material.told(every.tales)
     tokenizer = loading.load_tokenizer(settings.model)
     codec = Codec(tokenizer, settings.model.style, _ends(tokenizer))
     scribe = material.Scribe.of(codec, tokenizer, settings.pattern.max_tokens)
@@ -42,7 +43,9 @@ def survey(settings: RunSettings) -> TalesRead:
         material.summary(train, held),
         tokens=round(more * found.tokens),
         examples=round(more * found.examples),
-        left_out=len(every) - len(tales),
+        left_out=len(left),
+        left_out_first=left[:NAMED],
+        there=every.there,
     )
 
 

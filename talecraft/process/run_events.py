@@ -72,7 +72,8 @@ class PatternSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     it falls evenly to nothing when `one_shot_until` of the run is over. They come from a fixed set
     of `one_shots` short tales. The tags that close a plan and end a turn weigh `tag_weight` times
     as much as other tokens: see pattern.py. `held_out` is the share of tales kept for the gate,
-    which writes `gate_turns` passages.
+    which writes `gate_turns` passages. Of more than `most_tales` stories (0: of any number) so
+    many are drawn.
     """
 
     epochs: int = 3
@@ -88,6 +89,7 @@ class PatternSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tag_weight: float = 3.0
     held_out: float = 0.1
     gate_turns: int = 60
+    most_tales: int = 5000
 
 
 class RunSettings(msgspec.Struct, frozen=True):
@@ -163,8 +165,9 @@ class Step(msgspec.Struct, frozen=True, tag="step"):
 
 class TalesRead(msgspec.Struct, frozen=True, tag="tales"):
     """What there is to learn the pattern from: `tales` of so many `turns` (passages), `held_out`
-    of them kept for the gate; `left_out` have nothing that a plan could be made of. The others
-    make so many `tokens` in so many `examples` (sequences) an epoch."""
+    of them kept for the gate; `left_out` have nothing that a plan could be made of, or stand there
+    twice: the first of them are named. The others make so many `tokens` in so many `examples`
+    (sequences) an epoch. `there`: how many stories the data has, where only some were drawn."""
 
     tales: int
     held_out: int
@@ -173,6 +176,8 @@ class TalesRead(msgspec.Struct, frozen=True, tag="tales"):
     examples: int
     words: str
     left_out: int = 0
+    left_out_first: list[str] = []
+    there: int = 0
 
 
 class PatternStep(msgspec.Struct, frozen=True, tag="pattern"):
@@ -189,6 +194,9 @@ class PatternStep(msgspec.Struct, frozen=True, tag="pattern"):
     seconds: float
     eta: float
     note: str = ""
+
+
+SHOWN = "shown"  # the bar of a figure that is no condition
 
 
 class Check(msgspec.Struct, frozen=True):

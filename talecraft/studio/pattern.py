@@ -33,20 +33,24 @@ from talecraft.studio.training import Training, does_not_fit
 
 SURE_STEPS = 150  # fewer do not teach a form that was never seen
 FEWEST_EPOCHS, MOST_EPOCHS = 2, 8
+SMALLEST_BATCH = 2
 RATE = 5.0  # times the model's rate for PPO, whose steps are small on purpose
 SURVEY_SEED = 0
 
 
 class PatternPlan(msgspec.Struct, frozen=True):
-    """What a run would learn the pattern from, in so many `epochs` and `steps`, and what it takes.
+    """What a run would learn the pattern from (at `most` so many of the stories there are), in so
+    many `epochs` and `steps`, and what it takes.
 
     `refusal` says, in words, why it would not start; `replaces` which adapter would no longer
     write. Memory and disk in MB, None where it cannot be told; `together`: beside a warm engine.
     """
 
     data: str
+    most: int
     found: TalesRead
     epochs: int
+    batch: int
     steps: int
     minutes: float
     memory_mb: float
@@ -57,6 +61,18 @@ class PatternPlan(msgspec.Struct, frozen=True):
     fits: bool
     refusal: str = ""
     replaces: str = ""
+
+    @property
+    def left_out(self) -> str:
+        """What is not learned from, in words; '' where that is nothing."""
+        found, told = self.found, ""
+        if self.most and found.there > self.most:
+            told = f"Of {found.there:,} stories {self.most:,} were drawn at random."
+        if found.left_out:
+            more = found.left_out - len(found.left_out_first)
+            others = f" and {more:,} more" if more else ""
+            told += f" Left out: {', '.join(found.left_out_first)}{others}."
+        return told.strip()
 
     @property
     def takeover(self) -> str:
@@ -84,28 +100,57 @@ class PatternLearning:
         self._model_ref = model_ref
         self._room = room
 
-    def plan(self, model: ModelSpec, data: Path, epochs: int | None = None) -> PatternPlan:
+    @staticmethod
+    def there(data: Path) -> Path:
+        """The data's whole path: the run has another folder. Raises UsageError where there is
+        none."""
+        try:
+            found = data.expanduser().absolute()
+            str(found).encode()  # it is told to the run as text
+            there = found.exists()
+        except (
+            OSError,
+            RuntimeError,
+            ValueError,
+        ):  # too long, no such user, no text
+            there = False
+        if not there:
+            name = clean_line(str(data))
+            raise UsageError(f"{name} is not there.", "Name a file or a folder of tales.")
+        return found
+
+    def plan(
+        self,
+        model: ModelSpec,
+        data: Path,
+        epochs: int | None = None,
+        most: int = PatternSettings().most_tales,
+    ) -> PatternPlan:
         """What there is to learn from, after some seconds of reading; without `epochs` as many as
-        make it sure.
+        make it sure. Of more than `most` stories (0: of any number) so many are drawn.
 
         Raises UsageError where the data cannot be read or the model is not installed, EngineError
         where the reading child fails.
         """
-        data = _there(data)
+        data = self.there(data)
         self._model_ref(model)  # is it installed?
-        order = self._order(model, data, "survey", SURVEY_SEED, epochs or 1)
+        pattern = settings_for(model, 1, most)
+        order = self._order(model, data, "survey", SURVEY_SEED, pattern)
         found = survey.survey(self._home.runs, order)
-        pattern = order.pattern
+        batch = _batch(found.examples)
         if epochs is None:
-            sure = math.ceil(SURE_STEPS * pattern.batch / max(1, found.examples))
+            sure = math.ceil(SURE_STEPS * batch / max(1, found.examples))
             epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, sure))
+        pattern = settings_for(model, epochs, most, batch)
         room = self._room(model, pattern)
         active = self._training.writes_now(model)
         return PatternPlan(
             data=str(data),
+            most=most,
             found=found,
             epochs=epochs,
-            steps=math.ceil(found.examples * epochs / pattern.batch),
+            batch=batch,
+            steps=math.ceil(found.examples * epochs / batch),
             minutes=self._minutes(model, found, epochs, pattern),
             memory_mb=room.run,
             free_mb=room.free,
@@ -133,7 +178,7 @@ class PatternLearning:
             Path(plan.data),
             self._training.new_id(),
             self._training.seed(seed),
-            plan.epochs,
+            settings_for(model, plan.epochs, plan.most, plan.batch),
         )
         order = msgspec.structs.replace(
             order,
@@ -143,13 +188,13 @@ class PatternLearning:
         return self._training.launch(order, None)
 
     def _order(
-        self, model: ModelSpec, data: Path, run_id: str, seed: int, epochs: int
+        self, model: ModelSpec, data: Path, run_id: str, seed: int, pattern: PatternSettings
     ) -> RunSettings:
         return msgspec.structs.replace(
             self._training.order(model, run_id, seed, None, watermark=0),
             method="pattern",
             data=str(data),
-            pattern=settings_for(model, epochs),
+            pattern=pattern,
         )
 
     def _minutes(
@@ -166,27 +211,24 @@ class PatternLearning:
         return (6 * weights * learned + 12 * weights * written) / (1e11 * threads) / 60
 
 
-def settings_for(model: ModelSpec, epochs: int) -> PatternSettings:
+def _batch(examples: int) -> int:
+    """Sequences a step: of few there are smaller steps, so that there are enough of them."""
+    whole = PatternSettings().batch
+    return max(SMALLEST_BATCH, min(whole, examples * MOST_EPOCHS // SURE_STEPS))
+
+
+def settings_for(
+    model: ModelSpec, epochs: int, most: int, batch: int = PatternSettings().batch
+) -> PatternSettings:
     """The hyperparameters for this model."""
     return PatternSettings(
         epochs=epochs,
+        batch=batch,
+        micro_batch=min(batch, PatternSettings().micro_batch),
         learning_rate=RATE * model.learning_rate,
         max_tokens=min(PatternSettings().max_tokens, model.context_length),
+        most_tales=most,
     )
-
-
-def _there(data: Path) -> Path:
-    """The data's whole path: the run has another folder. Raises UsageError where there is none."""
-    try:
-        found = data.expanduser().absolute()
-        str(found).encode()  # it is told to the run as text
-        there = found.exists()
-    except (OSError, RuntimeError, ValueError):  # too long, no such user, a name that is no text
-        there = False
-    if not there:
-        name = clean_line(str(data))
-        raise UsageError(f"{name} is not there.", "Name a file or a folder of tales.")
-    return found
 
 
 def _refusal(found: TalesRead) -> str:

@@ -67,7 +67,7 @@ async def test_l_asks_for_tales_says_what_a_run_takes_and_starts_it(
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         text = "\n".join(str(label.visual) for label in app.screen.query(Label))
         assert "40 tales with 80 passages; 4 of them are held back to judge by." in text
-        assert "8 times through 4000 tokens: 40 steps, about" in text
+        assert "8 times through 4000 tokens: 160 steps, about" in text
         assert "It changes nothing unless it proves better." in text
         await pilot.press("y")
         await until(pilot, lambda: app.run_watch is not None)
@@ -77,7 +77,7 @@ async def test_l_asks_for_tales_says_what_a_run_takes_and_starts_it(
         assert "training 30/150, 4 min left" in seen(pilot)
         figures = static(pilot, "#figures")
         for name, value in {
-            "Loss": "3.900", "Held-out loss": "4.100", "Rate": "1.2e-03", "With an example": "25%",
+            "Loss": "3.900", "Unseen loss": "4.100", "Rate": "1.2e-03", "With an example": "25%",
         }.items():  # fmt: skip
             (line,) = (one for one in figures.splitlines() if one.startswith(name))
             assert value in line
@@ -109,20 +109,27 @@ async def test_no_starts_nothing_and_esc_asks_nothing(running, studio, tales):
     [
         ("a tale\n" * 12, "8 more tales are needed"),
         ("a tale\nbad\n", "tales.jsonl, row 2 is no JSON."),
-        (None, "is not there"),
     ],
 )
 async def test_tales_that_cannot_be_learned_from_are_told_of(running, tales, text, words):
-    if text is None:
-        tales.unlink()
-    else:
-        tales.write_text(text)
+    tales.write_text(text)
     async with running((100, 50), loaded=False) as (app, pilot):
         screen = await shown(app, pilot)
         await asked(app, pilot, str(tales))
         await until(pilot, lambda: words in notices(pilot))
         assert app.screen is screen
         assert "l Learn from tales" in seen(pilot), "it can be asked again"
+
+
+async def test_a_wrong_path_is_told_of_and_can_be_corrected(running, tales):
+    async with running((100, 50), loaded=False) as (app, pilot):
+        await shown(app, pilot)
+        await asked(app, pilot, f"{tales}x")
+        await until(pilot, lambda: "tales.jsonlx is not there" in notices(pilot))
+        assert isinstance(app.screen, AskName), "what is typed now is no key of the screen below"
+        app.screen.query_one(Input).value = str(tales)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
 
 
 async def test_a_pattern_run_is_paused_and_stopped_as_any_but_shows_no_example(

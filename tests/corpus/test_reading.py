@@ -32,7 +32,7 @@ def test_a_table_of_prompt_outline_and_story_is_taken_as_it_is(tmp_path: Path) -
         "outline": "- a key\n2. an owl\n\n* a door",
         "story": STORY,
     }
-    (tale,) = read(_jsonl(tmp_path / "own.jsonl", row))
+    (tale,) = read(_jsonl(tmp_path / "own.jsonl", row)).tales
     assert tale.premise == "A fox finds a key"
     assert [one.outline for one in tale.passages] == [("a key", "an owl", "a door")]
     assert tale.prose == STORY
@@ -41,7 +41,7 @@ def test_a_table_of_prompt_outline_and_story_is_taken_as_it_is(tmp_path: Path) -
 
 def test_an_outline_may_be_a_list(tmp_path: Path) -> None:
     row = {"prompt": "A fox", "outline": ["a key", "an owl"], "story": STORY}
-    (tale,) = read(_jsonl(tmp_path / "own.jsonl", row))
+    (tale,) = read(_jsonl(tmp_path / "own.jsonl", row)).tales
     assert tale.passages[0].outline == ("a key", "an owl")
 
 
@@ -52,7 +52,7 @@ def test_writing_prompts_are_put_together_again(tmp_path: Path) -> None:
         writer = csv.DictWriter(file, ["wp_source", "wp_target"])
         writer.writeheader()
         writer.writerow({"wp_source": source, "wp_target": target})
-    (tale,) = read(tmp_path / "wp.csv")
+    (tale,) = read(tmp_path / "wp.csv").tales
     assert tale.premise == "A fox finds a key. It isn't hers."
     assert tale.prose.startswith("Nell's friend found a silver key in the mud.\n\nShe carried")
     assert any(one.outline for one in tale.passages)
@@ -61,8 +61,8 @@ def test_writing_prompts_are_put_together_again(tmp_path: Path) -> None:
 def test_parquet_gives_what_jsonl_gives(tmp_path: Path) -> None:
     rows = [{"prompt": "A fox", "story": STORY}, {"prompt": "An owl", "story": STORY}]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
-    found = read(tmp_path / "t.parquet")
-    same = read(_jsonl(tmp_path / "t.jsonl", *rows))
+    found = read(tmp_path / "t.parquet").tales
+    same = read(_jsonl(tmp_path / "t.jsonl", *rows)).tales
     assert [(t.premise, t.passages) for t in found] == [(t.premise, t.passages) for t in same]
     assert [t.source for t in found] == ["t.parquet, row 1", "t.parquet, row 2"]
 
@@ -71,7 +71,7 @@ def test_texts_alone_in_a_folder(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text(f"{STORY}\n\n***\n\n{STORY}\n")
     (tmp_path / "a.md").write_text(f"# The Key\n\n{STORY.replace('silver', '**silver**')}")
     (tmp_path / "notes.pdf").write_bytes(b"%PDF")
-    found = read(tmp_path)
+    found = read(tmp_path).tales
     assert [tale.source for tale in found] == ["a.md", "b.txt, story 1", "b.txt, story 2"]
     assert "silver key" in found[0].prose
     assert "*" not in found[0].prose
@@ -80,7 +80,7 @@ def test_texts_alone_in_a_folder(tmp_path: Path) -> None:
 
 def test_escapes_in_a_file_do_not_pass(tmp_path: Path) -> None:
     row = {"prompt": "A \x1b]52;c;evil\x07fox", "story": STORY + "\x1b[2J\u202e"}
-    (tale,) = read(_jsonl(tmp_path / "t.jsonl", row))
+    (tale,) = read(_jsonl(tmp_path / "t.jsonl", row)).tales
     assert not any(ord(letter) < 32 and letter != "\n" for letter in tale.premise + tale.prose)
     assert "\u202e" not in tale.prose
 
@@ -158,7 +158,7 @@ def test_ordinary_prose_is_not_taken_for_tokens() -> None:
 
 def test_an_empty_story_is_passed_over(tmp_path: Path) -> None:
     rows = [{"prompt": "A fox", "story": None}, {"prompt": "An owl", "story": STORY}]
-    (tale,) = read(_jsonl(tmp_path / "t.jsonl", *rows))
+    (tale,) = read(_jsonl(tmp_path / "t.jsonl", *rows)).tales
     assert tale.premise == "An owl"
 
 
@@ -166,3 +166,37 @@ def test_hostile_marks_take_no_time_that_grows_with_their_square() -> None:
     """Timed by nobody: a square of 200,000 would end at the suite's own limit."""
     cleaning.paragraphs("**a " * 200_000)
     cleaning.paragraphs("\n" * 200_000 + "_ " * 200_000)
+
+
+def test_of_many_stories_some_are_drawn_in_their_order(tmp_path: Path) -> None:
+    rows = [{"prompt": f"Fox {at}", "story": STORY} for at in range(200)]
+    rows.insert(7, {"prompt": "Too short", "story": "Once."})
+    data = _jsonl(tmp_path / "many.jsonl", *rows)
+    every, drawn = read(data), read(data, most=20)
+    assert (len(every.tales), every.there) == (200, 200)
+    assert (len(drawn.tales), drawn.there) == (20, 200)
+    assert read(data, most=20) == drawn
+    assert read(data, seed=1, most=20) != drawn
+    order = [one.source for one in every.tales]
+    places = [order.index(one.source) for one in drawn.tales]
+    assert places == sorted(places)
+    # each as likely as another: of 40 draws of 20 from 200 the mean place is near the middle
+    means = [
+        order.index(one.source) for seed in range(40) for one in read(data, seed, most=20).tales
+    ]
+    assert abs(sum(means) / len(means) - 99.5) < 7
+
+
+def test_reading_can_be_stopped_at_any_story(tmp_path: Path) -> None:
+    data = _jsonl(tmp_path / "many.jsonl", *({"story": STORY} for _ in range(5)))
+    asked = 0
+
+    def alive() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 8:  # five are looked at, then made into tales
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        read(data, alive=alive)
+    assert asked == 8

@@ -99,7 +99,12 @@ def test_what_is_told_twice_is_learned_once_and_what_has_no_plan_not_at_all():
     first = hand.tale(1)
     again = msgspec.structs.replace(first, source="another row")
     unplanned = msgspec.structs.replace(hand.tale(2), passages=(Passage((), "Only prose."),))
-    assert len(material.told([first, again, unplanned])) == 1
+    kept, left = material.told([first, again, unplanned])
+    assert kept == [first]
+    assert left == [
+        f"another row (the same as {first.source})",
+        f"{unplanned.source} (no plan in it)",
+    ]
 
 
 def test_a_run_keeps_its_tales(tmp_path):

@@ -117,7 +117,7 @@ def test_unseen_tales_must_surely_be_foretold_better():
     found = pattern_gate._loss(before, better, 1)
     assert found.passed
     assert found.value == pytest.approx(-0.2)
-    assert "2.80 nats of surprise; before 3.00" in found.words
+    assert "16.4 pieces of words; before 20.1" in found.words
     assert not pattern_gate._loss(before, worse, 1).passed
     assert not pattern_gate._loss(before, before, 1).passed
     mixed = before + np.array([[3.0, 0.0], [-3.1, 0.0]] * 6)

@@ -1,5 +1,6 @@
 """What a file of tales holds, as a child of its own reads it."""
 
+import msgspec
 import pytest
 
 from talecraft.config.assets import reference_file
@@ -25,6 +26,21 @@ def test_a_child_tells_what_there_is_and_leaves_nothing(tmp_path):
     assert (found.tales, found.held_out, found.turns, found.examples) == (30, 4, 30, 26)
     assert found.words == "26 tales to learn from, 4 held back to judge by."
     assert list((tmp_path / "runs" / "look").iterdir()) == []
+
+
+def test_what_is_left_out_is_named(tmp_path):
+    every = tales.tales(30)
+    data = tales.written(tmp_path / "tales.jsonl", [*every, *every[:5]])
+    settings = msgspec.structs.replace(
+        order(data), pattern=PatternSettings(held_out=0.1, most_tales=0)
+    )
+    found = child.survey(settings)
+    assert (found.tales, found.left_out, found.there) == (30, 5, 35)
+    assert len(found.left_out_first) == 3
+    assert found.left_out_first[0] == "tales.jsonl, row 31 (the same as tales.jsonl, row 1)"
+    few = msgspec.structs.replace(order(data), pattern=PatternSettings(most_tales=25))
+    assert child.survey(few).there == 35
+    assert child.survey(few).tales <= 25
 
 
 def test_what_cannot_be_read_is_told_with_its_row(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -17,7 +18,7 @@ from talecraft.story.clean import clean_line
 class AskName(ModalScreen[str | None]):
     """Asks for a line of text of at most `limit` characters; gives it, or None.
 
-    An `optional` one may be empty.
+    An `optional` one may be empty. `refusal` says why a text will not do, or nothing.
     """
 
     HELP = "Asking for a name"
@@ -30,8 +31,10 @@ class AskName(ModalScreen[str | None]):
         limit: int = 0,
         optional: bool = False,
         hint: str = "Enter keeps it, Esc leaves it as it was.",
+        refusal: Callable[[str], str] = lambda text: "",
     ) -> None:
         super().__init__()
+        self._refusal = refusal
         self._hint = hint
         self._question = question
         self._value = clean_line(value)
@@ -44,10 +47,13 @@ class AskName(ModalScreen[str | None]):
             yield Label(said((self._hint, MUTED)))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if self._optional or clean_line(event.value).strip():
-            self.dismiss(event.value)
+        words = self._refusal(event.value)
+        if not (self._optional or clean_line(event.value).strip()):
+            words = "It needs at least one letter."
+        if words:
+            self.notify(words, severity="warning", markup=False)
         else:
-            self.notify("It needs at least one letter.", severity="warning", markup=False)
+            self.dismiss(event.value)
 
 
 class Confirm(ModalScreen[bool]):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -13,23 +12,21 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from talecraft.app.messages import PatternPlanned, TasteLooked
+from talecraft.app.messages import TasteLooked
 from talecraft.app.run_watch import RunWatch
-from talecraft.app.screens.base import TalecraftScreen
-from talecraft.app.screens.dialogs import AskName, Confirm
+from talecraft.app.screens.dialogs import Confirm
+from talecraft.app.screens.tales import LearnFromTales
 from talecraft.app.text import error_line, said
 from talecraft.app.widgets.adapters import AdapterList, AdapterPanel
 from talecraft.app.widgets.plan import PlanView
 from talecraft.app.widgets.running import Running
-from talecraft.app.widgets.tales import plan_lines
 from talecraft.app.widgets.verdicts import OutcomeView
-from talecraft.config.models import ModelSpec
-from talecraft.errors import EngineError, TalecraftError
+from talecraft.errors import TalecraftError
 from talecraft.library.runs import TrainingRun
 from talecraft.story.clean import clean_line
 
 if TYPE_CHECKING:
-    from talecraft.studio.pattern import PatternPlan
+    pass
 
 # What is asked of a run or its adapter: by keys that are not always answered.
 _OF_RUNS = {
@@ -38,7 +35,7 @@ _OF_RUNS = {
 }  # fmt: skip
 
 
-class TrainingScreen(TalecraftScreen):
+class TrainingScreen(LearnFromTales):
     """Watches the run that is going; a run never depends on being watched."""
 
     SHOWN_BY = "training"
@@ -220,63 +217,6 @@ class TrainingScreen(TalecraftScreen):
         training = self.talecraft.studio.training
         self._launch(training.start)
 
-    def action_learn(self) -> None:
-        """Ask for tales, read what they hold, and start a run when that is agreed to."""
-
-        def read(given: str | None) -> None:
-            if given is not None:
-                self._read_tales(Path(given.strip().strip("'\"")))  # as files are dropped
-
-        self.app.push_screen(
-            AskName(
-                "From which file or folder of tales?",
-                "",
-                hint="Parquet, JSON lines or CSV with prompt and story, or stories alone. Enter"
-                " reads it, Esc leaves it.",
-            ),
-            read,
-        )
-
-    def _read_tales(self, data: Path) -> None:
-        """In a thread that quitting need not wait for."""
-        pattern, model = self.talecraft.studio.pattern, self.talecraft.studio.model
-
-        def ask() -> None:
-            try:
-                self.post_message(PatternPlanned(pattern.plan(model, data)))
-            except TalecraftError as error:
-                self.post_message(PatternPlanned(None, error))
-            except Exception:  # told, so that it can be asked for again
-                unread = EngineError("The tales could not be read.", "Try another file.")
-                self.post_message(PatternPlanned(None, unread))
-
-        self._reading = True
-        self.refresh_bindings()
-        self.talecraft.say("That takes some seconds.", "Reading the tales")
-        threading.Thread(target=ask, name="survey", daemon=True).start()
-
-    def on_pattern_planned(self, message: PatternPlanned) -> None:
-        self._reading = False
-        self.refresh_bindings()
-        plan = message.plan
-        if message.error is not None:
-            self.talecraft.tell(message.error)
-        elif plan is not None and plan.refusal:
-            self.talecraft.say(plan.refusal, "It would not start", "warning")
-        elif plan is not None and self.talecraft.run_watch is None:
-            self._offer(plan)
-
-    def _offer(self, plan: PatternPlan) -> None:
-        studio = self.talecraft.studio
-
-        def start(yes: bool | None) -> None:
-            if yes:
-                self._launch(lambda model: studio.pattern.start(model, plan))
-
-        title = clean_line(studio.model.title)
-        question = Confirm(f"Teach {title} the pattern?", "\n".join(plan_lines(plan)), "Start")
-        self.app.push_screen(question, start)
-
     def action_resume(self) -> None:
         training = self.talecraft.studio.training
         if self.talecraft.run_watch is not None:
@@ -304,14 +244,6 @@ class TrainingScreen(TalecraftScreen):
             return False
         self.talecraft.look_at_run()
         return True
-
-    def _launch(self, launch: Callable[[ModelSpec], TrainingRun]) -> None:
-        try:
-            run = launch(self.talecraft.studio.model)
-        except TalecraftError as error:
-            self.talecraft.tell(error)
-            return
-        self.talecraft.watch_run(run)
 
     def action_stop(self) -> None:
         def stop(yes: bool | None) -> None:

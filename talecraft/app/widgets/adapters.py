@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -36,7 +37,9 @@ _STATES = {
 _FIGURES: dict[str, Callable[[Check], str]] = {
     "win": lambda one: f"{one.value:.0%} of what changed is better{_sure(one)}",
     "kl": lambda one: f"{one.value:.1f} nats from where it began (KL)",
-    "held-out loss": lambda one: f"{one.value:+.2f} nats a token on tales it had not seen",
+    "held-out loss": lambda one: (
+        f"wavers between {math.exp(one.value):.2f} times as many words on tales it had not seen"
+    ),
     "turns": lambda one: f"{one.value:.0%} of its turns are well formed{_sure(one)}",
     "perplexity": lambda one: f"{one.value:.2f} times the perplexity on others' prose",
 }
@@ -243,7 +246,7 @@ def _line(branch: Branch, now: datetime) -> Content:
     title = [(name, "bold" if style.startswith("bold") else ""), f" {short}"] if name else [short]
     return said(
         (branch.rails, MUTED), (f"{mark} ", style), *title, "  ", (word, style),
-        (" · root" if adapter.is_root else "", MUTED),
+        (" · knows the pattern" if adapter.is_root and adapter.state != "rejected" else "", MUTED),
         (f" · {when(adapter.created_at, now)}", MUTED),
     )  # fmt: skip
 
@@ -274,10 +277,14 @@ def _words(origin: Origin, title: str, now: datetime) -> Content:
             (f" has written {_passages(origin.passages)}.", MUTED),
         ),
     ]
-    if one.is_root:
+    if one.is_root and one.state == "rejected":
+        lines.append(said("It was to learn the pattern from tales."))
+    elif one.is_root:
         lines.append(said("It has learned the pattern; training after it begins there."))
     elif one.root_id is not None:
-        lines.append(said((f"It began at root {one.root_id[:SHORT_ID]}.", MUTED)))
+        lines.append(
+            said((f"It began at {one.root_id[:SHORT_ID]}, which knows the pattern.", MUTED))
+        )
     if one.note:
         lines.append(said(("Note: ", MUTED), (clean_line(one.note), "italic")))
     if (taste := origin.taste) is not None:

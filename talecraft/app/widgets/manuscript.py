@@ -40,6 +40,9 @@ class Manuscript(ScrollView, can_focus=True):
         Binding("c", "screen.copy_passage", "Copy", tooltip="Copy the chosen or last passage"),
         Binding("ctrl+c", "screen.copy_text", "Copy selection", show=False,
                 tooltip="Copy what is selected with the mouse"),
+        Binding(
+            "f", "screen.end_story", "Finish", tooltip="Let the model bring the story to its end"
+        ),
         Binding("u", "screen.unrate", "Take score back", tooltip="Take back the passage's score"),
         Binding(
             "e", "screen.export('txt')", "Export", tooltip="Export the story as plain text"
@@ -47,10 +50,6 @@ class Manuscript(ScrollView, can_focus=True):
         Binding(
             "m", "screen.export('md')", "Markdown", show=False,
             tooltip="Export the story as Markdown",
-        ),
-        Binding(
-            "f", "screen.end_story", "Finish", show=False,
-            tooltip="Let the model bring the story to its end",
         ),
         Binding("enter", "screen.go_on", "Continue", show=False, tooltip="Let the model write on"),
         *(

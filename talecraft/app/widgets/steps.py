@@ -59,9 +59,9 @@ FIGURES = (
 )  # fmt: skip
 PATTERN = (
     Figure("loss", "Loss", lambda s: s.loss, lambda v: f"{v:.3f}",
-           lambda s: "nats a token; less is better", from_nought=False),
-    Figure("held-out", "Held-out loss", lambda s: s.held_out, lambda v: f"{v:.3f}",
-           lambda s: "of tales it does not learn from", from_nought=False),
+           lambda s: "surprise in nats; less is better", from_nought=False),
+    Figure("held-out", "Unseen loss", lambda s: s.held_out, lambda v: f"{v:.3f}",
+           lambda s: "the same, of tales held back", from_nought=False),
     Figure("rate", "Rate", lambda s: s.rate, lambda v: f"{v:.1e}",
            lambda s: "how far a step goes"),
     Figure("one-shot", "With an example", lambda s: s.one_shot, _percent,

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from talecraft.app.text import MUTED, said, when
 from talecraft.library.runs import TrainingRun
-from talecraft.process.run_events import Check, Outcome, Phrase, Sample
+from talecraft.process.run_events import SHOWN, Check, Outcome, Phrase, Sample
 from talecraft.story.clean import clean, clean_line
 
 _STATES = {
@@ -82,8 +82,12 @@ def _decoded(run: TrainingRun) -> Outcome | None:
 
 
 def check_line(check: Check, words: str) -> Content:
-    """One condition of the gate in `words`, with a mark for whether it held."""
-    mark = ("  ✓ ", "bold $text-success") if check.passed else ("  ✗ ", "bold $text-error")
+    """One condition of the gate in `words`, with a mark for whether it held; a figure that is no
+    condition has another one."""
+    if check.bar == SHOWN:
+        mark = ("  · ", MUTED)
+    else:
+        mark = ("  ✓ ", "bold $text-success") if check.passed else ("  ✗ ", "bold $text-error")
     return said(mark, clean_line(words))
 
 
