@@ -28,6 +28,8 @@ Home = Annotated[Path, typer.Option(help="Where everything is kept between steps
 Minutes = Annotated[float | None, typer.Option(help="Wall-clock budget of this stage.")]
 Rate = Annotated[float | None, typer.Option(help="Learning rate that it begins at.")]
 HOME = Path(".cache/ember")
+STAGES = (PRETRAIN, PATTERN, LENGTHEN)
+BEGUN = "begun"  # there where the first stage is another model's
 
 
 # glibc gives large tensors back to the system after each use, which clears them anew; kept, a
@@ -76,7 +78,7 @@ def tokenizer(home: Home = HOME) -> None:
 @app.command()
 def pretrain(home: Home = HOME, minutes: Minutes = None) -> None:
     """Read stories as they are."""
-    stage = _budget(PRETRAIN, minutes)
+    stage = _stage(home, PRETRAIN, minutes)
     plain, held = (_plain(home, name, stage.seed) for name in ("train", "heldout"))
     _train(home, stage, None, plain, held)
 
@@ -85,11 +87,15 @@ def pretrain(home: Home = HOME, minutes: Minutes = None) -> None:
 def begin(folder: Path, home: Home = HOME) -> None:
     """Instead of `tokenizer` and `pretrain`: go on from the weights and the tokenizer of an earlier
     Ember in FOLDER, which may have read what is held out here."""
+    if found := [one for one in STAGES if _checkpoint(home, one).exists()]:
+        raise typer.BadParameter(f"{home} holds a stage '{found[0].name}' already; name another.")
     begun = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    shape = _shape(home)
+    shape = out.shape_of(begun.config)
+    (home / "shape.json").write_bytes(msgspec.json.encode(shape))
     trainer = Trainer(create(shape, 0), PRETRAIN, home / PRETRAIN.name)
     trainer.model.load_state_dict(begun.state_dict())
     trainer.save()
+    (home / BEGUN).touch()
     (home / "tokenizer").mkdir(exist_ok=True)
     for file in folder.glob("tokenizer*.json"):
         shutil.copyfile(file, home / "tokenizer" / file.name)
@@ -98,14 +104,16 @@ def begin(folder: Path, home: Home = HOME) -> None:
 @app.command()
 def pattern(home: Home = HOME, minutes: Minutes = None, rate: Rate = None) -> None:
     """Learn premise, plan and passage: with an example before them at first, later without."""
-    stage = _budget(PATTERN, minutes, rate)
+    stage = _stage(home, PATTERN, minutes, rate)
     _train(home, stage, PRETRAIN, *_turn_streams(home, stage, 0.4))
 
 
 @app.command()
 def lengthen(home: Home = HOME, minutes: Minutes = None, rate: Rate = None) -> None:
     """The whole window, while the learning rate falls to nothing."""
-    stage = _budget(LENGTHEN, minutes, rate)
+    if rate is None and (before := _kept(home, PATTERN)) is not None:
+        rate = before.rate * before.floor
+    stage = _stage(home, LENGTHEN, minutes, rate)
     _train(home, stage, PATTERN, *_turn_streams(home, stage, 0.0))
 
 
@@ -138,9 +146,9 @@ def evaluate(
 @app.command()
 def export(folder: Path, home: Home = HOME) -> None:
     """Write the model's files into FOLDER: half precision, tokenizer, curves."""
-    stage = next(s for s in (LENGTHEN, PATTERN, PRETRAIN) if _checkpoint(home, s).exists())
+    stage = next(one for one in reversed(STAGES) if _checkpoint(home, one).exists())
     _export(home, stage, folder)
-    out.curves([home / s.name for s in (PRETRAIN, PATTERN, LENGTHEN)], folder / "curves.svg")
+    out.curves([home / one.name for one in STAGES], folder / "curves.svg")
     size = sum(one.stat().st_size for one in folder.iterdir()) / 1e6
     print(f"{folder}: {size:.1f} MB, from the end of '{stage.name}'")
 
@@ -148,6 +156,8 @@ def export(folder: Path, home: Home = HOME) -> None:
 @app.command()
 def teach(home: Home = HOME) -> None:
     """Teach the model of the first stage the pattern by `talecraft pattern learn`, 200 examples."""
+    if (home / BEGUN).exists():
+        raise typer.BadParameter("The first stage is no model that has read plain stories only.")
     folder, shape = home / "plain", _shape(home)
     _export(home, PRETRAIN, folder)
     rows = teaching.examples(turns.load(home / "heldout_tales.jsonl"))  # never read before
@@ -161,14 +171,18 @@ def write_card(
     begun: Annotated[str, typer.Option(help="What `begin` went on from, in words.")] = "",
     home: Home = HOME,
 ) -> None:
+    if (home / BEGUN).exists() and not begun:
+        raise typer.BadParameter("Say with --begun what it went on from.")
     """Write the model card of FOLDER, from what `evaluate` measured."""
     ours = msgspec.convert(
         msgspec.json.decode((home / "figures.json").read_bytes())["ours"], bars.Figures
     )
     shape = _shape(home)
     parameters = sum(p.numel() for p in create(shape, 0).parameters())
-    every = [(one, home / one.name) for one in (PRETRAIN, PATTERN, LENGTHEN)]
+    every = [(_kept(home, one) or one, home / one.name) for one in STAGES]
     stages = [one for one in every if (one[1] / "curve.jsonl").exists()]
+    if not stages:
+        raise typer.BadParameter(f"Nothing was trained in {home}.")
     table = (home / "figures.md").read_text()
     text = card.filled(stages, shape, parameters, machine, begun, table, ours)
     (folder / "README.md").write_text(text)
@@ -191,9 +205,29 @@ def _counted(texts: Sequence[Text], name: str) -> Any:
         yield one
 
 
-def _budget(stage: Stage, minutes: float | None, rate: float | None = None) -> Stage:
-    asked = {"minutes": minutes, "rate": rate}
-    return msgspec.structs.replace(stage, **{k: v for k, v in asked.items() if v is not None})
+def _kept(home: Path, stage: Stage) -> Stage | None:
+    """The numbers that a stage was begun with."""
+    path = home / stage.name / "stage.json"
+    return msgspec.json.decode(path.read_bytes(), type=Stage) if path.exists() else None
+
+
+def _stage(home: Path, stage: Stage, minutes: float | None, rate: float | None = None) -> Stage:
+    """Its numbers for this machine, or those that it was begun with; only its budget may change."""
+    kept = _kept(home, stage)
+    if kept is not None and rate not in (None, kept.rate):
+        raise typer.BadParameter(f"'{stage.name}' was begun with a rate of {kept.rate:g}.")
+    if kept is None:
+        times = 16 if torch.cuda.is_available() else 1
+        kept = msgspec.structs.replace(
+            stage,
+            rate=rate if rate is not None else stage.rate,
+            step_tokens=times * stage.step_tokens,
+            micro_tokens=times * stage.micro_tokens,
+        )
+    kept = msgspec.structs.replace(kept, minutes=minutes if minutes is not None else kept.minutes)
+    (home / stage.name).mkdir(parents=True, exist_ok=True)
+    (home / stage.name / "stage.json").write_bytes(msgspec.json.encode(kept))
+    return kept
 
 
 def _mix(name: str) -> dict[str, float]:
@@ -241,9 +275,6 @@ def _export(home: Path, stage: Stage, folder: Path) -> None:
 
 
 def _train(home: Path, stage: Stage, after: Stage | None, stream: Stream, held: Stream) -> None:
-    if torch.cuda.is_available():
-        step, micro = 16 * stage.step_tokens, 16 * stage.micro_tokens
-        stage = msgspec.structs.replace(stage, step_tokens=step, micro_tokens=micro)
     trainer = Trainer(create(_shape(home), stage.seed), stage, home / stage.name)
     if after is not None:
         trainer.inherit(home / after.name)

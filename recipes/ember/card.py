@@ -9,6 +9,11 @@ from pathlib import Path
 from recipes.ember.evaluate import Figures, Written
 from recipes.ember.recipe import Shape, Stage
 
+HELD = "On stories never trained on."
+HELD_BEGUN = (
+    "On stories that this training held out. The model it went on from may have read some of them,"
+    " by itself and where it is compared here; it never read Project Gutenberg's collections."
+)
 TEMPLATE = Path(__file__).with_name("card.md")
 
 
@@ -35,6 +40,7 @@ def filled(
         step_tokens=f"{stages[0][0].step_tokens:,}",
         machine=machine,
         begun=f"{begun} " if begun else "",
+        held=HELD_BEGUN if begun else HELD,
         table=table.strip(),
         samples="\n".join(_sample(one) for one in ours.samples),
     )

@@ -35,6 +35,7 @@ TOLD = (
 )  # fmt: skip
 SHORTEST_STORY = 300  # words
 TURNS_A_STORY = 5
+TOGETHER = 25  # stories written side by side
 SAMPLES = 10  # shown on the model card: the first ones, whatever they are
 Tell = Callable[[str], None]
 
@@ -86,19 +87,21 @@ class Teller:
         room = self.context - budgets - SPARE_TOKENS
         found: list[list[Rollout]] = [[] for _ in premises]
         for turn in range(count):
-            written = rollouts.sample(
-                self.opened.base,
-                codec,
-                [assemble(one, codec.block, room) for one in stories],
-                self.sampling,
-                [(seed, turn, at) for at in range(len(premises))],
-                self.opened.pad,
-                grace=True,
-            )
-            for story, own, one in zip(stories, found, written, strict=True):
-                own.append(one)
-                story.append(Block("", one.response_ids[: one.prose_end]))
-            tell(f"  turn {turn + 1} of {count} of {len(premises)} stories")
+            for begin in range(0, len(premises), TOGETHER):
+                some = range(begin, min(begin + TOGETHER, len(premises)))
+                written = rollouts.sample(
+                    self.opened.base,
+                    codec,
+                    [assemble(stories[at], codec.block, room) for at in some],
+                    self.sampling,
+                    [(seed, turn, at) for at in some],
+                    self.opened.pad,
+                    grace=True,
+                )
+                for at, one in zip(some, written, strict=True):
+                    found[at].append(one)
+                    stories[at].append(Block("", one.response_ids[: one.prose_end]))
+                tell(f"  turn {turn + 1} of {count}, {some.stop} of {len(premises)} stories")
         return found
 
     def asked_to_end(self, prompt: str, outline: str, seed: int) -> bool:

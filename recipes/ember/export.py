@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM
+from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM
 
 from recipes.ember.evaluate import Figures
 from recipes.ember.recipe import Shape
@@ -20,6 +20,19 @@ def save(model: LlamaForCausalLM, tokenizer: Path, folder: Path, shape: Shape) -
     AutoTokenizer.from_pretrained(tokenizer, model_max_length=shape.context).save_pretrained(folder)
 
 
+def shape_of(config: LlamaConfig) -> Shape:
+    """The recipe's description of an exported model."""
+    return Shape(
+        layers=config.num_hidden_layers,
+        width=config.hidden_size,
+        heads=config.num_attention_heads,
+        key_value_heads=config.num_key_value_heads,
+        feed_forward=config.intermediate_size,
+        vocabulary=config.vocab_size,
+        context=config.max_position_embeddings,
+    )
+
+
 def curves(stages: Sequence[Path], file: Path) -> None:
     """Loss over tokens through all stages, training and held out, as an SVG."""
     import matplotlib
@@ -30,10 +43,9 @@ def curves(stages: Sequence[Path], file: Path) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "ember"
     figure, axes = pyplot.subplots(figsize=(7, 3.2))
     begin = 0.0
-    for at, folder in enumerate(stages):
+    drawn = [folder for folder in stages if (folder / "curve.jsonl").exists()]
+    for at, folder in enumerate(drawn):
         path = folder / "curve.jsonl"
-        if not path.exists():
-            continue
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         for what, style in (("loss", "C0-"), ("held_out", "C1o-")):
             points = [(begin + row["tokens"] / 1e6, row[what]) for row in rows if what in row]

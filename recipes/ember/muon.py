@@ -38,7 +38,10 @@ class Muon(torch.optim.Optimizer):
             momentum, decay = group["momentum"], 1 - group["lr"] * group["weight_decay"]
             alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
             for matrix in group["params"]:
-                kept = self.state[matrix].setdefault("momentum_buffer", torch.zeros_like(matrix))
+                state = self.state[matrix]
+                if not state:
+                    state["momentum_buffer"] = torch.zeros_like(matrix)
+                kept = state["momentum_buffer"]
                 kept.lerp_(matrix.grad, 1 - momentum)
                 alike[matrix.shape].append((matrix, matrix.grad.lerp(kept, momentum)))
             for shape, some in alike.items():

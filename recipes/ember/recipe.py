@@ -26,10 +26,9 @@ GPU = Shape(layers=7, width=320, heads=5, key_value_heads=5, feed_forward=864)
 class Stage(msgspec.Struct, frozen=True):
     """One stretch of training, to the end of `minutes` or of `tokens`, whichever comes first.
 
-    The learning rate rises over `warmup` steps, stays, and falls linearly over the last `decay`
-    share of the budget. Muon (Jordan 2024; `match_rms_adamw`: Moonlight, arXiv 2502.16982) moves
-    the matrices, AdamW the embeddings and norms, both at `rate`, which falls to the share `floor`
-    of it.
+    The learning rate rises over `warmup` steps to `rate`, stays, and falls linearly over the last
+    `decay` share of the budget to the share `floor` of it. Muon moves the matrices, AdamW the
+    embeddings and norms.
     """
 
     name: str
@@ -51,7 +50,15 @@ class Stage(msgspec.Struct, frozen=True):
 # passage, while the rate begins to fall; the third the whole window, until it is nothing.
 PRETRAIN = Stage("pretrain", window=256, minutes=55)
 PATTERN = Stage("pattern", window=512, minutes=50, decay=1.0, floor=0.4, seed=1)
-LENGTHEN = Stage("lengthen", window=1024, minutes=15, rate=0.4 * 3e-3, warmup=0, decay=1.0, seed=2)
+LENGTHEN = Stage(
+    "lengthen",
+    window=1024,
+    minutes=15,
+    rate=PATTERN.rate * PATTERN.floor,
+    warmup=0,
+    decay=1.0,
+    seed=2,
+)
 
 # How often a text of each source is read in one pass: what is simple and clean counts most. A
 # model this small learns little from old magazines; with a GPU's budget they are worth a pass.

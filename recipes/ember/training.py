@@ -1,4 +1,4 @@
-"""The training loop of both stages: packed windows, Muon and AdamW, resumable after a kill."""
+"""The training loop of every stage: packed windows, Muon and AdamW, resumable after a kill."""
 
 from __future__ import annotations
 
@@ -36,7 +36,11 @@ def device() -> torch.device:
 def products() -> torch.dtype:
     """bfloat16 where the hardware multiplies it; a CPU that has to imitate it takes 14 times as
     long as in float32 (measured)."""
-    quick = torch.cuda.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    quick = (
+        torch.cuda.is_available()
+        or torch.cpu._is_avx512_bf16_supported()
+        or torch.cpu._is_amx_tile_supported()
+    )
     return torch.bfloat16 if quick else torch.float32
 
 

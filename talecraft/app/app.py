@@ -24,6 +24,7 @@ from talecraft.app.screens.library import LibraryScreen
 from talecraft.app.text import count, error_line, in_use
 from talecraft.app.themes import THEMES
 from talecraft.app.widgets.lines import StatusLine
+from talecraft.config.models import ModelSpec
 from talecraft.errors import ConfigError, TalecraftError
 from talecraft.library.runs import TrainingRun
 from talecraft.process.messages import Phase
@@ -273,6 +274,15 @@ class TalecraftApp(Navigation):
                 self.tell(error)
         if runs or self.run_watch is not watch:
             self._run_changed()
+
+    def launch(self, launch: Callable[[ModelSpec], TrainingRun]) -> None:
+        """Start a run of the model in use and watch it, or say why there is none."""
+        try:
+            run = launch(self.studio.model)
+        except TalecraftError as error:
+            self.tell(error)
+            return
+        self.watch_run(run)
 
     def watch_run(self, run: TrainingRun) -> None:
         """Watch this run from now on."""

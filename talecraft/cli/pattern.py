@@ -37,8 +37,8 @@ def learn(
         int | None, typer.Option(min=1, max=100, help="Times through all tales.")
     ] = None,
     most: Annotated[
-        int, typer.Option(min=0, help="Of more stories so many are drawn; 0 takes all.")
-    ] = 5000,
+        int | None, typer.Option(min=0, help="Of more stories so many are drawn; 0 takes all.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be learned, and start nothing.")

@@ -19,6 +19,7 @@ from talecraft.story.clean import clean, clean_line
 PREMISE = ("prompt", "premise", "wp_source", "instruction")
 OUTLINE = ("outline", "think", "plan")
 STORY = ("story", "text", "wp_target", "response")
+_COLUMNS = {*PREMISE, *OUTLINE, *STORY}
 TABLES = (".jsonl", ".csv", ".tsv", ".parquet")
 PROSE = (".txt", ".md")
 LEAST_WORDS = 20  # of a story; what is shorter teaches nothing
@@ -31,10 +32,12 @@ csv.field_size_limit(2**27)
 
 
 class Stories(NamedTuple):
-    """`tales` out of `there`, the number of stories in the files."""
+    """`tales` out of `there`, the number of stories in the files; where those stand that are
+    `short`, of fewer than LEAST_WORDS words."""
 
     tales: list[Tale]
     there: int
+    short: list[str]
 
 
 class _Row(NamedTuple):
@@ -45,8 +48,13 @@ class _Row(NamedTuple):
     premise: str = ""
     outline: str = ""
 
+    @property
+    def is_short(self) -> bool:
+        """Sure only of what is short as it lies there; cleaned it may be shorter."""
+        return len(self.text) < 2 * LEAST_WORDS or len(words(self.text)) < LEAST_WORDS
+
     def tale(self, rng: random.Random) -> Tale | None:
-        """None where fewer than LEAST_WORDS are left of it."""
+        """None where too little is left of it, cleaned."""
         text = cleaning.paragraphs(clean(self.text))
         if len(words(text)) < LEAST_WORDS:
             return None
@@ -82,38 +90,44 @@ def read(
     known = ", ".join(TABLES + PROSE)
     if not files:
         raise UsageError(f"No stories in {path}.", f"Talecraft reads {known}.")
-    drawn, there = _drawn((row for one in files for row in _file(one, known)), most, seed, alive)
+    every = (row for one in files for row in _file(one, known))
+    drawn, there, short = _drawn(every, most, seed, alive)
     rng = random.Random(seed)
     found = []
     for row in drawn:
         alive()
         if (tale := row.tale(rng)) is not None:
             found.append(tale)
+        else:
+            short.append(row.where)
     if not found:
         raise UsageError(
             f"No story of {LEAST_WORDS} words or more in {path}.", "Nothing could be learned."
         )
-    return Stories(found, there)
+    return Stories(found, there, short)
 
 
 def _drawn(
     rows: Iterator[_Row], most: int, seed: int, alive: Callable[[], None]
-) -> tuple[list[_Row], int]:
+) -> tuple[list[_Row], int, list[str]]:
     """At most `most` of them in their order, each as likely as any other (reservoir sampling,
-    Vitter 1985, algorithm R), and how many there are. Only the chosen ones are kept in memory."""
+    Vitter 1985, algorithm R), how many there are, and where those stand that are too short. Only
+    the chosen ones are kept in memory."""
     rng = random.Random(f"{seed} drawn")
     kept: list[tuple[int, _Row]] = []
+    short: list[str] = []
     there = 0
     for row in rows:
         alive()
-        if len(row.text.split()) < LEAST_WORDS:
+        if row.is_short:
+            short.append(row.where)
             continue
         there += 1
         if not most or len(kept) < most:
             kept.append((there, row))
         elif (place := rng.randrange(there)) < most:
             kept[place] = (there, row)
-    return [row for _, row in sorted(kept, key=lambda one: one[0])], there
+    return [row for _, row in sorted(kept, key=lambda one: one[0])], there, short
 
 
 def _file(path: Path, known: str) -> Iterator[_Row]:
@@ -139,10 +153,22 @@ def _file(path: Path, known: str) -> Iterator[_Row]:
 
 
 def _texts(path: Path) -> Iterator[_Row]:
-    parts = _STORY_BREAK.split(path.read_text(encoding="utf-8-sig"))
-    for at, part in enumerate(parts, 1):
-        name = clean_line(path.name)
-        yield _Row(name if len(parts) == 1 else f"{name}, story {at}", part)
+    """Line by line: such a file may be larger than memory. Between two breaks there may be nothing,
+    which is no story."""
+    name = clean_line(path.name)
+    held: list[str] = []
+    at = 0
+    with path.open(encoding="utf-8-sig") as file:
+        for line in file:
+            if not _STORY_BREAK.match(line):
+                held.append(line)
+                continue
+            at += 1
+            if any(one.strip() for one in held):
+                yield _Row(f"{name}, story {at}", "".join(held))
+            held = []
+    if any(one.strip() for one in held):
+        yield _Row(f"{name}, story {at + 1}" if at else name, "".join(held))
 
 
 def _table(path: Path, rows: Iterator[tuple[int, Mapping[str, Any]]]) -> Iterator[_Row]:
@@ -154,7 +180,11 @@ def _table(path: Path, rows: Iterator[tuple[int, Mapping[str, Any]]]) -> Iterato
                 f"{where} has no story: its columns are {', '.join(named) or 'none'}.",
                 f"Call the story's column one of {', '.join(STORY)}.",
             )
-        yield _Row(where, *(_cell(named, names, where) for names in (STORY, PREMISE, OUTLINE)))
+        story = _Row(where, _cell(named, STORY, where))
+        if not story.is_short:
+            premise, outline = (_cell(named, names, where) for names in (PREMISE, OUTLINE))
+            story = story._replace(premise=premise, outline=outline)
+        yield story
 
 
 def beats_of(outline: str) -> tuple[str, ...]:
@@ -214,7 +244,8 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
         number = 0
         with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=256):
+            named = [one for one in file.schema_arrow.names if one.strip().lower() in _COLUMNS]
+            for batch in file.iter_batches(batch_size=256, columns=named or None):
                 for row in batch.to_pylist():
                     number += 1
                     yield number, row

@@ -70,7 +70,7 @@ def readability(
         f"at most {most:.2f} times the base",
         ratio <= most,
         f"It reads {whose} {abs(ratio - 1):.0%} {'worse' if ratio >= 1 else 'better'}"
-        f" than before training; {most - 1:.0%} worse is allowed.",
+        f" than the model that training begins at; {most - 1:.0%} worse is allowed.",
     )
 
 
@@ -81,7 +81,7 @@ def variety(before: Sequence[Rollout], after: Sequence[Rollout]) -> Check:
         ratio,
         f"at least {LEAST_DISTINCT:.2f} times",
         ratio >= LEAST_DISTINCT,
-        f"It varies its wording {ratio:.2f} times as much as before training.",
+        f"It varies its wording {ratio:.2f} times as much as the model that training begins at.",
     )
 
 
@@ -96,7 +96,7 @@ def length(wants: int, before: Sequence[Rollout], after: Sequence[Rollout]) -> C
     ratio = lengths[1] / max(1.0, lengths[0])
     within = abs(ratio - 1) <= LENGTH_BAND
     asked = wants != 0 and (ratio > 1) == (wants > 0)
-    words = f"Its passages are {lengths[1]:.0f} words long; before training {lengths[0]:.0f}."
+    words = f"Its passages are {lengths[1]:.0f} words long; where training began {lengths[0]:.0f}."
     if not within and asked:
         words += " Your scores ask for that."
     return Check(
@@ -117,7 +117,7 @@ def validity(interval: Interval, before: Sequence[Rollout], after: Sequence[Roll
         f"not surely below -{MOST_UNFINISHED:.2f}",
         high >= -MOST_UNFINISHED,
         f"{shares[1].mean():.0%} of its passages have a plan and an end;"
-        f" before training {shares[0].mean():.0%}.",
+        f" where training began {shares[0].mean():.0%}.",
         low,
         high,
     )
@@ -139,7 +139,7 @@ def memory(
         f"not surely above {MOST_COPIED:.2f}",
         low <= MOST_COPIED,
         f"{shares[1].mean():.0%} of its passages repeat {COPY_WORDS} words in a row of one you"
-        f" loved; before training {shares[0].mean():.0%}.",
+        f" loved; where training began {shares[0].mean():.0%}.",
         low,
         high,
     )

@@ -1,4 +1,4 @@
-"""Learning the prompt / think / story pattern from tales, by TRL's SFTTrainer; gives a root.
+"""The steps of learning the prompt / think / story pattern, by TRL's SFTTrainer.
 
 Only the order of the sequences, the checkpoint and the voice are ours; the loss and the step are
 the trainer's. Everything that decides a step is in the order of the run and its last checkpoint,
@@ -221,13 +221,14 @@ def train(policy: Policy, tokenizer: Any, pad: int, course: Course, folder: Path
             loss: Tensor = (lost * weights).sum() / num_items_in_batch
             return loss
 
+    assert settings.batch % settings.micro_batch == 0, "a step is of whole micro-batches"
     first = course.done * settings.batch
     full = policy.model.get_base_model().dtype == torch.float32
     config = SFTConfig(
         output_dir=str(folder),
         max_steps=lessons.steps - course.done,
         per_device_train_batch_size=settings.micro_batch,
-        gradient_accumulation_steps=max(1, settings.batch // settings.micro_batch),
+        gradient_accumulation_steps=settings.batch // settings.micro_batch,
         max_grad_norm=settings.max_grad_norm,
         seed=course.seed % 2**32,
         use_cpu=policy.model.device.type == "cpu",

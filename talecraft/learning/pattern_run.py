@@ -141,8 +141,8 @@ def advice(checks: Sequence[Check]) -> list[str]:
 _ADVICE = {
     "held-out loss": "More tales would help, or tales of one kind.",
     "perplexity": "It learned these tales by heart: give it more of them, or go through them fewer"
-    " times (--epochs).",
+    " times.",
     "turns": "It has not seen the form often enough: give it more tales, or go through them more"
-    " times (--epochs).",
+    " times.",
     "length": "Give it more tales whose passages are as long as you want them.",
 }

@@ -32,6 +32,7 @@ def survey(settings: RunSettings) -> TalesRead:
     """Figures of the order's data. Raises UsageError for data that cannot be read."""
     every = read(Path(settings.data), most=settings.pattern.most_tales)
     tales, left = material.told(every.tales)
+    left += [f"{where} (too short)" for where in every.short]
     tokenizer = loading.load_tokenizer(settings.model)
     codec = Codec(tokenizer, settings.model.style, _ends(tokenizer))
     scribe = material.Scribe.of(codec, tokenizer, settings.pattern.max_tokens)

@@ -31,7 +31,9 @@ def ask(command: Sequence[str], folder: Path, answer: type[T], what: str) -> T |
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise EngineError(f"{what} could not be read in ten minutes.", "Try again.") from error
+        raise EngineError(
+            f"{what} could not be read in ten minutes.", "Give it less to read."
+        ) from error
     events = EventTail(folder).read()
     for event in events:
         if isinstance(event, answer):

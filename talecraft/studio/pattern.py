@@ -108,11 +108,7 @@ class PatternLearning:
             found = data.expanduser().absolute()
             str(found).encode()  # it is told to the run as text
             there = found.exists()
-        except (
-            OSError,
-            RuntimeError,
-            ValueError,
-        ):  # too long, no such user, no text
+        except (OSError, RuntimeError, ValueError):  # too long, no such user, no text
             there = False
         if not there:
             name = clean_line(str(data))
@@ -124,15 +120,20 @@ class PatternLearning:
         model: ModelSpec,
         data: Path,
         epochs: int | None = None,
-        most: int = PatternSettings().most_tales,
+        most: int | None = None,
     ) -> PatternPlan:
         """What there is to learn from, after some seconds of reading; without `epochs` as many as
         make it sure. Of more than `most` stories (0: of any number) so many are drawn.
 
-        Raises UsageError where the data cannot be read or the model is not installed, EngineError
-        where the reading child fails.
+        Raises UsageError where the data cannot be read, `most` is too few or the model is not
+        installed, EngineError where the reading child fails.
         """
         data = self.there(data)
+        most = PatternSettings().most_tales if most is None else most
+        if 0 < most < FEWEST_TALES:
+            raise UsageError(
+                f"{most} tales are too few to learn from.", f"Take at least {FEWEST_TALES}."
+            )
         self._model_ref(model)  # is it installed?
         pattern = settings_for(model, 1, most)
         order = self._order(model, data, "survey", SURVEY_SEED, pattern)
@@ -212,9 +213,12 @@ class PatternLearning:
 
 
 def _batch(examples: int) -> int:
-    """Sequences a step: of few there are smaller steps, so that there are enough of them."""
-    whole = PatternSettings().batch
-    return max(SMALLEST_BATCH, min(whole, examples * MOST_EPOCHS // SURE_STEPS))
+    """Sequences a step: of few there are smaller steps, so that there are enough of them. The
+    whole step's number halved until it is so, for micro-batches must fit."""
+    batch = PatternSettings().batch
+    while batch > SMALLEST_BATCH and batch * SURE_STEPS > examples * MOST_EPOCHS:
+        batch //= 2
+    return batch
 
 
 def settings_for(

@@ -7,8 +7,16 @@ from textual.widgets import Input, Label
 
 from talecraft.app.screens.dialogs import AskName, Confirm
 from talecraft.app.screens.training import TrainingScreen
+from talecraft.app.widgets.verdicts import check_line
 from talecraft.library.runs import TrainingRun
-from talecraft.process.run_events import PatternStep, RunEvent, RunPhase, TalesRead
+from talecraft.process.run_events import (
+    SHOWN,
+    Check,
+    PatternStep,
+    RunEvent,
+    RunPhase,
+    TalesRead,
+)
 from talecraft.studio.pattern import PatternLearning
 from tests.app.conftest import HandRun, notices, outcome, past_run, seen, static, until
 
@@ -170,3 +178,12 @@ async def test_its_verdict_stands_where_others_stand(running, studio):
     async with running((100, 50), loaded=False) as (app, pilot):
         await shown(app, pilot)
         assert "Of 60 turns 40% have one plan and one passage." in seen(pilot)
+
+
+@pytest.mark.parametrize(
+    ("bar", "passed", "mark"),
+    [(SHOWN, True, "·"), ("at least 1", True, "✓"), ("at least 1", False, "✗")],
+)
+def test_a_figure_that_is_no_condition_has_no_tick(bar, passed, mark):
+    line = check_line(Check("plan followed", 0.4, bar, passed, ""), "It follows its plans.")
+    assert line.plain == f"  {mark} It follows its plans."

@@ -26,7 +26,7 @@ def test_a_dry_run_says_what_would_be_learned_and_starts_nothing(
     told = talecraft_("pattern", "learn", "--data", data, "--epochs", "2", "--dry-run")
     assert told.code == 0
     assert "Tales: 40 with 80 passages; 4 held back to judge by\n" in told.out
-    assert "Work: 2 times through 4000 tokens, 10 steps\n" in told.out
+    assert "Work: 2 times through 4000 tokens, 40 steps\n" in told.out
     assert "Time: about" in told.out
     assert "Memory: about" in told.out
     shape = json.loads(talecraft_("pattern", "learn", "--data", data, "--dry-run", "--json").out)
@@ -41,7 +41,7 @@ def test_a_run_is_followed_to_its_verdict_and_shown_like_any_other(
     assert told.code == 0
     assert told.out.startswith("Adopted: ")
     assert "1 steps in" in told.out
-    assert "step 1/1: loss 3.500, held-out 3.600, 0 s to go" in told.err
+    assert "step 1/1: loss 3.500, on held-back tales 3.600, 0 s to go" in told.err
     (run,) = json.loads(talecraft_("train", "status", "--json").out)
     assert (run["method"], run["state"], run["seed"]) == ("pattern", "adopted", 3)
     assert talecraft_("train", "status", run["run"]).out == told.out

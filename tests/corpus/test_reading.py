@@ -173,7 +173,7 @@ def test_of_many_stories_some_are_drawn_in_their_order(tmp_path: Path) -> None:
     rows.insert(7, {"prompt": "Too short", "story": "Once."})
     data = _jsonl(tmp_path / "many.jsonl", *rows)
     every, drawn = read(data), read(data, most=20)
-    assert (len(every.tales), every.there) == (200, 200)
+    assert (len(every.tales), every.there, every.short) == (200, 200, ["many.jsonl, row 8"])
     assert (len(drawn.tales), drawn.there) == (20, 200)
     assert read(data, most=20) == drawn
     assert read(data, seed=1, most=20) != drawn
@@ -200,3 +200,13 @@ def test_reading_can_be_stopped_at_any_story(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         read(data, alive=alive)
     assert asked == 8
+
+
+def test_a_text_of_many_stories_is_read_a_line_at_a_time(tmp_path: Path) -> None:
+    """Breaks of all kinds, at the beginning and the end too; a number for each place."""
+    file = tmp_path / "many.txt"
+    file.write_text(f"***\n{STORY}\n<|endoftext|>\nToo short.\n---\n\n* * *\n{STORY}\n===\n")
+    found = read(file)
+    assert [one.source for one in found.tales] == ["many.txt, story 2", "many.txt, story 5"]
+    assert found.short == ["many.txt, story 3"]
+    assert found.there == 2

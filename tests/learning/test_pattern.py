@@ -10,10 +10,12 @@ from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
 from talecraft.config import models
 from talecraft.learning.material import Lesson
 from talecraft.learning.pattern import collate, still
+from talecraft.learning.pattern_run import advice
 from talecraft.paths import home
 from talecraft.process import run_client, run_requests
 from talecraft.process.messages import AdapterRef
 from talecraft.process.run_events import (
+    Check,
     GoingOn,
     Outcome,
     PatternStep,
@@ -258,3 +260,14 @@ def test_dropout_is_off_also_where_training_is_on():
     ids = torch.arange(8)[None]
     with torch.no_grad():
         assert torch.equal(made(ids).logits, made(ids).logits)
+
+
+def test_advice_names_the_sooner_cause_and_is_silent_where_all_held():
+    def check(name: str, passed: bool) -> Check:
+        return Check(name, 0.0, "", passed, "")
+
+    assert advice([check("turns", True), check("plan followed", True)]) == []
+    (by_heart,) = advice([check("turns", False), check("perplexity", False)])
+    assert "fewer times" in by_heart
+    (unlearned,) = advice([check("turns", False), check("perplexity", True)])
+    assert "more times" in unlearned

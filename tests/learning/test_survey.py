@@ -31,11 +31,13 @@ def test_a_child_tells_what_there_is_and_leaves_nothing(tmp_path):
 def test_what_is_left_out_is_named(tmp_path):
     every = tales.tales(30)
     data = tales.written(tmp_path / "tales.jsonl", [*every, *every[:5]])
+    with data.open("a") as file:
+        file.write('{"prompt": "A fox", "story": "It hid."}\n')
     settings = msgspec.structs.replace(
         order(data), pattern=PatternSettings(held_out=0.1, most_tales=0)
     )
     found = child.survey(settings)
-    assert (found.tales, found.left_out, found.there) == (30, 5, 35)
+    assert (found.tales, found.left_out, found.there) == (30, 6, 35)
     assert len(found.left_out_first) == 3
     assert found.left_out_first[0] == "tales.jsonl, row 31 (the same as tales.jsonl, row 1)"
     few = msgspec.structs.replace(order(data), pattern=PatternSettings(most_tales=25))

@@ -7,12 +7,18 @@ import math
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
+import typer
+from typer.testing import CliRunner
 
-from recipes.ember import measures, names, prepare, tokens, turns
+from recipes.ember import export, measures, names, prepare, tokens, turns
+from recipes.ember.__main__ import _stage as stage_of
+from recipes.ember.__main__ import app as recipe_app
 from recipes.ember.evaluate import adherence, repeated_at
 from recipes.ember.kneser_ney import KneserNey, codes
 from recipes.ember.muon import Muon, orthogonal
@@ -305,7 +311,7 @@ def test_micro_batches_add_up_to_the_step(texts: list[Text], tmp_path: Path) -> 
         trainer = Trainer(create(shape, 0), stage, tmp_path / str(micro), compiled=False)
         losses.append(trainer._step(ids, learned))
         weights.append(trainer.model.state_dict())
-    assert losses[0] == pytest.approx(losses[1], rel=1e-3)  # bfloat16
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)  # where products are bfloat16
     for name, tensor in weights[0].items():
         torch.testing.assert_close(tensor, weights[1][name], rtol=0, atol=2e-3)
 
@@ -315,11 +321,11 @@ def test_muon_moves_matrices_as_torchs_does(products: torch.dtype) -> None:
     """Square, wide and tall ones, two steps with a momentum between them."""
     torch.manual_seed(0)
     ours, theirs = (
-        [torch.nn.Parameter(torch.zeros(*size)) for size in ((16, 16), (16, 40), (40, 16))]
+        [torch.nn.Parameter(torch.full(size, 4.0)) for size in ((16, 16), (16, 40), (40, 16))]
         for _ in range(2)
     )
-    mine = Muon(ours, lr=0.1, weight_decay=0.2, products=products)
-    torchs = torch.optim.Muon(theirs, lr=0.1, weight_decay=0.2, adjust_lr_fn="match_rms_adamw")
+    mine = Muon(ours, lr=0.1, weight_decay=0.9, products=products)
+    torchs = torch.optim.Muon(theirs, lr=0.1, weight_decay=0.9, adjust_lr_fn="match_rms_adamw")
     for _ in range(2):
         for one, other in zip(ours, theirs, strict=True):
             one.grad = torch.randn_like(one)
@@ -327,8 +333,8 @@ def test_muon_moves_matrices_as_torchs_does(products: torch.dtype) -> None:
         mine.step()
         torchs.step()
     for one, other in zip(ours, theirs, strict=True):
-        rms = float(other.detach().square().mean().sqrt())
-        assert float((one - other).detach().abs().max()) < 0.15 * rms  # torch's bfloat16
+        moved = float((other.detach() - 4.0 * 0.91**2).square().mean().sqrt())
+        assert float((one - other).detach().abs().max()) < 0.2 * moved  # torch's bfloat16
 
 
 def test_muons_update_is_nearly_orthogonal() -> None:
@@ -351,6 +357,43 @@ def test_the_rate_falls_from_stage_to_stage(tmp_path: Path) -> None:
     assert ends[1][0] == ends[0][1]
     assert ends[2][0] == pytest.approx(ends[1][1])
     assert ends[2][1] == 0.0
+
+
+TINY = Shape(layers=1, width=32, heads=2, key_value_heads=2, feed_forward=64, vocabulary=400)
+
+
+def test_going_on_from_an_earlier_model(texts: list[Text], tmp_path: Path) -> None:
+    """Its weights, shape and tokenizer are taken; nothing is overwritten, and nothing later says
+    that the first stage was trained here."""
+    tokens.train(texts, {"tinystories": 1.0}, 400, tmp_path / "bpe")
+    model = create(TINY, 3)
+    export.save(model, tmp_path / "bpe", tmp_path / "earlier", TINY)
+    home = tmp_path / "home"
+    home.mkdir()
+
+    def run(*arguments: str) -> Any:
+        return CliRunner().invoke(recipe_app, [*arguments, "--home", str(home)])
+
+    assert run("begin", str(tmp_path / "earlier")).exit_code == 0
+    kept = torch.load(home / "pretrain/checkpoint.pt", weights_only=True)["model"]
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor.float(), kept[name]), name
+    assert msgspec.json.decode((home / "shape.json").read_bytes(), type=Shape) == TINY
+    assert tokens.load(home / "tokenizer").get_vocab_size() == 400
+    again = run("begin", str(tmp_path / "earlier"))
+    assert (again.exit_code, "'pretrain'" in again.output) == (2, True)
+    assert run("teach").exit_code == 2
+    unsaid = run("card", str(tmp_path), "--machine", "a machine")
+    assert (unsaid.exit_code, "--begun" in unsaid.output) == (2, True)
+
+
+def test_a_stage_goes_on_with_the_numbers_it_was_begun_with(tmp_path: Path) -> None:
+    begun = stage_of(tmp_path, PATTERN, 5.0, 1e-3)
+    assert (begun.minutes, begun.rate, begun.floor) == (5.0, 1e-3, PATTERN.floor)
+    assert stage_of(tmp_path, PATTERN, None) == begun
+    assert stage_of(tmp_path, PATTERN, 9.0) == msgspec.structs.replace(begun, minutes=9.0)
+    with pytest.raises(typer.BadParameter, match=r"begun with a rate of 0\.001"):
+        stage_of(tmp_path, PATTERN, None, 2e-3)
 
 
 @pytest.mark.parametrize("shape", [CPU, GPU])

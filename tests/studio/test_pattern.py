@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from talecraft.config import models
 from talecraft.errors import BusyError, DoesNotFit, UsageError
 from talecraft.library.adapters import Adapter
 from talecraft.library.runs import TrainingRun
+from talecraft.paths import home
 from talecraft.process import run_client, run_events
-from talecraft.process.run_events import RunSettings
+from talecraft.process.run_events import PatternSettings, RunSettings
 from talecraft.story.turns import Turn
-from talecraft.studio import Studio, memory
+from talecraft.studio import Studio, memory, pattern
 from talecraft.studio.waiting import follow
 from tests.studio.conftest import run
 
@@ -60,6 +65,34 @@ def test_the_plan_says_what_there_is_and_what_it_takes(studio: Studio, tales: Pa
     assert (asked.epochs, asked.steps) == (2, 40)
     assert studio.library.runs.list() == []
     assert list((studio.home.runs / "look").iterdir()) == [], "nothing of it is left"
+
+
+@given(st.integers(0, 500))
+def test_few_examples_are_learned_in_smaller_steps_of_whole_micro_batches(examples: int) -> None:
+    batch = pattern._batch(examples)
+    made = pattern.settings_for(models.load(home()).default, 1, 0, batch)
+    assert made.batch % made.micro_batch == 0
+    assert pattern.SMALLEST_BATCH <= batch <= PatternSettings().batch
+    enough = examples * pattern.MOST_EPOCHS >= pattern.SURE_STEPS * batch
+    assert enough or batch == pattern.SMALLEST_BATCH
+    larger_would_do = examples * pattern.MOST_EPOCHS >= pattern.SURE_STEPS * 2 * batch
+    assert batch == PatternSettings().batch or not larger_would_do
+
+
+def test_what_is_left_out_is_told(studio: Studio, tales: Path) -> None:
+    plan = studio.pattern.plan(studio.model, tales)
+    assert plan.left_out == ""
+    found = msgspec.structs.replace(
+        plan.found, there=9000, left_out=5, left_out_first=["a, row 1 (too short)", "a, row 4 (x)"]
+    )
+    told = msgspec.structs.replace(plan, found=found, most=5000).left_out
+    assert told == (
+        "Of 9,000 stories 5,000 were drawn at random."
+        " Left out: a, row 1 (too short), a, row 4 (x) and 3 more."
+    )
+    with pytest.raises(UsageError, match="10 tales are too few"):
+        studio.pattern.plan(studio.model, tales, most=10)
+    assert studio.pattern.plan(studio.model, tales, most=0).most == 0
 
 
 def test_too_few_tales_and_tales_that_cannot_be_read_start_nothing(

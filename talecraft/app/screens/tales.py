@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,7 @@ from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.dialogs import AskName, Confirm
 from talecraft.app.text import error_line
 from talecraft.app.widgets.tales import plan_lines
-from talecraft.config.models import ModelSpec
 from talecraft.errors import EngineError, TalecraftError
-from talecraft.library.runs import TrainingRun
 from talecraft.story.clean import clean_line
 
 if TYPE_CHECKING:
@@ -22,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LearnFromTales(TalecraftScreen):
-    """What a screen needs that runs are started from."""
+    """A screen that asks for tales, plans with them, and offers the run."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +70,9 @@ class LearnFromTales(TalecraftScreen):
 
         self._reading = True
         self.refresh_bindings()
-        self.talecraft.say("That takes some seconds.", "Reading the tales")
+        self.talecraft.say(
+            "That takes some seconds; of a large table, minutes.", "Reading the tales"
+        )
         threading.Thread(target=ask, name="survey", daemon=True).start()
 
     def on_pattern_planned(self, message: PatternPlanned) -> None:
@@ -92,16 +91,8 @@ class LearnFromTales(TalecraftScreen):
 
         def start(yes: bool | None) -> None:
             if yes:
-                self._launch(lambda model: studio.pattern.start(model, plan))
+                self.talecraft.launch(lambda model: studio.pattern.start(model, plan))
 
         title = clean_line(studio.model.title)
         question = Confirm(f"Teach {title} the pattern?", "\n".join(plan_lines(plan)), "Start")
         self.app.push_screen(question, start)
-
-    def _launch(self, launch: Callable[[ModelSpec], TrainingRun]) -> None:
-        try:
-            run = launch(self.talecraft.studio.model)
-        except TalecraftError as error:
-            self.talecraft.tell(error)
-            return
-        self.talecraft.watch_run(run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -24,9 +24,6 @@ from talecraft.app.widgets.verdicts import OutcomeView
 from talecraft.errors import TalecraftError
 from talecraft.library.runs import TrainingRun
 from talecraft.story.clean import clean_line
-
-if TYPE_CHECKING:
-    pass
 
 # What is asked of a run or its adapter: by keys that are not always answered.
 _OF_RUNS = {
@@ -61,7 +58,6 @@ class TrainingScreen(LearnFromTales):
     def __init__(self) -> None:
         super().__init__()
         self._resumable = False
-        self._reading = False  # a file of tales, to plan with
         self._seen: int | None = None  # how far the log of feedback went when it was shown
 
     def body(self) -> ComposeResult:
@@ -215,14 +211,14 @@ class TrainingScreen(LearnFromTales):
 
     def action_start(self) -> None:
         training = self.talecraft.studio.training
-        self._launch(training.start)
+        self.talecraft.launch(training.start)
 
     def action_resume(self) -> None:
         training = self.talecraft.studio.training
         if self.talecraft.run_watch is not None:
             self._asked(training.unpause)
         else:
-            self._launch(training.resume)
+            self.talecraft.launch(training.resume)
 
     def action_pause(self) -> None:
         self._asked(self.talecraft.studio.training.pause)

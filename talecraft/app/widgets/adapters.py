@@ -38,7 +38,7 @@ _FIGURES: dict[str, Callable[[Check], str]] = {
     "win": lambda one: f"{one.value:.0%} of what changed is better{_sure(one)}",
     "kl": lambda one: f"{one.value:.1f} nats from where it began (KL)",
     "held-out loss": lambda one: (
-        f"wavers between {math.exp(one.value):.2f} times as many words on tales it had not seen"
+        f"{math.exp(one.value):.2f} times as unsure how a tale goes on that it had not seen"
     ),
     "turns": lambda one: f"{one.value:.0%} of its turns are well formed{_sure(one)}",
     "perplexity": lambda one: f"{one.value:.2f} times the perplexity on others' prose",
