@@ -36,6 +36,7 @@ FEWEST_EPOCHS, MOST_EPOCHS = 2, 8
 SMALLEST_BATCH = 2
 RATE = 5.0  # times the model's rate for PPO, whose steps are small on purpose
 SURVEY_SEED = 0
+SUSTAINED = 3.3e10  # floating-point operations a second and thread, of all the run takes (measured)
 
 
 class PatternPlan(msgspec.Struct, frozen=True):
@@ -209,7 +210,7 @@ class PatternLearning:
         learned = found.tokens * epochs * example
         written = 2 * pattern.gate_turns * 300
         threads = max(1, (os.cpu_count() or 2) - 1)
-        return (6 * weights * learned + 12 * weights * written) / (1e11 * threads) / 60
+        return (6 * weights * learned + 12 * weights * written) / (SUSTAINED * threads) / 60
 
 
 def _batch(examples: int) -> int:
