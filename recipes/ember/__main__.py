@@ -46,7 +46,7 @@ MEMORY = {
 def main(threads: Annotated[int, typer.Option(help="0: all cores but one.")] = 0) -> None:
     torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
     torch.set_float32_matmul_precision("high")
-    torch.set_flush_denormal(True)  # moments of rare tokens fade into numbers that CPUs are slow at
+
 
 
 @app.command()
@@ -275,6 +275,7 @@ def _export(home: Path, stage: Stage, folder: Path) -> None:
 
 
 def _train(home: Path, stage: Stage, after: Stage | None, stream: Stream, held: Stream) -> None:
+    torch.set_flush_denormal(True)  # moments of rare tokens fade into numbers that CPUs are slow at
     trainer = Trainer(create(_shape(home), stage.seed), stage, home / stage.name)
     if after is not None:
         trainer.inherit(home / after.name)

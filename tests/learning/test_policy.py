@@ -132,7 +132,8 @@ def test_the_gradient_does_not_depend_on_micro_batches():
                 now, old[rows, :width], torch.ones_like(now), part.mask, 0.2, whole.mask.sum()
             ).loss.backward()
         gradients.append(torch.cat([p.grad.flatten() for p in made.lora.values()]))
-    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-5, atol=1e-8)
+    scale = float(gradients[0].abs().max())
+    torch.testing.assert_close(gradients[0] / scale, gradients[1] / scale, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
