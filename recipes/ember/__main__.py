@@ -48,7 +48,6 @@ def main(threads: Annotated[int, typer.Option(help="0: all cores but one.")] = 0
     torch.set_float32_matmul_precision("high")
 
 
-
 @app.command()
 def prepare(corpus: Path, home: Home = HOME) -> None:
     """Clean, filter and split the texts of CORPUS."""
