@@ -45,7 +45,7 @@ def test_everything_that_is_read_at_run_time_is_inside(wheel: Path) -> None:
         f"talecraft/app/styles/{f.name}" for f in (TOP / "talecraft/app/styles").glob("*.tcss")
     }
     assert styles <= names
-    assert not any(name.startswith("tests/") for name in names)
+    assert not any(name.startswith(("tests/", "recipes/")) for name in names)
     assert any(name.endswith("entry_points.txt") for name in names)
 
 
