@@ -244,8 +244,11 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
         number = 0
         with pyarrow.parquet.ParquetFile(path) as file:
-            named = [one for one in file.schema_arrow.names if one.strip().lower() in _COLUMNS]
-            for batch in file.iter_batches(batch_size=256, columns=named or None):
+            known = {one.strip().lower(): one for one in file.schema_arrow.names}
+            # Without a story all are read: the message names them.
+            wanted = [one for name, one in known.items() if name in _COLUMNS]
+            columns = wanted if known.keys() & set(STORY) else None
+            for batch in file.iter_batches(batch_size=256, columns=columns):
                 for row in batch.to_pylist():
                     number += 1
                     yield number, row

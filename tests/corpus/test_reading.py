@@ -210,3 +210,11 @@ def test_a_text_of_many_stories_is_read_a_line_at_a_time(tmp_path: Path) -> None
     assert [one.source for one in found.tales] == ["many.txt, story 2", "many.txt, story 5"]
     assert found.short == ["many.txt, story 3"]
     assert found.there == 2
+
+
+def test_a_parquet_without_a_story_is_told_with_all_its_columns(tmp_path: Path) -> None:
+    pq.write_table(
+        pa.Table.from_pylist([{"prompt": "A fox", "body": STORY}]), tmp_path / "t.parquet"
+    )
+    with pytest.raises(UsageError, match="its columns are prompt, body"):
+        read(tmp_path / "t.parquet")

@@ -27,7 +27,6 @@ class LearnFromTales(TalecraftScreen):
 
     def action_learn(self) -> None:
         """Ask for tales, read what they hold, and start a run when that is agreed to."""
-
         there = self.talecraft.studio.pattern.there
 
         def path(given: str) -> Path:
