@@ -15,6 +15,8 @@ from recipes.ember import measures
 from recipes.ember.kneser_ney import KneserNey
 from recipes.ember.sources import Text
 from recipes.ember.turns import THE_END, is_formed
+from talecraft.config import models
+from talecraft.config.settings import WritingSettings
 from talecraft.corpus import outlines
 from talecraft.corpus.rendering import plan
 from talecraft.corpus.tales import Tale
@@ -24,6 +26,7 @@ from talecraft.engine.service import SPARE_TOKENS
 from talecraft.engine.session import Session
 from talecraft.learning import rollouts
 from talecraft.learning.rollouts import Rollout
+from talecraft.paths import home
 from talecraft.process.messages import ModelRef
 from talecraft.story.context import Block, PromptStyle, assemble
 from talecraft.story.turns import Sampling
@@ -63,13 +66,18 @@ class Figures(msgspec.Struct, frozen=True):
     samples: list[Written]
 
 
+def page_sampling() -> Sampling:
+    """What a new user's page draws with."""
+    return WritingSettings().of(models.load(home()).default).sampling(0)
+
+
 @dataclass(slots=True)
 class Teller:
     """One model with the page's defaults: continues stories, turn by turn."""
 
     folder: Path
     context: int
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: Sampling = field(default_factory=page_sampling)
     style: PromptStyle = field(default_factory=PromptStyle)
     opened: Any = None
 

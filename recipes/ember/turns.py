@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -12,6 +13,7 @@ import msgspec
 import numpy as np
 from tokenizers import Tokenizer
 
+from recipes.ember import measures
 from recipes.ember.sources import Text
 from recipes.ember.tokens import EOS, EOS_ID, PlainText
 from talecraft.corpus import outlines, passages
@@ -23,6 +25,8 @@ STYLE = PromptStyle()
 THE_END = STYLE.last_beat
 LEAST_BEATS = 2
 SHOWN_TOKENS = 3e6
+OPENING = 12  # words in which two openings are the same
+OPENING_CHARACTERS = 200  # that hold so many
 MOST_WINDOWS = 10  # that one text counts as: a novel's chapter must not crowd out the tales
 
 
@@ -72,7 +76,8 @@ class Turns:
     """An endless stream of windows packed with tales, one in ten with plain stories instead.
 
     One of a few examples stands before a tale with the chance `one_shot` at first, which falls to
-    nothing over `SHOWN_TOKENS`; examples are read, not learned.
+    nothing over `SHOWN_TOKENS`; examples are read, not learned. Tales that open with the same words
+    are together drawn as often as one: dozens of them teach no more than to say it by heart.
     """
 
     def __init__(
@@ -86,7 +91,8 @@ class Turns:
     ) -> None:
         self._every, self._plain, self._tokenizer = every, plain, tokenizer
         self._seed, self._one_shot = seed, one_shot
-        self._weights = list(accumulate(_weight(one, mix) for one in every))
+        alike = Counter(_opening(one) for one in every)
+        self._weights = list(accumulate(_weight(one, mix) / alike[_opening(one)] for one in every))
         short = [
             t for t in every if 2 <= len(t.passages) <= 3 and all(p.outline for p in t.passages)
         ]
@@ -125,6 +131,11 @@ class Turns:
             ids += found
             learned += [span.learned] * len(found)
         return np.array(ids), np.array(learned)
+
+
+def _opening(tale: Tale) -> tuple[str, ...]:
+    prose = tale.passages[0].prose if tale.passages else ""
+    return tuple(measures.words(prose[:OPENING_CHARACTERS])[:OPENING])
 
 
 def _weight(tale: Tale, mix: Mapping[str, float]) -> float:

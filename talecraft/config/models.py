@@ -40,6 +40,7 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lora_alpha: int = 32
     lora_targets: str | list[str] = "all-linear"
     learning_rate: float = 2e-5
+    dry_multiplier: float = 0.8
     memory_to_write: float = 0.5
     memory_to_train: float = 1.0
     gated: bool = False

@@ -8,20 +8,34 @@ import msgspec
 from msgspec import Meta
 
 from talecraft.config import strict
+from talecraft.config.models import ModelSpec
 from talecraft.paths import Home
 from talecraft.story.turns import Sampling
 
 
 class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the model writes. `model` empty means the catalogue's default."""
+    """How the model writes. `model` empty means the catalogue's default.
+
+    `dry_multiplier` is how hard repetition is held down (engine/dry.py); left out, as models.toml
+    says of the model.
+    """
 
     model: str = ""
     temperature: Annotated[float, Meta(ge=0, le=5)] = 0.8
     top_p: Annotated[float, Meta(gt=0, le=1)] = 0.92
     min_p: Annotated[float, Meta(ge=0, lt=1)] = 0.0
-    repetition_penalty: Annotated[float, Meta(gt=0, le=3)] = 1.05
+    repetition_penalty: Annotated[float, Meta(gt=0, le=3)] = 1.0
+    dry_multiplier: Annotated[float, Meta(ge=0, le=20)] | None = None
+    dry_base: Annotated[float, Meta(ge=1, le=4)] = 1.75
+    dry_allowed_length: Annotated[int, Meta(ge=1, le=20)] = 2
     outline_tokens: Annotated[int, Meta(ge=8, le=1024)] = 64
     prose_tokens: Annotated[int, Meta(ge=8, le=8192)] = 200
+
+    def of(self, model: ModelSpec) -> WritingSettings:
+        """With the model's own numbers where the writer has set none."""
+        if self.dry_multiplier is not None:
+            return self
+        return msgspec.structs.replace(self, dry_multiplier=model.dry_multiplier)
 
     def sampling(self, seed: int) -> Sampling:
         return Sampling(
@@ -29,6 +43,9 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             top_p=self.top_p,
             min_p=self.min_p,
             repetition_penalty=self.repetition_penalty,
+            dry_multiplier=self.dry_multiplier or 0.0,
+            dry_base=self.dry_base,
+            dry_allowed_length=self.dry_allowed_length,
             seed=seed,
             outline_tokens=self.outline_tokens,
             prose_tokens=self.prose_tokens,

@@ -21,6 +21,7 @@ from transformers.generation.logits_process import (
 
 from talecraft.engine.codec import Codec, TextStream
 from talecraft.engine.decoding import GRACE, Response, ends_a_sentence
+from talecraft.engine.dry import Dry
 from talecraft.engine.nucleus import Nucleus
 from talecraft.engine.session import CHUNK
 from talecraft.errors import EngineError
@@ -47,13 +48,18 @@ class Row:
         self.response = Response(stop_reason="length")
         self.random = np.random.default_rng(seed)
         self.done = False
-        self._codec = codec
+        self.codec = codec
         self._sampling = sampling
         self._grace = GRACE if grace else 0
         self._stream = TextStream(codec)
         self._splitter = OutlineSplitter(codec.style.prose_tag, codec.style.stops)
         self._queue = codec.encode(codec.style.think_open)
         self._think_end = len(self._queue) + sampling.outline_tokens
+
+    @property
+    def text(self) -> list[int]:
+        """The ids of prompt and response so far, once there is prose to hold repetition down in."""
+        return self.prompt + self.response.ids if self._splitter.part == "prose" else []
 
     def next(self, sampled: int) -> int:
         """The token that follows: a forced one if there is any, else `sampled`.
@@ -65,7 +71,7 @@ class Row:
             self._close_outline()
         if self._queue:
             return self._force()
-        ended = sampled in self._codec.end_ids
+        ended = sampled in self.codec.end_ids
         text = self._stream.feed(sampled)
         if not ended:
             self._show(self._splitter.feed(text))
@@ -93,7 +99,7 @@ class Row:
 
     def _close_outline(self) -> None:
         self._show(self._splitter.force_prose())
-        self._queue = self._codec.encode(self._codec.style.opening_of_prose(self.response.outline))
+        self._queue = self.codec.encode(self.codec.style.opening_of_prose(self.response.outline))
 
     def _append(self, token: int, forced: bool) -> None:
         self.response.ids.append(token)
@@ -179,6 +185,7 @@ class Batch:
         self.model = model
         self._rows = list(rows)
         self._sampler = BatchSampler(sampling)
+        self._dry = Dry(sampling, rows[0].codec) if rows and sampling.dry_multiplier > 0 else None
         self._pad = pad
         self._record = record
         self._cache = DynamicCache(config=model.config)
@@ -236,7 +243,11 @@ class Batch:
     def _write(self, logits: Tensor) -> None:
         """A token for each row, and the rows that are done out of the batch."""
         uniform = torch.tensor([row.random.random() for row in self._rows], dtype=torch.float64)
-        scores = self._sampler.shape(logits, self._written)
+        dried = logits
+        if self._dry is not None:
+            both = zip(logits.float(), self._rows, strict=True)
+            dried = torch.stack([self._dry(one, row.text) for one, row in both])
+        scores = self._sampler.shape(dried, self._written)
         sampled = self._sampler.pick(scores, uniform).tolist()
         tokens = [
             self._pad if row.done else self._take(row, i, token, logits, scores)

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
 
 from talecraft.story.context import Block, PromptStyle
 
 _BROKEN = "�"  # what a decoder gives for half a character
+_SPACES = ("Ġ", "▁")  # how tokenisers write the space before a word
+_DIVIDERS = frozenset('\n:"“”*<>')
+
+
+class Piece(NamedTuple):
+    """One token in a text: whether a word or a mark `begins` with it, rather than going on; whether
+    it `divides` the text (a line's end, a quotation mark, a part of a tag); a capital letter."""
+
+    begins: bool
+    divides: bool
+    capital: bool
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether its repetition is one: no middle of a word, no name, no division."""
+        return self.begins and not self.divides and not self.capital
 
 
 class Codec:
@@ -16,6 +35,8 @@ class Codec:
         self.style = style
         self.end_ids = end_ids
         self._tokenizer = tokenizer
+        self._pieces = dict[int, Piece]()
+        self._repeatable: Tensor | None = None
 
     def encode(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False))
@@ -26,6 +47,23 @@ class Codec:
                 ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
             )
         )
+
+    def piece(self, token: int) -> Piece:
+        """What `token` is in a text."""
+        if token not in self._pieces:
+            written = str(self._tokenizer.convert_ids_to_tokens(token) or "")
+            word = written.lstrip("".join(_SPACES))
+            begins = written[:1] in _SPACES or not written[:1].isalnum()
+            divides = token in self.end_ids or not _DIVIDERS.isdisjoint(self.decode([token]))
+            self._pieces[token] = Piece(begins, divides, word[:1].isupper())
+        return self._pieces[token]
+
+    def repeatable(self, vocabulary: int) -> Tensor:
+        """A mask (vocabulary,) of the tokens whose repetition is one."""
+        if self._repeatable is None or len(self._repeatable) != vocabulary:
+            every = [self.piece(one).repeatable for one in range(vocabulary)]
+            self._repeatable = torch.tensor(every)
+        return self._repeatable
 
     def block(self, block: Block) -> list[int]:
         """A block's ids: the recorded ones where there are any, closed with a line's end."""

@@ -66,7 +66,7 @@ class Writer:
         self._sampling = sampling
         self._on_piece = on_piece
         self._base = len(session.ids)
-        self._sampler = Sampler(sampling)
+        self._sampler = Sampler(sampling, codec)
         self._stream = TextStream(codec)
         self._splitter = OutlineSplitter(codec.style.prose_tag, codec.style.stops)
         self._ending = False
@@ -104,12 +104,14 @@ class Writer:
                 logits = self._close_outline(logits)
             if self._splitter.part == "prose" and self._spent():
                 return self._end("length")
-            token, raw, sampled = self._sampler.draw(logits, self.response.ids)
+            # A plan may well say again what the text says; prose should not.
+            text = self._session.ids if self._splitter.part == "prose" else []
+            token, raw, sampled = self._sampler.draw(logits, self.response.ids, text)
             self.response.add(token, False, raw, sampled)
-            text = self._stream.feed(token)
+            came = self._stream.feed(token)
             was = self._splitter.part
             ended = token in self._codec.end_ids
-            pieces = [] if ended else self._splitter.feed(text)
+            pieces = [] if ended else self._splitter.feed(came)
             ended = ended or self._splitter.part == "done"
             opens = was == "think" and self._splitter.part == "prose"
             asks = opens and self._asks_for_the_end(pieces)

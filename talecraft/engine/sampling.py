@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from transformers.generation.logits_process import (
@@ -12,6 +14,8 @@ from transformers.generation.logits_process import (
     TopPLogitsWarper,
 )
 
+from talecraft.engine.codec import Codec
+from talecraft.engine.dry import Dry
 from talecraft.errors import EngineError
 from talecraft.story.turns import Sampling
 
@@ -19,7 +23,8 @@ from talecraft.story.turns import Sampling
 class Sampler:
     """Draws with transformers' processors and a generator of its own: same seed, same draws."""
 
-    def __init__(self, sampling: Sampling) -> None:
+    def __init__(self, sampling: Sampling, codec: Codec) -> None:
+        self._dry = Dry(sampling, codec)
         self._greedy = sampling.temperature <= 0
         self._generator = torch.Generator().manual_seed(sampling.seed)
         self._penalty = None
@@ -34,11 +39,14 @@ class Sampler:
             if sampling.top_p < 1.0:
                 self._warpers.append(TopPLogitsWarper(sampling.top_p))
 
-    def draw(self, logits: Tensor, written: list[int]) -> tuple[int, float, float]:
+    def draw(
+        self, logits: Tensor, written: Sequence[int], text: Sequence[int]
+    ) -> tuple[int, float, float]:
         """A token for `logits` (vocabulary,), its raw and its sampled log-probability.
 
-        `written` are the ids of this turn so far, which the repetition penalty looks at. Raises
-        EngineError where the logits are no numbers.
+        `written` are the ids of this turn so far, which the repetition penalty looks at; `text`
+        those of prompt and turn, which DRY looks at (none: it does not). Raises EngineError where
+        the logits are no numbers.
         """
         raw = logits.float().cpu()
         logprobs = torch.log_softmax(raw, -1)
@@ -47,8 +55,8 @@ class Sampler:
                 "The model's probabilities are not numbers.",
                 "Roll back the adapter or choose another model.",
             )
-        scores = raw[None]
-        ids = torch.tensor([written], dtype=torch.long)
+        scores = self._dry(raw, text)[None]
+        ids = torch.tensor([list(written)], dtype=torch.long)
         if self._penalty is not None and written:
             scores = self._penalty(ids, scores)
         if self._greedy:

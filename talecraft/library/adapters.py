@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 from talecraft.errors import UsageError
+from talecraft.library.branches import now
 from talecraft.library.database import Database
-from talecraft.library.stories import now
 
 AdapterState = Literal["candidate", "active", "retired", "rejected"]
 SHORT_ID = 8  # letters of an id that are shown

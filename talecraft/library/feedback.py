@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from talecraft.library.branches import now
 from talecraft.library.database import Database
-from talecraft.library.stories import now
 from talecraft.story.feedback import Feedback
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from talecraft.library.adapters import Adapters
+from talecraft.library.branches import Branches
 from talecraft.library.database import Database
 from talecraft.library.feedback import FeedbackLog
 from talecraft.library.runs import Runs
@@ -20,7 +21,8 @@ class Library:
     def __init__(self, path: Path) -> None:
         """Open or create `path`. Raises LibraryError."""
         self.database = Database(path)
-        self.stories = Stories(self.database)
+        self.branches = Branches(self.database)
+        self.stories = Stories(self.database, self.branches)
         self.feedback = FeedbackLog(self.database)
         self.adapters = Adapters(self.database)
         self.runs = Runs(self.database)

@@ -142,4 +142,35 @@ MIGRATIONS: Mapping[str, str] = {
     "0006_adapter_roots": """
         ALTER TABLE adapters ADD COLUMN root_id TEXT REFERENCES adapters(id);
     """,
+    "0007_branches": """
+        CREATE TABLE revisions (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            turn_id INTEGER NOT NULL REFERENCES turns(id),
+            prose TEXT NOT NULL,
+            created_at TEXT NOT NULL
+        );
+        CREATE INDEX revisions_by_turn ON revisions(turn_id, id);
+        CREATE TRIGGER revisions_are_immutable_update BEFORE UPDATE ON revisions
+        BEGIN SELECT RAISE(ABORT, 'revisions are immutable'); END;
+        CREATE TRIGGER revisions_are_immutable_delete BEFORE DELETE ON revisions
+        BEGIN SELECT RAISE(ABORT, 'revisions are immutable'); END;
+        CREATE TABLE shown (
+            turn_id INTEGER PRIMARY KEY REFERENCES turns(id),
+            revision_id INTEGER NOT NULL REFERENCES revisions(id)
+        );
+        CREATE TABLE pruned (turn_id INTEGER PRIMARY KEY REFERENCES turns(id));
+        CREATE TABLE bookmarks (
+            turn_id INTEGER PRIMARY KEY REFERENCES turns(id),
+            name TEXT NOT NULL
+        );
+        CREATE TABLE steps (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            story_id INTEGER NOT NULL REFERENCES stories(id),
+            kind TEXT NOT NULL,
+            changes TEXT NOT NULL,
+            undone INTEGER NOT NULL DEFAULT 0 CHECK (undone IN (0, 1)),
+            created_at TEXT NOT NULL
+        );
+        CREATE INDEX steps_by_story ON steps(story_id, id);
+    """,
 }

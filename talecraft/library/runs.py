@@ -7,8 +7,8 @@ import sqlite3
 import msgspec
 
 from talecraft.errors import UsageError
+from talecraft.library.branches import now
 from talecraft.library.database import Database
-from talecraft.library.stories import now
 
 
 class TrainingRun(msgspec.Struct, frozen=True):

@@ -5,26 +5,42 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
 
 from talecraft.errors import UsageError
+from talecraft.library.branches import Branches, now
 from talecraft.library.database import Database
-from talecraft.story.turns import Author, Generation, Sampling, Story, Tree, Turn, title_from
+from talecraft.story.turns import (
+    Author,
+    Change,
+    Generation,
+    Sampling,
+    StepKind,
+    Story,
+    Tree,
+    Turn,
+    title_from,
+)
 
 _TURNS = "SELECT t.*, g.* FROM turns t LEFT JOIN generations g ON g.turn_id = t.id "
+# The same with the text that is shown of each.
+_READ = (
+    "SELECT t.*, r.id AS text_id, r.prose AS revised, g.* FROM turns t"
+    " LEFT JOIN shown s ON s.turn_id = t.id LEFT JOIN revisions r ON r.id = s.revision_id"
+    " LEFT JOIN generations g ON g.turn_id = t.id "
+)
 
-
-def now() -> str:
-    """This moment in UTC, ISO 8601. Order is by id; clocks jump."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+_READ_ALONE = _READ.replace("g.*", "NULL AS turn_id").removesuffix(
+    "LEFT JOIN generations g ON g.turn_id = t.id "
+)
 
 
 class Stories:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, branches: Branches) -> None:
         self._db = database
+        self._branches = branches
 
     def create(self, title: str, premise: str) -> Story:
         with self._db.transaction():
@@ -70,8 +86,11 @@ class Stories:
         with self._db.transaction():
             self._db.execute("INSERT OR REPLACE INTO opening VALUES (1, ?)", (draft,))
 
-    def open_leaf(self, story_id: int, leaf_id: int | None) -> None:
-        self._set(story_id, "leaf_id", leaf_id)
+    def open_leaf(self, story_id: int, leaf_id: int | None, kind: StepKind = "version") -> None:
+        """Read another branch, as a step that can be undone."""
+        before = self.get(story_id).leaf_id
+        if leaf_id != before:
+            self._branches.take(story_id, kind, [Change("leaf", 0, before, leaf_id)])
 
     def _set(self, story_id: int, column: str, value: object) -> None:
         self.get(story_id)
@@ -96,7 +115,9 @@ class Stories:
         with self._db.transaction():
             turn_id = self._insert(story_id, parent_id, author, prose, outline, generation)
             if open_it:
-                self._db.execute("UPDATE stories SET leaf_id=? WHERE id=?", (turn_id, story_id))
+                before = self._leaf(story_id)
+                kind: StepKind = "write" if author == "writer" else "continue"
+                self._branches.take(story_id, kind, [Change("leaf", 0, before, turn_id)])
             if draft is not None:
                 self._db.execute("UPDATE stories SET draft=? WHERE id=?", (draft, story_id))
         return self.turn(turn_id)
@@ -126,6 +147,10 @@ class Stories:
                 ]
             )
 
+    def _leaf(self, story_id: int) -> int | None:
+        rows = self._db.rows("SELECT leaf_id FROM stories WHERE id=?", (story_id,))
+        return rows[0]["leaf_id"] if rows else None
+
     def _insert(
         self,
         story_id: int,
@@ -149,36 +174,42 @@ class Stories:
         return turn_id
 
     def turn(self, turn_id: int) -> Turn:
-        """Raises UsageError where there is none."""
+        """As it was written. Raises UsageError where there is none."""
         rows = self._db.rows(_TURNS + "WHERE t.id=?", (turn_id,))
         if not rows:
             raise UsageError(f"There is no turn {turn_id}.", "See `talecraft stories list`.")
         return _turn(rows[0])
 
     def turns(self, turn_ids: Sequence[int]) -> Sequence[Turn]:
-        """The turns of `turn_ids` that exist, by id."""
+        """The turns of `turn_ids` that exist, by id, as they were written."""
         rows = self._db.rows(
             _TURNS + "WHERE t.id IN (SELECT value FROM json_each(?)) ORDER BY t.id",
             (msgspec.json.encode(turn_ids).decode(),),
         )
         return [_turn(row) for row in rows]
 
-    def tree(self, story_id: int) -> Tree:
-        """Every turn of every branch, the trials left out."""
+    def tree(self, story_id: int, records: bool = True) -> Tree:
+        """Every turn of every branch with the text that is shown of it, the trials left out;
+        without `records` quick to read."""
         rows = self._db.rows(
-            _TURNS + "WHERE t.story_id=? AND NOT t.trial ORDER BY t.id", (story_id,)
+            (_READ if records else _READ_ALONE)
+            + "WHERE t.story_id=? AND NOT t.trial ORDER BY t.id",
+            (story_id,),
         )
-        return Tree([_turn(row) for row in rows])
+        return Tree([_shown(row) for row in rows])
 
     def path(self, leaf_id: int | None) -> Sequence[Turn]:
-        """From the first turn to `leaf_id`, without the generations' records: quick to read."""
+        """From the first turn to `leaf_id`, without the generations' records: quick to read, with
+        the text that is shown."""
         return [
-            _turn(row)
+            _shown(row)
             for row in self._db.rows(
                 "WITH RECURSIVE up(id, parent_id, depth) AS ("
                 " SELECT id, parent_id, 0 FROM turns WHERE id=?1 UNION ALL"
                 " SELECT t.id, t.parent_id, depth + 1 FROM turns t JOIN up ON t.id=up.parent_id)"
-                " SELECT t.*, NULL AS turn_id FROM turns t JOIN up USING (id) ORDER BY depth DESC",
+                " SELECT t.*, NULL AS turn_id, r.id AS text_id, r.prose AS revised"
+                " FROM turns t JOIN up USING (id) LEFT JOIN shown s ON s.turn_id = t.id"
+                " LEFT JOIN revisions r ON r.id = s.revision_id ORDER BY depth DESC",
                 (leaf_id,),
             )
         ]
@@ -194,6 +225,16 @@ class Stories:
             (turn_id,),
         )
         return [int(row["id"]) for row in rows]
+
+    def versions(self, turn_id: int) -> Sequence[int]:
+        """The siblings that are not pruned, itself in any case."""
+        rows = self._db.rows(
+            "SELECT p.turn_id FROM pruned p JOIN turns t ON t.id=p.turn_id"
+            " JOIN turns me ON t.story_id=me.story_id WHERE me.id=?",
+            (turn_id,),
+        )
+        gone = {int(row["turn_id"]) for row in rows} - {turn_id}
+        return [one for one in self.siblings(turn_id) if one not in gone]
 
     def writers_prose(self, most: int, fewest_words: int) -> Sequence[str]:
         """The writer's own newest passages of at least so many words, the newest first."""
@@ -225,6 +266,13 @@ def _turn(row: sqlite3.Row) -> Turn:
         row["created_at"], None if row["turn_id"] is None else _generation(row),
         bool(row["trial"]),
     )  # fmt: skip
+
+
+def _shown(row: sqlite3.Row) -> Turn:
+    turn = _turn(row)
+    if row["text_id"] is None:
+        return turn
+    return msgspec.structs.replace(turn, prose=row["revised"], revision=row["text_id"])
 
 
 def _generation_row(made: Generation) -> tuple[object, ...]:

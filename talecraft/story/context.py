@@ -73,7 +73,7 @@ def blocks(story: Story, path: Sequence[Turn], style: PromptStyle, model: str) -
         if turn.author == "model":
             if turn.outline.strip():
                 text = f"{style.think_open}{turn.outline.strip()}\n{text}"
-            made = turn.generation
+            made = turn.generation if not turn.revision else None  # ids are those of its first text
             if made is not None and f"{made.model_id}@{made.revision}" == model:
                 ids = made.response_ids[: made.prose_end]
         result.append(Block(text, ids))

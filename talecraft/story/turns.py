@@ -17,7 +17,9 @@ class Sampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `temperature` 0 is greedy. `top_p` keeps the smallest set of tokens with that probability,
     `min_p` those at least that share of the likeliest; `repetition_penalty` divides the logits of
-    tokens already seen. Budgets are in tokens.
+    tokens already seen. Words that would go on repeating the text after `dry_allowed_length` words
+    lose `dry_multiplier` nats, `dry_base` times as many for each word more (engine/dry.py).
+    Budgets are in tokens.
     """
 
     temperature: float = 0.8
@@ -27,6 +29,9 @@ class Sampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int = 0
     outline_tokens: int = 64
     prose_tokens: int = 200
+    dry_multiplier: float = 0.0
+    dry_base: float = 1.75
+    dry_allowed_length: int = 2
 
 
 class Generation(msgspec.Struct, frozen=True):
@@ -59,7 +64,8 @@ class Generation(msgspec.Struct, frozen=True):
 class Turn(msgspec.Struct, frozen=True):
     """One passage, by the writer or the model. `outline` is the plan the model wrote before it.
 
-    A `trial` was written to be chosen or not, and belongs to no branch that is read.
+    A `trial` was written to be chosen or not, and belongs to no branch that is read. `revision`
+    says which of its later texts `prose` is; 0: as it was written.
     """
 
     id: int
@@ -71,6 +77,38 @@ class Turn(msgspec.Struct, frozen=True):
     created_at: str
     generation: Generation | None = None
     trial: bool = False
+    revision: int = 0
+
+
+class Revision(msgspec.Struct, frozen=True):
+    """A later text of one turn, by the writer."""
+
+    id: int
+    turn_id: int
+    prose: str
+    created_at: str
+
+
+StepKind = Literal["write", "continue", "version", "edit", "prune", "restore"]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One pointer moved: the story's open `leaf`, which `text` of a turn is shown (a revision's
+    id), whether a turn is `pruned`. `turn_id` 0 where it is the story's."""
+
+    what: Literal["leaf", "text", "pruned"]
+    turn_id: int
+    before: int | None
+    after: int | None
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What can be undone at once, and done again."""
+
+    id: int
+    story_id: int
+    kind: StepKind
+    changes: Sequence[Change]
 
 
 class Story(msgspec.Struct, frozen=True):
@@ -116,6 +154,10 @@ class Tree:
             path.append(turn)
             leaf_id = turn.parent_id
         return path[::-1]
+
+    def children(self, turn_id: int | None) -> list[Turn]:
+        """What follows this turn (None: the first ones), oldest first."""
+        return self._children.get(turn_id, [])
 
     def siblings(self, turn_id: int) -> list[Turn]:
         """All versions of this passage, itself included, oldest first."""

@@ -55,7 +55,7 @@ def page(library: Library, story_id: int) -> Page:
     story = library.stories.get(story_id)
     versions: Sequence[int] = []
     if story.leaf_id is not None:
-        versions = library.stories.siblings(story.leaf_id)
+        versions = library.stories.versions(story.leaf_id)
     return Page(
         story,
         library.stories.path(story.leaf_id),

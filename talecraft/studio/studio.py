@@ -29,6 +29,7 @@ from talecraft.process.run_events import PatternSettings, PpoSettings
 from talecraft.process.run_requests import WritingSign
 from talecraft.studio import memory
 from talecraft.studio.adapters import AdapterHistory
+from talecraft.studio.branching import Branching
 from talecraft.studio.events import Listener, Notice, StudioEvent
 from talecraft.studio.memory import Room
 from talecraft.studio.pattern import PatternLearning
@@ -71,6 +72,7 @@ class Studio:
         self._sign = WritingSign(self.home.runs)
         self.engine = EngineClient(self._on_engine, self.home.logs, engine_command, self._sign.show)
         self.writing = Writing(self.library, self.engine, self._tell, self._prompting)
+        self.branching = Branching(self.library, self.writing.score_many)
         self.tasting = Tasting(
             self.library, self.engine, self._tell, self._prompting, self.writing.score_many
         )
@@ -228,7 +230,7 @@ class Studio:
             )
 
     def _prompting(self) -> tuple[ModelRef, settings.WritingSettings]:
-        return self.model_ref(), self.settings.writing
+        return self.model_ref(), self.settings.writing.of(self.model)
 
     # ------------------------------------------------------------------ events and the end
     def _on_engine(self, event: Event | Stopped) -> None:

@@ -184,7 +184,7 @@ class Training(Settling):
             seed=seed,
             watermark=watermark,
             reference_file=str(reference_file()),
-            sampling=self._settings.writing.sampling(0),
+            sampling=self._settings.writing.of(model).sampling(0),
             ppo=self.ppo(model, updates),
         )
 

@@ -138,12 +138,12 @@ class Writing:
         story = self._library.stories.get(story_id)
         if story.leaf_id is None:
             return None
-        siblings = self._library.stories.tree(story_id).siblings(story.leaf_id)
-        at = [turn.id for turn in siblings].index(story.leaf_id) + step
-        if not 0 <= at < len(siblings):
+        versions = self._library.stories.versions(story.leaf_id)
+        at = versions.index(story.leaf_id) + step
+        if not 0 <= at < len(versions):
             return None
-        self._library.stories.open_leaf(story_id, siblings[at].id)
-        return siblings[at]
+        self._library.stories.open_leaf(story_id, versions[at])
+        return self._library.stories.turn(versions[at])
 
     # ------------------------------------------------------------------ feedback
     def score(

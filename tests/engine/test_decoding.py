@@ -105,11 +105,11 @@ def test_a_model_that_ends_inside_its_plan_writes_all_the_same(monkeypatch):
     class Ending(decoding.Sampler):
         calls = 0
 
-        def draw(self, logits, written):
+        def draw(self, logits, written, text):
             Ending.calls += 1
             if Ending.calls == 4:
                 return end, -1.0, -1.0
-            return super().draw(logits, written)
+            return super().draw(logits, written, text)
 
     monkeypatch.setattr(decoding, "Sampler", Ending)
     response, prompt, session = write(Sampling(seed=2))

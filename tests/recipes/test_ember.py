@@ -233,6 +233,16 @@ def test_premises_and_examples_are_read_not_learned(texts: list[Text], tmp_path:
     assert (without == tokens.EOS_ID).any()
 
 
+def test_an_opening_that_many_tales_share_is_drawn_as_often_as_one(tmp_path: Path) -> None:
+    opening = "Once upon a time in a village by the sea there lived a"
+    bodies = [f"{opening} {name} who sang of rain." for name in "abcdefghijkl"]
+    bodies.append("A quite different zebra came along one day.")
+    texts = [Text("tinystories", str(at), "", body) for at, body in enumerate(bodies)]
+    stream = _turns(texts, tmp_path, one_shot=0.0)
+    weights = np.diff([0.0, *stream._weights])
+    assert weights[:12].sum() == pytest.approx(weights[12])
+
+
 def test_documents_end_where_the_story_ends() -> None:
     tale = Tale(
         "A fox", tuple(Passage(("One thing", "Another"), f"Prose {at}.") for at in range(3))
