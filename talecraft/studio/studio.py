@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Sequence
 
 from talecraft.config import models, settings
@@ -29,6 +30,7 @@ from talecraft.process.run_events import PatternSettings, PpoSettings
 from talecraft.process.run_requests import WritingSign
 from talecraft.studio import memory
 from talecraft.studio.adapters import AdapterHistory
+from talecraft.studio.alternatives import Alternatives
 from talecraft.studio.branching import Branching
 from talecraft.studio.events import Listener, Notice, StudioEvent
 from talecraft.studio.memory import Room
@@ -73,9 +75,11 @@ class Studio:
         self.engine = EngineClient(self._on_engine, self.home.logs, engine_command, self._sign.show)
         self.writing = Writing(self.library, self.engine, self._tell, self._prompting)
         self.branching = Branching(self.library, self.writing.score_many)
-        self.tasting = Tasting(
-            self.library, self.engine, self._tell, self._prompting, self.writing.score_many
-        )
+        # Counted downwards: these never meet the numbers of the page's requests.
+        drafts = itertools.count(-1, -1)
+        asking = self.library, self.engine, self._tell, self._prompting, self.writing.score_many
+        self.tasting = Tasting(*asking, drafts)
+        self.alternatives = Alternatives(*asking, drafts)
         self.training = Training(
             self.library,
             self.home,
@@ -240,11 +244,13 @@ class Studio:
                 self.make_room()
             case Drafted() | DraftsOver():
                 self.tasting.settle(event)
+                self.alternatives.settle(event)
                 if isinstance(event, DraftsOver):
                     self.make_room()
-            case Failed(request=int()):  # whichever of the two has asked
+            case Failed(request=int()):  # whichever of them has asked
                 self.writing.settle(event)
                 self.tasting.settle(event)
+                self.alternatives.settle(event)
                 self.make_room()
             case Failed():
                 self._tell(Notice(event.message, event.hint))

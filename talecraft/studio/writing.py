@@ -70,20 +70,43 @@ class Writing:
 
     # ------------------------------------------------------------------ the model's turns
     def continue_story(
-        self, story_id: int, text: str = "", seed: int | None = None, ending: bool = False
+        self,
+        story_id: int,
+        text: str = "",
+        seed: int | None = None,
+        ending: bool = False,
+        outline: str | None = None,
+        plan_only: bool = False,
     ) -> int:
         """Commit `text`, if any, then ask for the next passage; returns the request's number.
 
-        A plan that was stopped before its prose is kept and followed. With `ending` the passage is
-        to bring the story to its end.
+        A plan that stands there without its prose is followed; `outline` is one of the writer's
+        own. With `ending` the passage is to bring the story to its end. With `plan_only` only the
+        plan is written, instead of one that stands there.
         """
         said = self.say(story_id, text)
         story = self._library.stories.get(story_id)
-        if said is None and story.leaf_id is not None:
-            leaf = self._library.stories.turn(story.leaf_id)
+        parent = story.leaf_id
+        if said is None and parent is not None:
+            leaf = self._library.stories.turn(parent)
             if leaf.author == "model" and not leaf.prose:
-                return self._ask(story, leaf.parent_id, seed, leaf.outline, ending)
-        return self._ask(story, story.leaf_id, seed, ending=ending)
+                parent = leaf.parent_id
+                outline = leaf.outline if outline is None else outline
+        if plan_only:
+            outline = None
+        return self._ask(story, parent, seed, outline, ending, plan_only=plan_only)
+
+    def go_on_from(self, turn_id: int, prose: str, seed: int | None = None) -> int:
+        """Another version of the model's passage, which begins with `prose`; its plan stays.
+
+        Raises UsageError where the passage is the writer's own.
+        """
+        turn = self._library.stories.turn(turn_id)
+        if turn.author != "model":
+            raise UsageError("This passage is your own.", "Enter lets the model write on from it.")
+        story = self._library.stories.get(turn.story_id)
+        prose = clean(prose).lstrip().rstrip(" ")  # a word's space is the model's to write
+        return self._ask(story, turn.parent_id, seed, turn.outline or None, prose=prose)
 
     def retry(self, story_id: int, outline: str | None = None, seed: int | None = None) -> int:
         """Write the last passage once more, as a sibling; with `outline`, from that plan.
@@ -232,6 +255,8 @@ class Writing:
         seed: int | None,
         outline: str | None = None,
         ending: bool = False,
+        prose: str = "",
+        plan_only: bool = False,
     ) -> int:
         model, writing = self._prompting()
         path = self._library.stories.tree(story.id).path(parent_id)
@@ -246,6 +271,8 @@ class Writing:
                     writing.sampling(random.getrandbits(31) if seed is None else seed),
                     outline,
                     ending,
+                    prose,
+                    plan_only,
                 )
             )
         except BaseException:
