@@ -117,8 +117,9 @@ class Writer:
                 logits = self._close_outline(logits)
             if self._splitter.part == "prose" and self._spent():
                 return self._end("length")
-            # A plan may well say again what the text says; prose should not.
-            text = self._session.ids if self._splitter.part == "prose" else []
+            # A plan may well say again what the text says, but not what itself says; prose neither.
+            prose_now = self._splitter.part == "prose"
+            text = self._session.ids if prose_now else self.response.ids
             token, raw, sampled = self._sampler.draw(logits, self.response.ids, text)
             self.response.add(token, False, raw, sampled)
             came = self._stream.feed(token)
