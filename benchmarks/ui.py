@@ -39,7 +39,7 @@ from talecraft.studio import Studio
 
 WORDS = (1_000, 20_000, 200_000)
 PASSAGE = 100  # words
-ROUNDS, LINE, STEPS, OPENINGS, STREAMS = 6, 30, 20, 9, 3
+ROUNDS, LINE, STEPS, OPENINGS, STREAMS = 2, 30, 8, 5, 1
 PROGRAM = ("-m", "benchmarks.quick")
 PAUSE = 0.02  # between two keys, so that a frame is over before the next
 TYPING = (0.03, 0.09)  # seconds between two keys while text streams: 17 a second

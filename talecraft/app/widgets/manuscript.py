@@ -22,6 +22,7 @@ from talecraft.studio.reading import Page
 # Left of the text: where the chosen passage is marked, where the writer's words have their bar.
 _GUTTER, _MARGIN = 3, 4
 _BAR, _CHOSEN, _CARET = "▎", "›", "▌"
+_STRIPS = 1000  # painted rows that are kept
 
 
 class Manuscript(BlockView, can_focus=True):
@@ -105,6 +106,7 @@ class Manuscript(BlockView, can_focus=True):
         self._setting = Setting(self._layout_of)
         self._stream: Stream | None = None
         self._styles: dict[str, Style] = {}
+        self._strips: dict[tuple[object, ...], Strip] = {}
 
     # ------------------------------------------------------------------ what is shown
     def show_page(self, page: Page, live: Live | None, plan: tuple[str, bool] | None) -> None:
@@ -169,6 +171,7 @@ class Manuscript(BlockView, can_focus=True):
     # ------------------------------------------------------------------ drawing
     def notify_style_update(self) -> None:
         self._styles.clear()
+        self._strips.clear()
         super().notify_style_update()
 
     def _style(self, name: str) -> Style:
@@ -184,15 +187,25 @@ class Manuscript(BlockView, can_focus=True):
         return max(0, (self.size.width - used) // 2)
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        """Most rows are painted as they were, at another height: only new ones are made anew."""
         row = y + round(self.scroll_y)
         line = self._column.line(row)
-        base = self._style("")
         chosen = line.passage is not None and line.passage == self.chosen
+        first = chosen and (row == 0 or self._column.line(row - 1).passage != line.passage)
+        if self.text_selection is not None:
+            return self._strip(row, line, chosen, first)
+        key = (row, line, chosen, first, self._left, self.size.width)
+        if key not in self._strips:
+            if len(self._strips) > _STRIPS:
+                self._strips.clear()
+            self._strips[key] = self._strip(row, line, chosen, first)
+        return self._strips[key]
+
+    def _strip(self, row: int, line: Line, chosen: bool, first: bool) -> Strip:
+        width, base = self.size.width, self._style("")
         style = base if line.kind == "blank" else self._style(line.kind)
         if chosen:
             base, style = base + self._style("chosen"), style + self._style("chosen")
-        first = chosen and (row == 0 or self._column.line(row - 1).passage != line.passage)
         gutter = f"{_CHOSEN if first else ' '}{_BAR if line.kind == 'writer' else ' '} "
         segments = [
             Segment(" " * self._left, self._style("")),
