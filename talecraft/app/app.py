@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import PurePath
@@ -33,6 +34,8 @@ from talecraft.studio import Studio
 from talecraft.studio.events import Listener, StudioEvent
 
 WATCH_SECONDS = 0.25
+# Text that comes is shown this often at most: what is typed meanwhile is painted in between.
+TEXT_SECONDS = 0.05
 # How often, in looks at the run, it is asked whether another program has started one.
 _LOOKS_FOR_OTHERS = 20
 
@@ -84,6 +87,7 @@ class TalecraftApp(Navigation):
         self.run_watch: RunWatch | None = None
         self.phase = Phase("starting")
         self._looks = 0
+        self._text_waits, self._text_shown = False, 0.0
         self.studio = open_studio(self._hear)
         self.show_outline = self.studio.settings.page.show_outline
         self._take_theme()
@@ -206,8 +210,17 @@ class TalecraftApp(Navigation):
     def on_text_arrived(self, message: messages.TextArrived) -> None:
         if self.live is not None and message.delta.request == self.live.request:
             self.live.add(message.delta)
-            for screen in self._screens():
-                screen.text_came()
+            wait = self._text_shown + TEXT_SECONDS - time.monotonic()
+            if wait <= 0:
+                self._show_text()
+            elif not self._text_waits:
+                self._text_waits = True
+                self.set_timer(wait, self._show_text)
+
+    def _show_text(self) -> None:
+        self._text_waits, self._text_shown = False, time.monotonic()
+        for screen in self._screens():
+            screen.text_came()
 
     def on_passage_written(self, message: messages.PassageWritten) -> None:
         written = message.written

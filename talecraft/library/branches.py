@@ -96,6 +96,7 @@ class Branches:
                 "INSERT INTO revisions (turn_id, prose, created_at) VALUES (?, ?, ?)",
                 (turn_id, prose, now()),
             )
+            self._db.execute("INSERT INTO counted VALUES (?, ?, words(?))", (turn_id, made, prose))
         return _revision(self._db.rows("SELECT * FROM revisions WHERE id=?", (made,))[0])
 
     def revisions(self, turn_id: int) -> Sequence[Revision]:

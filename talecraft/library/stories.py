@@ -166,6 +166,7 @@ class Stories:
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (story_id, parent_id, author, outline, prose, now(), trial),
         )
+        self._db.execute("INSERT INTO counted VALUES (?, 0, words(?))", (turn_id, prose))
         if generation is not None:
             self._db.execute(
                 f"INSERT INTO generations VALUES ({','.join('?' * 16)})",

@@ -76,8 +76,10 @@ class WritingScreen(PassageActions):
     def reload(self) -> None:
         """Show what the library holds now."""
         self._page = None
-        if not self.is_mounted:
-            return
+        if self.is_mounted:
+            self._show()
+
+    def _show(self) -> None:
         self._show_plan()
         self.manuscript.show_page(self.page, self.live, self._inline_plan)
         self._show_score()
@@ -128,7 +130,7 @@ class WritingScreen(PassageActions):
 
     def on_resize(self) -> None:
         if self.is_mounted:
-            self.reload()
+            self._show()
 
     def _show_score(self) -> None:
         page, versions = self.page, Content("")
@@ -291,4 +293,4 @@ class WritingScreen(PassageActions):
 
     def action_fold_plan(self) -> None:
         self.talecraft.show_outline = not self.talecraft.show_outline
-        self.reload()
+        self._show()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -10,22 +9,23 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
 from talecraft.app.live import Live
-from talecraft.app.widgets.pages import BLANK, Layout, Line, Stream, selected_text
+from talecraft.app.widgets.block_view import BlockView
+from talecraft.app.widgets.blocks import Block, Column, Place, Setting
+from talecraft.app.widgets.pages import Layout, Line, Stream, selected_text
 from talecraft.studio.reading import Page
 
 # Left of the text: where the chosen passage is marked, where the writer's words have their bar.
 _GUTTER, _MARGIN = 3, 4
 _BAR, _CHOSEN, _CARET = "▎", "›", "▌"
+_STRIPS = 1000  # painted rows that are kept
 
 
-class Manuscript(ScrollView, can_focus=True):
+class Manuscript(BlockView, can_focus=True):
     """Shows a `Page`, and after it the passage being written.
 
     Stays at the end while text comes if the reader was at the end, and never moves otherwise.
@@ -96,17 +96,17 @@ class Manuscript(ScrollView, can_focus=True):
             super().__init__()
 
     def __init__(self, measure: int) -> None:
-        super().__init__(id="manuscript")
+        super().__init__("manuscript")
         self.chosen: int | None = None
         self._measure = measure
         self._page: Page | None = None
         self._live: Live | None = None
         self._plan: tuple[str, bool] | None = None
         self._layout_of = Layout()
+        self._setting = Setting(self._layout_of)
         self._stream: Stream | None = None
-        self._settled: list[Line] = []
-        self._coming: list[Line] = []
         self._styles: dict[str, Style] = {}
+        self._strips: dict[tuple[object, ...], Strip] = {}
 
     # ------------------------------------------------------------------ what is shown
     def show_page(self, page: Page, live: Live | None, plan: tuple[str, bool] | None) -> None:
@@ -116,107 +116,62 @@ class Manuscript(ScrollView, can_focus=True):
         elsewhere.
         """
         same = self._page is not None and self._page.story.id == page.story.id
-        at_end = not same or self.at_end
-        top = self._place(round(self.scroll_y))
+        reader = self._reader if same else None
         self._page, self._live, self._plan = page, live, plan
         if self.chosen is not None and self.chosen >= len(page.path):
             self.chosen = None
         self._stream = Stream(self._layout_of, live.keep) if live is not None else None
-        self._lay_out()
-        self._settle_at(None if at_end else top)
+        self._lay_out(reader)
 
     def text_came(self, plan: tuple[str, bool] | None) -> None:
         """More text in the passage that was given to `show_page`."""
-        at_end = self.at_end
-        top = self._place(round(self.scroll_y))
-        before, self._plan = self._coming, plan
-        self._lay_out_live()
-        if len(self._coming) != len(before):
-            self._settle_at(None if at_end else top)
+        if self._live is None:
+            return
+        reader, before = self._reader, self._column.blocks[-1].lines
+        self._plan = plan
+        block = self._live_block(self._live)
+        self._column.put_last(block)
+        if len(block.lines) != len(before):
+            self._settle_at(reader)
             return
         # Most often a line only grows: to paint no other leaves the time to the writer's keys.
-        for at, (old, new) in enumerate(zip(before, self._coming, strict=True), len(self._settled)):
+        row = self._column.top(-1)
+        for at, (old, new) in enumerate(zip(before, block.lines, strict=True), row):
             if old != new:
                 self.refresh_line(at)
 
-    @property
-    def at_end(self) -> bool:
-        return self.scroll_y >= self.max_scroll_y - 1
-
-    def _settle_at(self, place: tuple[int | None, int] | None) -> None:
-        """After a new layout: the end in sight (None), or the text that was on top before."""
-        self.virtual_size = Size(self.size.width, self._line_count)
-        y = self.max_scroll_y if place is None else self._find(place)
-        if y != self.scroll_y:
-            self.scroll_to(y=y, animate=False, immediate=True, force=True)
-        self.refresh()
-
-    @property
-    def _line_count(self) -> int:
-        return len(self._settled) + len(self._coming) + 1
-
-    def _line(self, y: int) -> Line:
-        if y < len(self._settled):
-            return self._settled[y]
-        y -= len(self._settled)
-        return self._coming[y] if y < len(self._coming) else BLANK
-
     # ------------------------------------------------------------------ layout
-    def _lay_out(self) -> None:
-        self._layout_of.set_width(min(self._measure, self.size.width - _GUTTER - _MARGIN))
-        self._settled = []
-        if self._page is None:
+    def _lay_out(self, reader: Place | None) -> None:
+        page, live = self._page, self._live
+        if page is None:
             return
-        last = len(self._page.path) if self._live is None else self._live.keep
-        shown = self._layout_of.passages(self._page, last)
-        if self._live is None and self._plan is not None and last:
-            # The plan stands before the passage it was made for.
-            at = next((i for i, line in enumerate(shown) if line.passage == last - 1), len(shown))
-            shown[at:at] = self._layout_of.plan(*self._plan)
-        self._settled = self._layout_of.head(self._page) + shown
-        self._lay_out_live()
+        room = self.size.width - _GUTTER - _MARGIN
+        # Before there is a size: as it will probably be, and not every letter on its own line.
+        self._layout_of.width = min(self._measure, room if self.size else self._measure)
+        if live is None:
+            blocks = self._setting.blocks(page, len(page.path), self._plan)
+        else:
+            blocks = [*self._setting.blocks(page, live.keep, None), self._live_block(live)]
+        self.show_column(Column(blocks), reader)
 
-    def _lay_out_live(self) -> None:
-        self._coming = []
-        if self._live is None or self._stream is None:
-            return
-        if self._plan is not None:
-            self._coming = self._layout_of.plan(*self._plan)
-        prose = self._live.prose.lstrip()
-        if prose:
-            self._coming += self._stream.lines(prose)
-            self._coming[-1] = self._coming[-1]._replace(text=self._coming[-1].text + _CARET)
+    def _live_block(self, live: Live) -> Block:
+        """The passage that is being written, and its plan where that is not shown elsewhere."""
+        lines = self._layout_of.plan(*self._plan) if self._plan is not None else []
+        prose = live.prose.lstrip()
+        if prose and self._stream is not None:
+            lines += self._stream.lines(prose)
+            lines[-1] = lines[-1]._replace(text=lines[-1].text + _CARET)
+        return Block.of(live.keep, lines)
 
     def on_resize(self) -> None:
-        top = None if self.at_end else self._place(round(self.scroll_y))
-        self._lay_out()
+        self._lay_out(self._reader)
         width = _GUTTER + self._layout_of.width + _MARGIN
         self.post_message(self.Placed(self._left, width))
-        self._settle_at(top)
-
-    def _place(self, y: int) -> tuple[int | None, int]:
-        """Which text line `y` shows: the passage, and how many characters into it."""
-        passage = self._line(y).passage
-        before = 0
-        while y > 0 and (above := self._line(y - 1)).passage == passage:
-            before += len(above.text) + len(above.join)
-            y -= 1
-        return passage, before
-
-    def _find(self, place: tuple[int | None, int]) -> int:
-        passage, before = place
-        first = next((y for y in range(self._line_count) if self._line(y).passage == passage), 0)
-        ends: list[int] = []
-        for y in range(first, self._line_count):
-            line = self._line(y)
-            if line.passage != passage:
-                break
-            ends.append((ends[-1] if ends else 0) + len(line.text) + len(line.join))
-        return first + bisect_left(ends, before + 1)
 
     # ------------------------------------------------------------------ drawing
     def notify_style_update(self) -> None:
         self._styles.clear()
+        self._strips.clear()
         super().notify_style_update()
 
     def _style(self, name: str) -> Style:
@@ -232,15 +187,25 @@ class Manuscript(ScrollView, can_focus=True):
         return max(0, (self.size.width - used) // 2)
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        """Most rows are painted as they were, at another height: only new ones are made anew."""
         row = y + round(self.scroll_y)
-        line = self._line(row)
-        base = self._style("")
+        line = self._column.line(row)
         chosen = line.passage is not None and line.passage == self.chosen
+        first = chosen and (row == 0 or self._column.line(row - 1).passage != line.passage)
+        if self.text_selection is not None:
+            return self._strip(row, line, chosen, first)
+        key = (row, line, chosen, first, self._left, self.size.width)
+        if key not in self._strips:
+            if len(self._strips) > _STRIPS:
+                self._strips.clear()
+            self._strips[key] = self._strip(row, line, chosen, first)
+        return self._strips[key]
+
+    def _strip(self, row: int, line: Line, chosen: bool, first: bool) -> Strip:
+        width, base = self.size.width, self._style("")
         style = base if line.kind == "blank" else self._style(line.kind)
         if chosen:
             base, style = base + self._style("chosen"), style + self._style("chosen")
-        first = chosen and (row == 0 or self._line(row - 1).passage != line.passage)
         gutter = f"{_CHOSEN if first else ' '}{_BAR if line.kind == 'writer' else ' '} "
         segments = [
             Segment(" " * self._left, self._style("")),
@@ -272,10 +237,11 @@ class Manuscript(ScrollView, can_focus=True):
         """The selected words as they stand in the story: soft line breaks undone."""
         offset = self._left + _GUTTER
         lines: list[Line] = []
-        for y in range(self._line_count):
+        self._measure_all()
+        for y in range(self._column.height):
             if (span := selection.get_span(y)) is None:
                 continue
-            line = self._line(y)
+            line = self._column.line(y)
             start = max(0, span[0] - offset)
             end = len(line.text) if span[1] == -1 else max(0, span[1] - offset)
             lines.append(line._replace(text=line.text[start:end]))
@@ -286,17 +252,31 @@ class Manuscript(ScrollView, can_focus=True):
 
     def action_choose(self, step: int) -> None:
         """Choose the passage above or below; it is scrolled into sight."""
-        shown = sorted({line.passage for line in self._settled if line.passage is not None})
+        shown = self._finished
         if not shown:
             return
         if self.chosen not in shown:
-            self._choose(shown[-1])
+            self.choose(shown[-1])
         else:
             at = shown.index(self.chosen) + step
-            self._choose(shown[at] if 0 <= at < len(shown) else self.chosen)
-        top = self._find((self.chosen, 0))
+            self.choose(shown[at] if 0 <= at < len(shown) else self.chosen)
+
+    def choose(self, passage: int) -> bool:
+        """Choose a passage and scroll it into sight; False where nothing is shown of it."""
+        if passage not in self._finished:
+            return False
+        self._choose(passage)
+        top = self._column.find(Place(passage, 0))
         if not self.scroll_y <= top < self.scroll_y + self.size.height - 2:
             self.scroll_to(y=max(0, top - 1), animate=False)
+        return True
+
+    @property
+    def _finished(self) -> list[int]:
+        """The passages that are shown, without the one that is being written."""
+        keep = self._live.keep if self._live is not None else None
+        passages = (block.passage for block in self._column.blocks)
+        return [one for one in passages if one is not None and one != keep]
 
     def choose_none(self) -> None:
         self._choose(None)
@@ -309,8 +289,9 @@ class Manuscript(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         row = event.y + round(self.scroll_y)
-        if row < len(self._settled):
-            self._choose(self._line(row).passage)
+        passage = self._column.line(row).passage
+        if passage is None or passage in self._finished:
+            self._choose(passage)
 
     def on_key(self, event: events.Key) -> None:
         """Any letter that is no command here types; so one never has to find the composer."""
@@ -322,4 +303,4 @@ class Manuscript(ScrollView, can_focus=True):
     def visible_text(self) -> Sequence[str]:
         """The lines in sight, as text."""
         top = round(self.scroll_y)
-        return [self._line(y).text for y in range(top, top + self.size.height)]
+        return [self._column.line(y).text for y in range(top, top + self.size.height)]
