@@ -51,10 +51,11 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.screens.writing import WritingScreen
     from talecraft.app.widgets.adapters import AdapterList
     from talecraft.app.widgets.composer import Composer, ScoringComposer
+    from talecraft.app.widgets.editor import Editor
     from talecraft.app.widgets.manuscript import Manuscript
 
     yield TalecraftApp
-    yield from (WritingScreen, Composer, ScoringComposer, Manuscript)
+    yield from (WritingScreen, Composer, ScoringComposer, Manuscript, Editor)
     yield from (LibraryScreen, StoryList, OpeningScreen, OpeningComposer)
     yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList)
     yield from (TastingScreen, ComparisonScreen)

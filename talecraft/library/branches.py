@@ -109,6 +109,20 @@ class Branches:
         rows = self._db.rows("SELECT revision_id FROM shown WHERE turn_id=?", (turn_id,))
         return int(rows[0]["revision_id"]) if rows else 0
 
+    def save_edit_draft(self, story_id: int, turn_id: int, prose: str) -> None:
+        """Keep what is being edited as it is typed; turn 0: nothing is."""
+        with self._db.transaction():
+            self._db.execute("DELETE FROM edit_drafts WHERE story_id=?", (story_id,))
+            if turn_id:
+                self._db.execute(
+                    "INSERT INTO edit_drafts VALUES (?, ?, ?)", (story_id, turn_id, prose)
+                )
+
+    def edit_draft(self, story_id: int) -> tuple[int, str] | None:
+        """The turn that was being edited, and its text so far."""
+        rows = self._db.rows("SELECT * FROM edit_drafts WHERE story_id=?", (story_id,))
+        return (rows[0]["turn_id"], rows[0]["prose"]) if rows else None
+
     # ------------------------------------------------------------------ trash and bookmarks
     def pruned(self, story_id: int) -> frozenset[int]:
         """The turns that were pruned; what hangs on them is gone with them."""

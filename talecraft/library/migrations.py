@@ -183,4 +183,11 @@ MIGRATIONS: Mapping[str, str] = {
         INSERT INTO counted SELECT id, 0, words(prose) FROM turns;
         INSERT INTO counted SELECT turn_id, id, words(prose) FROM revisions;
     """,
+    "0009_edit_drafts": """
+        CREATE TABLE edit_drafts (
+            story_id INTEGER PRIMARY KEY REFERENCES stories(id),
+            turn_id INTEGER NOT NULL REFERENCES turns(id),
+            prose TEXT NOT NULL
+        );
+    """,
 }

@@ -34,6 +34,9 @@ class DraftScreen(TalecraftScreen):
         """Put `text` on disk. Raises LibraryError."""
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        self.keep_draft_soon()
+
+    def keep_draft_soon(self) -> None:
         if self._draft_timer is not None:
             self._draft_timer.stop()
         self._draft_timer = self.set_timer(DRAFT_SECONDS, self.save_draft)

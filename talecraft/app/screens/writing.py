@@ -11,9 +11,10 @@ from textual.content import Content
 from textual.widgets import TextArea
 
 from talecraft.app.live import Live
-from talecraft.app.screens.passages import PassageActions
+from talecraft.app.screens.editing import EditingActions
 from talecraft.app.text import MUTED, said, stars
 from talecraft.app.widgets.composer import Composer, ScoringComposer
+from talecraft.app.widgets.editor import Editor
 from talecraft.app.widgets.lines import ScoreLine
 from talecraft.app.widgets.manuscript import Manuscript
 from talecraft.app.widgets.outline import OutlinePane
@@ -23,7 +24,7 @@ from talecraft.story.turns import Turn
 WIDE = 100
 
 
-class WritingScreen(PassageActions):
+class WritingScreen(EditingActions):
     """One open story. The text is the library's; this shows it and asks the studio for changes."""
 
     PAGE = True
@@ -55,12 +56,15 @@ class WritingScreen(PassageActions):
         with Vertical(id="below"):
             yield ScoreLine()
             yield ScoringComposer("Write on, or press Enter to let the model write")
+        yield Editor()
 
     def on_mount(self) -> None:
         self.reload()
         self.show_draft(self.page.story.draft)
         if self._begin_at_once:
             self._go_on("")
+        else:
+            self.call_after_refresh(self.resume_edit)
 
     # ------------------------------------------------------------------ what is shown
     @property
@@ -82,6 +86,8 @@ class WritingScreen(PassageActions):
     def _show(self) -> None:
         self._show_plan()
         self.manuscript.show_page(self.page, self.live, self._inline_plan)
+        if self.editor.is_open:
+            self.call_after_refresh(self.place_editor)
         self._show_score()
         self.talecraft.refresh_status()
         self.refresh_bindings()
@@ -165,7 +171,7 @@ class WritingScreen(PassageActions):
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """What takes a score back depends on whether there is text."""
-        self._show_score()  # Textual calls the base class's handler, which keeps the draft, too
+        self._show_score()  # Textual calls the base classes' handlers, which keep drafts, too
 
     # ------------------------------------------------------------------ what can be done now
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -179,6 +185,10 @@ class WritingScreen(PassageActions):
                 return not writing and self.focused is not self.composer
             case "leave":
                 return not writing and self.focused is self.composer
+            case "edit" | "throw_away":
+                return self._acted_on is not None and not self.editor.is_open
+            case "undo_step" | "redo_step":
+                return not writing and not self.editor.is_open
             case "rate" | "thumb":
                 return writing or self._scored_turn is not None
             case "unrate":
@@ -238,8 +248,7 @@ class WritingScreen(PassageActions):
 
     def _begin(self, request: int, keep: int) -> None:
         self.manuscript.choose_none()
-        self.talecraft.live = Live(request, self.story_id, keep)
-        self.reload()
+        self.begin_live(request, keep)
         self.manuscript.scroll_to(y=self.manuscript.max_scroll_y, animate=False, force=True)
 
     def action_stop(self) -> None:

@@ -134,7 +134,10 @@ class ScoringComposer(Composer):
         Binding("minus", "thumb(-1)", "Dislike", show=False,
                 tooltip="In an empty composer: dislike the last passage"),
         Binding("ctrl+z", "take_back", "Take score back", show=False,
-                tooltip="In an empty composer: take the score back; else undo typing"),
+                tooltip="Undo typing; in an empty composer take back the score just given, else"
+                " the last change of the story"),
+        Binding("ctrl+y", "do_again", "Redo", show=False,
+                tooltip="Do again what Ctrl+Z took back"),
     ]  # fmt: skip
 
     def __init__(self, placeholder: str) -> None:
@@ -167,7 +170,7 @@ class ScoringComposer(Composer):
     @property
     def takes_score_back(self) -> bool:
         """Whether Ctrl+Z would take a score back now, and not undo typing."""
-        return not self.text and (self.scored_last or not self._edited)
+        return not self.text and self.scored_last
 
     def set_text(self, text: str) -> None:
         super().set_text(text)
@@ -199,5 +202,13 @@ class ScoringComposer(Composer):
         """Undo what was done last: the score, or typing."""
         if self.takes_score_back:
             await self.run_action("screen.unrate")
-        else:
+        elif self._edited or self.text:
             self.undo()
+        else:
+            await self.run_action("screen.undo_step")
+
+    async def action_do_again(self) -> None:
+        if self._edited or self.text:
+            self.redo()
+        else:
+            await self.run_action("screen.redo_step")

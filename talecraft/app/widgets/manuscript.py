@@ -44,8 +44,16 @@ class Manuscript(BlockView, can_focus=True):
             "f", "screen.end_story", "Finish", tooltip="Let the model bring the story to its end"
         ),
         Binding("u", "screen.unrate", "Take score back", tooltip="Take back the passage's score"),
+        Binding("e", "screen.edit", "Edit", tooltip="Edit the chosen or last passage in place"),
+        Binding("x", "screen.throw_away", "Throw away", show=False,
+                tooltip="Throw the chosen or last passage away, with all that follows it"),
+        Binding("ctrl+z", "screen.undo_step", "Undo", show=False,
+                tooltip="Take back the last change of the story, one after the other"),
+        Binding("ctrl+y", "screen.redo_step", "Redo", show=False,
+                tooltip="Do again what was taken back"),
         Binding(
-            "e", "screen.export('txt')", "Export", tooltip="Export the story as plain text"
+            "w", "screen.export('txt')", "Write to a file", show=False,
+            tooltip="Export the story as plain text",
         ),
         Binding(
             "m", "screen.export('md')", "Markdown", show=False,
@@ -280,6 +288,11 @@ class Manuscript(BlockView, can_focus=True):
 
     def choose_none(self) -> None:
         self._choose(None)
+
+    def place_of(self, passage: int) -> tuple[int, int, int]:
+        """Where a passage's text begins in the window: column and row, and its lines' width."""
+        row = self._column.find(Place(passage, 0)) - round(self.scroll_y)
+        return self._left + _GUTTER, row, self._layout_of.width
 
     def _choose(self, passage: int | None) -> None:
         if passage != self.chosen:
