@@ -179,7 +179,7 @@ def pasting(page: Page, lines: bool) -> tuple[float, list[float]]:
     sent = page.paste(text)
     answered = sent + page.answered(b"", lambda seen: "Into the story" in seen, 60)
     page.settle(0.5)
-    page.answered(ENTER, lambda seen: re.search(r"1,[0-9]{3},[0-9]{3} words", seen) is not None, 60)
+    page.answered(ENTER, lambda seen: "are in the story" in seen, 60)
     page.settle(3.0)
     return answered, typing({0: page})[0]
 

@@ -46,6 +46,7 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.screens.library import LibraryScreen, StoryList
     from talecraft.app.screens.models import ModelList, ModelsScreen
     from talecraft.app.screens.opening import OpeningComposer, OpeningScreen
+    from talecraft.app.screens.pasting import LongPaste
     from talecraft.app.screens.tasting import TastingScreen
     from talecraft.app.screens.training import TrainingScreen
     from talecraft.app.screens.writing import WritingScreen
@@ -59,4 +60,4 @@ def help_groups() -> Iterator[type[DOMNode]]:
     yield from (LibraryScreen, StoryList, OpeningScreen, OpeningComposer)
     yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList)
     yield from (TastingScreen, ComparisonScreen)
-    yield from (AskName, Confirm, HelpScreen)
+    yield from (AskName, Confirm, LongPaste, HelpScreen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from talecraft.app import pasting
 from talecraft.app.app import TalecraftApp
 from talecraft.studio import Studio
 
@@ -11,6 +12,7 @@ def run(model: str | None = None) -> int:
 
     Raises TalecraftError before the screen is taken: nothing is drawn over it.
     """
+    pasting.quicken()
     app = TalecraftApp(lambda listener: Studio(listener, model=model))
     try:
         code = app.run()

@@ -20,8 +20,10 @@ from talecraft.story import context, feedback
 from talecraft.story.clean import clean, clean_line
 from talecraft.story.context import Block
 from talecraft.story.feedback import Aspect, Feedback, Kind
-from talecraft.story.turns import Story, Turn, title_from
+from talecraft.story.splitting import passages
+from talecraft.story.turns import Story, Turn, title_from, word_count
 from talecraft.studio.events import Listener, TurnFailed, TurnWritten
+from talecraft.studio.recent import recent
 
 Prompting = Callable[[], tuple[ModelRef, WritingSettings]]
 
@@ -67,6 +69,13 @@ class Writing:
             return None
         leaf = self._base(story_id)
         return self._library.stories.add_turn(story_id, leaf, "writer", text, draft="")
+
+    def take_in(self, story_id: int, text: str) -> int:
+        """Commit a long text as passages of the writer's own; returns how many words it has."""
+        found = list(passages(clean(text).strip()))
+        if found:
+            self._library.stories.add_passages(story_id, self._base(story_id), found)
+        return sum(word_count(one) for one in found)
 
     # ------------------------------------------------------------------ the model's turns
     def continue_story(
@@ -133,7 +142,7 @@ class Writing:
         if story_id is None:
             return context.blocks(_premise(text), [], model.style, model.key)
         story = self._library.stories.get(story_id)
-        path = self._library.stories.tree(story_id).path(self._base(story_id))
+        path = recent(self._library, self._base(story_id), model.context_length)
         if text:
             path.append(Turn(0, story_id, None, "writer", "", text, ""))
         return context.blocks(story, path, model.style, model.key)
@@ -259,7 +268,7 @@ class Writing:
         plan_only: bool = False,
     ) -> int:
         model, writing = self._prompting()
-        path = self._library.stories.tree(story.id).path(parent_id)
+        path = recent(self._library, parent_id, model.context_length)
         request = next(self._numbers)
         with self._lock:
             self._pending[request] = _Pending(story.id, parent_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from talecraft.app.screens.drafts import DraftScreen
+from talecraft.app.screens.taking_in import TakingIn
 from talecraft.app.text import count
 from talecraft.app.widgets.composer import ScoringComposer
 from talecraft.app.widgets.manuscript import Manuscript
@@ -14,12 +14,11 @@ from talecraft.story.turns import Turn
 from talecraft.studio import exporting, reading
 
 
-class PassageActions(DraftScreen):
+class PassageActions(TakingIn):
     """The part of the writing screen that acts on passages that are there already."""
 
     def __init__(self, story_id: int) -> None:
-        super().__init__()
-        self.story_id: int = story_id
+        super().__init__(story_id)
         self._page: reading.Page | None = None
         self._words = 0
         self._before_score: Feedback | None = None  # what stood before the last score was given

@@ -175,10 +175,10 @@ class WritingScreen(EditingActions):
 
     # ------------------------------------------------------------------ what can be done now
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        writing = self.talecraft.live is not None
+        writing = self.talecraft.live is not None or self.taking_in
         match action:
             case "stop":
-                return writing
+                return self.talecraft.live is not None
             case "go_on" | "retry" | "end_story":
                 return not writing
             case "to_composer":

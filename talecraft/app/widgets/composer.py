@@ -12,7 +12,6 @@ from textual.document._edit import Edit
 from textual.message import Message
 from textual.widgets import TextArea
 
-from talecraft.app.text import count
 from talecraft.story.clean import clean
 
 PASTE_LIMIT = 200_000
@@ -37,6 +36,13 @@ class Composer(TextArea):
 
     class Submitted(Message):
         """Enter was pressed on `text`, which may be empty."""
+
+        def __init__(self, text: str) -> None:
+            self.text = text
+            super().__init__()
+
+    class PastedTooMuch(Message):
+        """A paste of more than PASTE_LIMIT characters; nothing has been done with it."""
 
         def __init__(self, text: str) -> None:
             self.text = text
@@ -99,16 +105,13 @@ class Composer(TextArea):
             self.move_cursor(result.end_location)
 
     async def _on_paste(self, event: events.Paste) -> None:
-        """Pasted text is cleaned, and capped so that the page stays quick."""
+        """Pasted text is cleaned; of one that would make the page slow the screen is told."""
         event.prevent_default()
         event.stop()
-        text = event.text[: PASTE_LIMIT + 1]
-        self.type_in(clean(text[:PASTE_LIMIT]))
-        if len(text) > PASTE_LIMIT:
-            self.app.notify(
-                f"Only the first {count(PASTE_LIMIT, 'character')} of the paste were taken.",
-                title="A very long paste", severity="warning", markup=False,
-            )  # fmt: skip
+        if len(event.text) > PASTE_LIMIT:
+            self.post_message(self.PastedTooMuch(event.text))
+        else:
+            self.type_in(clean(event.text))
 
 
 class ScoringComposer(Composer):
