@@ -78,12 +78,11 @@ def _leave_out(section: Any, name: str) -> None:
     import tomlkit
     from tomlkit.items import Table
 
-    item = section.item(name) if isinstance(section, Table) else None
-    if item is None or not item.trivia.comment:
-        del section[name]
-        return
-    body = section.value.body
-    at = next(at for at, (key, _) in enumerate(body) if key is not None and key.key == name)
-    line = f"{name} = {item.as_string()}{item.trivia.comment_ws}{item.trivia.comment}"
+    body = section.value.body if isinstance(section, Table) else []
+    for at, (key, item) in enumerate(body):
+        if key is not None and key.key == name and item.trivia.comment:
+            line = f"{name} = {item.as_string()}{item.trivia.comment_ws}{item.trivia.comment}"
+            del section[name]
+            body[at] = (None, tomlkit.comment(line))
+            return
     del section[name]
-    body[at] = (None, tomlkit.comment(line))

@@ -35,6 +35,7 @@ from talecraft.studio.events import Listener, Notice, StudioEvent
 from talecraft.studio.memory import Room
 from talecraft.studio.pattern import PatternLearning
 from talecraft.studio.preferences import Preferences
+from talecraft.studio.progress import Progress
 from talecraft.studio.tasting import Tasting
 from talecraft.studio.training import Training
 from talecraft.studio.writing import Writing
@@ -74,6 +75,7 @@ class Studio:
         self._sign = WritingSign(self.home.runs)
         self.engine = EngineClient(self._on_engine, self.home.logs, engine_command, self._sign.show)
         self.writing = Writing(self.library, self.engine, self._tell, self._prompting)
+        self.progress = Progress(self.library)
         self.branching = Branching(self.library, self.writing.score_many)
         self.tasting = Tasting(
             self.library, self.engine, self._tell, self._prompting, self.writing.score_many
