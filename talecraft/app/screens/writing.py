@@ -135,7 +135,7 @@ class WritingScreen(PassageActions):
         if page.versions > 1 and self.live is None:
             versions = said(
                 (f"version {page.version} of {page.versions}", MUTED),
-                ("  Tab ← →", "dim"),
+                ("  Tab ← →", MUTED),
             )
         self.query_one(ScoreLine).show(self._score_words(), versions)
 
