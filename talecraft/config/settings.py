@@ -111,7 +111,7 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="Unseen prompts that a new adapter is judged on."),
     ] = None
     seed: Annotated[
-        Annotated[int, Meta(ge=0, lt=2**31)] | None,
+        Annotated[int, Meta(ge=0, le=2**31 - 1)] | None,
         Meta(description="With a seed, two runs on the same log are the same."),
     ] = None
 

@@ -11,19 +11,20 @@ from textual.content import Content
 from textual.widgets import TextArea
 
 from talecraft.app.live import Live
-from talecraft.app.screens.passages import PassageActions
+from talecraft.app.screens.focus import FocusMode
 from talecraft.app.text import MUTED, said, stars
 from talecraft.app.widgets.composer import Composer, ScoringComposer
 from talecraft.app.widgets.lines import ScoreLine
 from talecraft.app.widgets.manuscript import Manuscript
 from talecraft.app.widgets.outline import OutlinePane
+from talecraft.app.widgets.whisper import Whisper
 from talecraft.errors import TalecraftError
 from talecraft.story.turns import Turn
 
 WIDE = 100
 
 
-class WritingScreen(PassageActions):
+class WritingScreen(FocusMode):
     """One open story. The text is the library's; this shows it and asks the studio for changes."""
 
     PAGE = True
@@ -34,6 +35,7 @@ class WritingScreen(PassageActions):
         Binding("ctrl+r", "retry", "Retry", tooltip="Write the last passage once more"),
         Binding("escape", "stop", "Stop", tooltip="Stop the model and keep what came"),
         Binding("escape", "to_composer", "Back to the text", tooltip="Back to the composer"),
+        Binding("escape", "show_all", "Everything", tooltip="Leave focus mode"),
         Binding("escape", "leave", "Library", tooltip="Back to the library; the draft is kept"),
         Binding(
             "ctrl+t", "fold_plan", "Plan", show=False, tooltip="Fold or open the plan"
@@ -54,6 +56,7 @@ class WritingScreen(PassageActions):
             yield OutlinePane(id="plan")
         with Vertical(id="below"):
             yield ScoreLine()
+            yield Whisper()
             yield ScoringComposer("Write on, or press Enter to let the model write")
 
     def on_mount(self) -> None:
@@ -81,8 +84,13 @@ class WritingScreen(PassageActions):
         self._show_plan()
         self.manuscript.show_page(self.page, self.live, self._inline_plan)
         self._show_score()
+        self.talecraft.count_words()
         self.talecraft.refresh_status()
         self.refresh_bindings()
+
+    def settings_changed(self) -> None:
+        self.manuscript.set_measure(self.talecraft.studio.settings.page.measure)
+        self.reload()
 
     def text_came(self) -> None:
         """More of the passage being written has come."""
@@ -114,7 +122,7 @@ class WritingScreen(PassageActions):
 
     @property
     def _inline_plan(self) -> tuple[str, bool] | None:
-        if self._wide:
+        if self._wide or self.alone:
             return None
         last = self.page.path[-1].outline if self.page.path else ""
         outline = self.live.outline if self.live is not None else last
@@ -122,7 +130,7 @@ class WritingScreen(PassageActions):
 
     def _show_plan(self) -> None:
         pane = self.query_one(OutlinePane)
-        pane.display = self._wide and self.talecraft.show_outline
+        pane.display = self._wide and self.talecraft.show_outline and not self.alone
         if pane.display:
             pane.show(self._outline, self.live is not None and not self.live.prose)
 
@@ -176,7 +184,9 @@ class WritingScreen(PassageActions):
             case "to_composer":
                 return not writing and self.focused is not self.composer
             case "leave":
-                return not writing and self.focused is self.composer
+                return not writing and self.focused is self.composer and not self.alone
+            case "fold_plan":
+                return not self.alone
             case "rate" | "thumb":
                 return writing or self._scored_turn is not None
             case "unrate":

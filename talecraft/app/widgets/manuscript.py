@@ -98,6 +98,7 @@ class Manuscript(ScrollView, can_focus=True):
     def __init__(self, measure: int) -> None:
         super().__init__(id="manuscript")
         self.chosen: int | None = None
+        self._alone = False
         self._measure = measure
         self._page: Page | None = None
         self._live: Live | None = None
@@ -109,6 +110,18 @@ class Manuscript(ScrollView, can_focus=True):
         self._styles: dict[str, Style] = {}
 
     # ------------------------------------------------------------------ what is shown
+    def set_measure(self, measure: int) -> None:
+        """The longest line, in columns; what is on top stays there."""
+        if measure != self._measure:
+            self._measure = measure
+            self.on_resize()
+
+    def set_alone(self, alone: bool) -> None:
+        """Only the text, without what stands in its margins."""
+        if alone != self._alone:
+            self._alone = alone
+            self.refresh()
+
     def show_page(self, page: Page, live: Live | None, plan: tuple[str, bool] | None) -> None:
         """Show `page`, with the passage being written, if any.
 
@@ -183,6 +196,8 @@ class Manuscript(ScrollView, can_focus=True):
         if self._plan is not None:
             self._coming = self._layout_of.plan(*self._plan)
         prose = self._live.prose.lstrip()
+        if self._alone and not prose:
+            self._coming = [Line(_CARET, "plan")]  # while it thinks, nothing else would move
         if prose:
             self._coming += self._stream.lines(prose)
             self._coming[-1] = self._coming[-1]._replace(text=self._coming[-1].text + _CARET)
@@ -241,7 +256,8 @@ class Manuscript(ScrollView, can_focus=True):
         if chosen:
             base, style = base + self._style("chosen"), style + self._style("chosen")
         first = chosen and (row == 0 or self._line(row - 1).passage != line.passage)
-        gutter = f"{_CHOSEN if first else ' '}{_BAR if line.kind == 'writer' else ' '} "
+        barred = line.kind == "writer" and not self._alone
+        gutter = f"{_CHOSEN if first else ' '}{_BAR if barred else ' '} "
         segments = [
             Segment(" " * self._left, self._style("")),
             Segment(gutter, base + self._style("bar")),
@@ -250,7 +266,8 @@ class Manuscript(ScrollView, can_focus=True):
         strip = Strip(segments)
         note_at = self._left + _GUTTER + self._layout_of.width
         strip = strip.adjust_cell_length(max(strip.cell_length, note_at), base)
-        strip = Strip([*strip, Segment(f" {line.note:<{_MARGIN - 1}}", base + self._style("note"))])
+        note = "" if self._alone else line.note
+        strip = Strip([*strip, Segment(f" {note:<{_MARGIN - 1}}", base + self._style("note"))])
         return strip.crop_extend(0, width, self._style("")).apply_offsets(0, row)
 
     def _body(self, row: int, text: str, style: Style) -> list[Segment]:
