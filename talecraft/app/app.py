@@ -16,7 +16,8 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
-from talecraft.app import messages
+from talecraft.app import messages, preferring
+from talecraft.app.counts import WordCount
 from talecraft.app.live import Live, phase_words
 from talecraft.app.navigation import Navigation
 from talecraft.app.run_watch import RunWatch, verdict
@@ -38,6 +39,7 @@ WATCH_SECONDS = 0.25
 TEXT_SECONDS = 0.05
 # How often, in looks at the run, it is asked whether another program has started one.
 _LOOKS_FOR_OTHERS = 20
+WIDE = 100  # columns from which the status line tells all of the words
 
 
 def _commands() -> type[Provider]:
@@ -60,12 +62,14 @@ class TalecraftApp(Navigation):
         "styles/lists.tcss",
         "styles/training.tcss",
         "styles/tasting.tcss",
+        "styles/settings.tcss",
     ]
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", priority=True, tooltip="All keys, and what they do"),
         Binding("f2", "models", "Models", tooltip="Choose the model that writes"),
         Binding("f3", "training", "Train", tooltip="Teach the model your scores"),
+        Binding("f5", "settings", "Settings", tooltip="Look at the settings and change them"),
         Binding("ctrl+p", "command_palette", "All", show=False, priority=True,
                 tooltip="Everything that can be done here, by name"),
         Binding("ctrl+q", "quit", "Quit", priority=True, tooltip="Save the draft and quit"),
@@ -90,6 +94,10 @@ class TalecraftApp(Navigation):
         self._text_waits, self._text_shown = False, 0.0
         self.studio = open_studio(self._hear)
         self.show_outline = self.studio.settings.page.show_outline
+        self.focus_mode = False  # only the text and the composer on the page
+        self.counts = WordCount(
+            self.studio.progress, self.now, lambda: self.studio.settings.page.goal
+        )
         self._take_theme()
 
     def _take_theme(self) -> None:
@@ -131,7 +139,6 @@ class TalecraftApp(Navigation):
         self.settle_runs()
         self._look_for_run()
         self.set_interval(WATCH_SECONDS, self._watch_run)
-        self.theme_changed_signal.subscribe(self, self._theme_chosen)
 
     def end(self) -> None:
         """Leave at once, what was typed saved as far as the disk allows."""
@@ -149,8 +156,8 @@ class TalecraftApp(Navigation):
         saved = [screen.save_draft() for screen in self._screens()]
         return all(saved)
 
-    def _theme_chosen(self, theme: Any) -> None:
-        self.say(f'To keep it, put  theme = "{theme.name}"  under [page] in config.toml.', "Theme")
+    def action_goal(self) -> None:
+        preferring.ask_goal(self)
 
     @property
     def can_write(self) -> bool:
@@ -168,6 +175,11 @@ class TalecraftApp(Navigation):
         """An error as a notice."""
         self.notify(error_line(error), severity="error", markup=False, timeout=10)
 
+    def count_words(self) -> None:
+        """Words have come or gone: count them again."""
+        if words := self.counts.grown():
+            self.say(words)
+
     def refresh_status(self) -> None:
         """Say on the status line what is true now."""
         screen = self.screen
@@ -178,9 +190,9 @@ class TalecraftApp(Navigation):
         settled = self.phase.phase not in ("starting", "loading", "asleep", "stopped")
         using = in_use(loaded) if loaded is not None and settled else wanted
         right = [self.run_watch.words] if self.run_watch is not None else []
-        right += [
-            count(screen.words, "word") for screen in self._screens() if screen.words is not None
-        ]
+        if stories := [one.words for one in self._screens() if one.words is not None]:
+            wide, crowded = screen.size.width >= WIDE, bool(right)
+            right += [count(stories[-1], "word"), *self.counts.words(wide, crowded)]
         for line in screen.query(StatusLine):
             line.show(phase_words(self.phase, self.live), using, " · ".join(right))
 

@@ -41,12 +41,14 @@ def help_groups() -> Iterator[type[DOMNode]]:
     """Everything that declares keys, in the order the help shows them."""
     from talecraft.app.app import TalecraftApp
     from talecraft.app.screens.comparing import ComparisonScreen
-    from talecraft.app.screens.dialogs import AskName, Confirm
+    from talecraft.app.screens.dialogs import AskName, Choose, Confirm
+    from talecraft.app.screens.focus import FocusMode
     from talecraft.app.screens.help import HelpScreen
     from talecraft.app.screens.library import LibraryScreen, StoryList
     from talecraft.app.screens.models import ModelList, ModelsScreen
     from talecraft.app.screens.opening import OpeningComposer, OpeningScreen
     from talecraft.app.screens.pasting import LongPaste
+    from talecraft.app.screens.settings import SettingsScreen
     from talecraft.app.screens.tasting import TastingScreen
     from talecraft.app.screens.training import TrainingScreen
     from talecraft.app.screens.writing import WritingScreen
@@ -54,10 +56,11 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.widgets.composer import Composer, ScoringComposer
     from talecraft.app.widgets.editor import Editor
     from talecraft.app.widgets.manuscript import Manuscript
+    from talecraft.app.widgets.settings import SettingsList
 
     yield TalecraftApp
-    yield from (WritingScreen, Composer, ScoringComposer, Manuscript, Editor)
+    yield from (WritingScreen, FocusMode, Composer, ScoringComposer, Manuscript, Editor)
     yield from (LibraryScreen, StoryList, OpeningScreen, OpeningComposer)
     yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList)
-    yield from (TastingScreen, ComparisonScreen)
-    yield from (AskName, Confirm, LongPaste, HelpScreen)
+    yield from (TastingScreen, ComparisonScreen, SettingsScreen, SettingsList)
+    yield from (AskName, Choose, Confirm, LongPaste, HelpScreen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import App
@@ -12,6 +13,11 @@ from talecraft.app.screens.base import TalecraftScreen
 
 if TYPE_CHECKING:
     from talecraft.app.screens.tasting import TastingScreen
+
+
+_PLACES = (
+    "help", "models", "training", "settings", "theme", "goal", "new_story", "taste", "compare",
+)  # fmt: skip
 
 
 class Navigation(App[int]):
@@ -50,6 +56,20 @@ class Navigation(App[int]):
         from talecraft.app.screens.training import TrainingScreen
 
         self._show(TrainingScreen)
+
+    def action_settings(self) -> None:
+        from talecraft.app.screens.settings import SettingsScreen
+
+        self._show(SettingsScreen)
+
+    def action_theme(self) -> None:
+        """Choose the colours, in the settings."""
+        from talecraft.app.screens.settings import SettingsScreen
+
+        if isinstance(self.screen, SettingsScreen):
+            self.screen.edit("page.theme")
+        else:
+            self._show(partial(SettingsScreen, "page.theme"))
 
     def action_taste(self) -> None:
         """Show the taste round that is going, or begin one from the open story."""
@@ -93,7 +113,7 @@ class Navigation(App[int]):
             self.switch_screen(shown)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("help", "models", "training", "new_story", "taste", "compare"):
+        if action in _PLACES:
             # Called from the palette it is the screen below that is left.
             stack = [one for one in self.screen_stack if not isinstance(one, CommandPalette)]
             return isinstance(stack[-1], TalecraftScreen) and action != stack[-1].SHOWN_BY

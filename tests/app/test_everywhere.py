@@ -60,7 +60,7 @@ async def test_a_models_text_is_never_obeyed(running, script, shown):
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
 
 
-@pytest.mark.parametrize("key", ["f1", "f2", "f3", "escape"])
+@pytest.mark.parametrize("key", ["f1", "f2", "f3", "f5", "escape"])
 async def test_every_size_on_every_screen(running, studio, key):
     scored(studio, [3, 4])
     past_run(studio, outcome())

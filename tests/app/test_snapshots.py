@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from talecraft.app.widgets import whisper
 from talecraft.library import stories
 from talecraft.process.run_events import Example, Sample
 from talecraft.studio import memory
@@ -86,13 +87,7 @@ def test_writing(look, studio, size):
     story = _written(studio)
 
     async def prepare(app, pilot):
-        await page_of(app, pilot, story)
-        await pilot.press("enter")
-        await finished(app, pilot)
-        app.studio.writing.say(story, "She wrote the number down, and crossed it out.")
-        await pilot.press("enter")
-        await finished(app, pilot)
-        await pilot.press("4", "O", "n")
+        await _page(app, pilot, story)
         await pilot.pause()
 
     assert look(prepare, size)
@@ -106,6 +101,54 @@ def test_models(look, size):
         app.screen.query_one("#model-files").display = False  # a path of this machine
 
     assert look(prepare, size)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (200, 60)])
+def test_settings(look, place, size):
+    place.config.mkdir(parents=True)
+    place.settings_file.write_text("[writing]\ntemperature = 0.7\n[page]\ngoal = 500\n")
+
+    async def prepare(app, pilot):
+        await pilot.press("f5", "down")
+        await pilot.pause()
+
+    assert look(prepare, size)
+
+
+async def _page(app, pilot, story):
+    """A page with passages of both, and a score."""
+    await page_of(app, pilot, story)
+    await pilot.press("enter")
+    await finished(app, pilot)
+    app.studio.writing.say(story, "She wrote the number down, and crossed it out.")
+    await pilot.press("enter")
+    await finished(app, pilot)
+    await pilot.press("4", "O", "n")
+
+
+def test_focus_mode(look, studio, monkeypatch):
+    monkeypatch.setattr(whisper, "SECONDS", 600)
+    story = _written(studio)
+
+    async def prepare(app, pilot):
+        await _page(app, pilot, story)
+        await pilot.press("f9")
+        await pilot.pause()
+
+    assert look(prepare, (120, 40))
+
+
+@pytest.mark.parametrize("theme", ["night", "paper"])
+def test_reading_themes(look, studio, place, theme):
+    place.config.mkdir(parents=True)
+    place.settings_file.write_text(f'[page]\ntheme = "{theme}"\ngoal = 12\n')
+    story = _written(studio)
+
+    async def prepare(app, pilot):
+        await _page(app, pilot, story)
+        await pilot.pause()
+
+    assert look(prepare, (120, 40))
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -12,19 +12,21 @@ from textual.widgets import TextArea
 
 from talecraft.app.live import Live
 from talecraft.app.screens.editing import EditingActions
+from talecraft.app.screens.focus import FocusMode
 from talecraft.app.text import MUTED, said, stars
 from talecraft.app.widgets.composer import Composer, ScoringComposer
 from talecraft.app.widgets.editor import Editor
 from talecraft.app.widgets.lines import ScoreLine
 from talecraft.app.widgets.manuscript import Manuscript
 from talecraft.app.widgets.outline import OutlinePane
+from talecraft.app.widgets.whisper import Whisper
 from talecraft.errors import TalecraftError
 from talecraft.story.turns import Turn
 
 WIDE = 100
 
 
-class WritingScreen(EditingActions):
+class WritingScreen(EditingActions, FocusMode):
     """One open story. The text is the library's; this shows it and asks the studio for changes."""
 
     PAGE = True
@@ -35,6 +37,7 @@ class WritingScreen(EditingActions):
         Binding("ctrl+r", "retry", "Retry", tooltip="Write the last passage once more"),
         Binding("escape", "stop", "Stop", tooltip="Stop the model and keep what came"),
         Binding("escape", "to_composer", "Back to the text", tooltip="Back to the composer"),
+        Binding("escape", "show_all", "Everything", tooltip="Leave focus mode"),
         Binding("escape", "leave", "Library", tooltip="Back to the library; the draft is kept"),
         Binding(
             "ctrl+t", "fold_plan", "Plan", show=False, tooltip="Fold or open the plan"
@@ -55,6 +58,7 @@ class WritingScreen(EditingActions):
             yield OutlinePane(id="plan")
         with Vertical(id="below"):
             yield ScoreLine()
+            yield Whisper()
             yield ScoringComposer("Write on, or press Enter to let the model write")
         yield Editor()
 
@@ -89,8 +93,13 @@ class WritingScreen(EditingActions):
         if self.editor.is_open:
             self.call_after_refresh(self.place_editor)
         self._show_score()
+        self.talecraft.count_words()
         self.talecraft.refresh_status()
         self.refresh_bindings()
+
+    def settings_changed(self) -> None:
+        self.manuscript.set_measure(self.talecraft.studio.settings.page.measure)
+        self.reload()
 
     def text_came(self) -> None:
         """More of the passage being written has come."""
@@ -122,7 +131,7 @@ class WritingScreen(EditingActions):
 
     @property
     def _inline_plan(self) -> tuple[str, bool] | None:
-        if self._wide:
+        if self._wide or self.alone:
             return None
         last = self.page.path[-1].outline if self.page.path else ""
         outline = self.live.outline if self.live is not None else last
@@ -130,7 +139,7 @@ class WritingScreen(EditingActions):
 
     def _show_plan(self) -> None:
         pane = self.query_one(OutlinePane)
-        pane.display = self._wide and self.talecraft.show_outline
+        pane.display = self._wide and self.talecraft.show_outline and not self.alone
         if pane.display:
             pane.show(self._outline, self.live is not None and not self.live.prose)
 
@@ -143,7 +152,7 @@ class WritingScreen(EditingActions):
         if page.versions > 1 and self.live is None:
             versions = said(
                 (f"version {page.version} of {page.versions}", MUTED),
-                ("  Tab ← →", "dim"),
+                ("  Tab ← →", MUTED),
             )
         self.query_one(ScoreLine).show(self._score_words(), versions)
 
@@ -184,7 +193,9 @@ class WritingScreen(EditingActions):
             case "to_composer":
                 return not writing and self.focused is not self.composer
             case "leave":
-                return not writing and self.focused is self.composer
+                return not writing and self.focused is self.composer and not self.alone
+            case "fold_plan":
+                return not self.alone
             case "edit" | "throw_away":
                 return self._acted_on is not None and not self.editor.is_open
             case "undo_step" | "redo_step":

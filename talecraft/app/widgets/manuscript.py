@@ -106,6 +106,7 @@ class Manuscript(BlockView, can_focus=True):
     def __init__(self, measure: int) -> None:
         super().__init__("manuscript")
         self.chosen: int | None = None
+        self._alone = False
         self._measure = measure
         self._page: Page | None = None
         self._live: Live | None = None
@@ -117,6 +118,19 @@ class Manuscript(BlockView, can_focus=True):
         self._strips: dict[tuple[object, ...], Strip] = {}
 
     # ------------------------------------------------------------------ what is shown
+    def set_measure(self, measure: int) -> None:
+        """The longest line, in columns; what is on top stays there."""
+        if measure != self._measure:
+            self._measure = measure
+            self.on_resize()
+
+    def set_alone(self, alone: bool) -> None:
+        """Only the text, without what stands in its margins."""
+        if alone != self._alone:
+            self._alone = alone
+            self._strips.clear()
+            self.refresh()
+
     def show_page(self, page: Page, live: Live | None, plan: tuple[str, bool] | None) -> None:
         """Show `page`, with the passage being written, if any.
 
@@ -166,6 +180,8 @@ class Manuscript(BlockView, can_focus=True):
         """The passage that is being written, and its plan where that is not shown elsewhere."""
         lines = self._layout_of.plan(*self._plan) if self._plan is not None else []
         prose = live.prose.lstrip()
+        if self._alone and not prose:
+            lines = [Line(_CARET, "plan")]  # while it thinks, nothing else would move
         if prose and self._stream is not None:
             lines += self._stream.lines(prose)
             lines[-1] = lines[-1]._replace(text=lines[-1].text + _CARET)
@@ -214,7 +230,8 @@ class Manuscript(BlockView, can_focus=True):
         style = base if line.kind == "blank" else self._style(line.kind)
         if chosen:
             base, style = base + self._style("chosen"), style + self._style("chosen")
-        gutter = f"{_CHOSEN if first else ' '}{_BAR if line.kind == 'writer' else ' '} "
+        barred = line.kind == "writer" and not self._alone
+        gutter = f"{_CHOSEN if first else ' '}{_BAR if barred else ' '} "
         segments = [
             Segment(" " * self._left, self._style("")),
             Segment(gutter, base + self._style("bar")),
@@ -223,7 +240,8 @@ class Manuscript(BlockView, can_focus=True):
         strip = Strip(segments)
         note_at = self._left + _GUTTER + self._layout_of.width
         strip = strip.adjust_cell_length(max(strip.cell_length, note_at), base)
-        strip = Strip([*strip, Segment(f" {line.note:<{_MARGIN - 1}}", base + self._style("note"))])
+        note = "" if self._alone else line.note
+        strip = Strip([*strip, Segment(f" {note:<{_MARGIN - 1}}", base + self._style("note"))])
         return strip.crop_extend(0, width, self._style("")).apply_offsets(0, row)
 
     def _body(self, row: int, text: str, style: Style) -> list[Segment]:
