@@ -56,10 +56,12 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.widgets.composer import Composer, ScoringComposer
     from talecraft.app.widgets.editor import Editor
     from talecraft.app.widgets.manuscript import Manuscript
+    from talecraft.app.widgets.outline import OutlinePane
     from talecraft.app.widgets.settings import SettingsList
 
     yield TalecraftApp
-    yield from (WritingScreen, FocusMode, Composer, ScoringComposer, Manuscript, Editor)
+    yield from (WritingScreen, FocusMode, Composer, ScoringComposer)
+    yield from (Manuscript, OutlinePane, Editor)
     yield from (LibraryScreen, StoryList, OpeningScreen, OpeningComposer)
     yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList)
     yield from (TastingScreen, ComparisonScreen, SettingsScreen, SettingsList)

@@ -42,6 +42,9 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dry_allowed_length: Annotated[
         int, Meta(ge=1, le=20, description="So many words in a row may be repeated freely.")
     ] = 2
+    plan_first: Annotated[
+        bool, Meta(description="The plan comes alone; the prose waits until you press Enter again.")
+    ] = False
     outline_tokens: Annotated[
         int, Meta(ge=8, le=1024, description="The longest plan, in tokens.")
     ] = 64

@@ -187,7 +187,8 @@ MIGRATIONS: Mapping[str, str] = {
         CREATE TABLE edit_drafts (
             story_id INTEGER PRIMARY KEY REFERENCES stories(id),
             turn_id INTEGER NOT NULL REFERENCES turns(id),
-            prose TEXT NOT NULL
+            part TEXT NOT NULL CHECK (part IN ('prose', 'outline')),
+            text TEXT NOT NULL
         );
     """,
 }

@@ -105,6 +105,18 @@ class Writing:
             outline = None
         return self._ask(story, parent, seed, outline, ending, plan_only=plan_only)
 
+    def draw_plan(self, turn_id: int, seed: int | None = None) -> int:
+        """Another plan in the place of this passage, and nothing more."""
+        turn = self._library.stories.turn(turn_id)
+        story = self._library.stories.get(turn.story_id)
+        return self._ask(story, turn.parent_id, seed, plan_only=True)
+
+    def write_from_plan(self, turn_id: int, outline: str, seed: int | None = None) -> int:
+        """A passage from `outline`, in the place of this one or of its plan."""
+        turn = self._library.stories.turn(turn_id)
+        story = self._library.stories.get(turn.story_id)
+        return self._ask(story, turn.parent_id, seed, clean(outline).strip())
+
     def go_on_from(self, turn_id: int, prose: str, seed: int | None = None) -> int:
         """Another version of the model's passage, which begins with `prose`; its plan stays.
 

@@ -10,7 +10,9 @@ from textual.widgets import TextArea
 from talecraft.app.live import Live
 from talecraft.app.screens.passages import PassageActions
 from talecraft.app.widgets.editor import LEAST_ROWS, Editor
+from talecraft.app.widgets.outline import OutlinePane
 from talecraft.errors import TalecraftError
+from talecraft.library.branches import EditDraft
 from talecraft.story.clean import clean
 from talecraft.story.turns import Step, StepKind, Turn
 
@@ -57,18 +59,23 @@ class EditingActions(PassageActions):
         self.manuscript.choose(at)
         turn = self.page.path[at]
         # Where it was left in the midst of an edit, that goes on.
-        kept = self.talecraft.studio.library.branches.edit_draft(self.story_id)
-        text = kept[1] if kept is not None and kept[0] == turn.id else turn.prose
+        kept = self._prose_draft
+        text = kept.text if kept is not None and kept.turn_id == turn.id else turn.prose
         self.call_after_refresh(self._open_editor, turn, at, text)
 
     def resume_edit(self) -> None:
         """Go on with the edit that was not finished when the program was left."""
-        kept = self.talecraft.studio.library.branches.edit_draft(self.story_id)
+        kept = self._prose_draft
         path = [turn.id for turn in self.page.path]
-        if kept is not None and kept[0] in path:
-            self.manuscript.choose(path.index(kept[0]))
+        if kept is not None and kept.turn_id in path:
+            self.manuscript.choose(path.index(kept.turn_id))
             self.talecraft.say("You were editing this passage. Esc keeps the text as it stands.")
             self.action_edit()
+
+    @property
+    def _prose_draft(self) -> EditDraft | None:
+        kept = self.talecraft.studio.library.branches.edit_draft(self.story_id)
+        return kept if kept is not None and kept.part == "prose" else None
 
     def _open_editor(self, turn: Turn, at: int, text: str) -> None:
         self.editor.open(turn.id, text, self._room_for(at))
@@ -88,7 +95,9 @@ class EditingActions(PassageActions):
     def place_editor(self) -> None:
         """After the page was laid out anew."""
         path = [turn.id for turn in self.page.path]
-        if self.editor.is_open and self.editor.turn_id in path:
+        if self.editor.part == "outline":
+            self.editor.place(self.query_one(OutlinePane).content_region)
+        elif self.editor.is_open and self.editor.turn_id in path:
             self.editor.place(self._room_for(path.index(self.editor.turn_id)))
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
@@ -102,7 +111,7 @@ class EditingActions(PassageActions):
         if self.is_mounted and self.editor.is_open:
             try:
                 self.talecraft.studio.library.branches.save_edit_draft(
-                    self.story_id, self.editor.turn_id, clean(self.editor.text)
+                    self.story_id, self.editor.turn_id, clean(self.editor.text), self.editor.part
                 )
             except TalecraftError as error:
                 self.talecraft.tell(error)
@@ -133,7 +142,7 @@ class EditingActions(PassageActions):
         except TalecraftError as error:
             app.tell(error)
             return
-        app.studio.library.branches.save_edit_draft(self.story_id, 0, "")
+        app.studio.library.branches.save_edit_draft(self.story_id, 0)
         self._close_editor()
         self.begin_live(request, at)
 
@@ -147,7 +156,7 @@ class EditingActions(PassageActions):
         studio = self.talecraft.studio
         try:
             changed = studio.branching.edit(turn_id, text)
-            studio.library.branches.save_edit_draft(self.story_id, 0, "")
+            studio.library.branches.save_edit_draft(self.story_id, 0)
         except TalecraftError as error:
             self.talecraft.tell(error)
             return False

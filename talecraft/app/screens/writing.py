@@ -10,9 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import TextArea
 
-from talecraft.app.live import Live
-from talecraft.app.screens.editing import EditingActions
-from talecraft.app.screens.focus import FocusMode
+from talecraft.app.screens.planning import PlanningActions
 from talecraft.app.text import MUTED, said, stars
 from talecraft.app.widgets.composer import Composer, ScoringComposer
 from talecraft.app.widgets.editor import Editor
@@ -21,12 +19,9 @@ from talecraft.app.widgets.manuscript import Manuscript
 from talecraft.app.widgets.outline import OutlinePane
 from talecraft.app.widgets.whisper import Whisper
 from talecraft.errors import TalecraftError
-from talecraft.story.turns import Turn
-
-WIDE = 100
 
 
-class WritingScreen(EditingActions, FocusMode):
+class WritingScreen(PlanningActions):
     """One open story. The text is the library's; this shows it and asks the studio for changes."""
 
     PAGE = True
@@ -75,12 +70,6 @@ class WritingScreen(EditingActions, FocusMode):
     def words(self) -> int:
         return self._words
 
-    @property
-    def live(self) -> Live | None:
-        """The passage being written, if it is this story's."""
-        live = self.talecraft.live
-        return live if live is not None and live.story_id == self.story_id else None
-
     def reload(self) -> None:
         """Show what the library holds now."""
         self._page = None
@@ -88,8 +77,8 @@ class WritingScreen(EditingActions, FocusMode):
             self._show()
 
     def _show(self) -> None:
-        self._show_plan()
-        self.manuscript.show_page(self.page, self.live, self._inline_plan)
+        self.show_plan()
+        self.manuscript.show_page(self.page, self.live, self.inline_plan)
         if self.editor.is_open:
             self.call_after_refresh(self.place_editor)
         self._show_score()
@@ -104,44 +93,11 @@ class WritingScreen(EditingActions, FocusMode):
     def text_came(self) -> None:
         """More of the passage being written has come."""
         if self.live is not None:
-            self._show_plan()
-            self.manuscript.text_came(self._inline_plan)
+            self.show_plan()
+            self.manuscript.text_came(self.inline_plan)
 
     def engine_changed(self) -> None:
         self._show_score()
-
-    @property
-    def _outline(self) -> str:
-        """The plan to show: of the passage being written, the chosen or the last one."""
-        if self.live is not None:
-            return self.live.outline
-        turn = self._turn_in_question
-        return turn.outline if turn is not None else ""
-
-    @property
-    def _turn_in_question(self) -> Turn | None:
-        chosen = self.manuscript.chosen
-        if chosen is not None:
-            return self.page.path[chosen]
-        return self.page.path[-1] if self.page.path else None
-
-    @property
-    def _wide(self) -> bool:
-        return self.size.width >= WIDE
-
-    @property
-    def _inline_plan(self) -> tuple[str, bool] | None:
-        if self._wide or self.alone:
-            return None
-        last = self.page.path[-1].outline if self.page.path else ""
-        outline = self.live.outline if self.live is not None else last
-        return outline, not self.talecraft.show_outline
-
-    def _show_plan(self) -> None:
-        pane = self.query_one(OutlinePane)
-        pane.display = self._wide and self.talecraft.show_outline and not self.alone
-        if pane.display:
-            pane.show(self._outline, self.live is not None and not self.live.prose)
 
     def on_resize(self) -> None:
         if self.is_mounted:
@@ -157,14 +113,19 @@ class WritingScreen(EditingActions, FocusMode):
         self.query_one(ScoreLine).show(self._score_words(), versions)
 
     def _score_words(self) -> Content:
+        if self.editor.is_open:
+            going_on = " · Ctrl+G lets the model go on from the cursor"
+            return said((f"Esc keeps the text{going_on * (self.editor.part == 'prose')}", MUTED))
         if self.live is not None:
             what = "stopping" if self.live.stopping else "Esc stops and keeps what came"
             return said((what, MUTED))
         if not self.talecraft.can_write:
             return said(("There is no model to write with. F2 chooses one.", "$text-warning"))
+        if self.plan_pane.has_focus:
+            return said(("Esc: back to the text", MUTED))
         turn = self._scored_turn
         if turn is None:
-            hint = "Enter: the model writes on from the plan" if self._outline else (
+            hint = "Enter: the model writes on from the plan" if self._planned else (
                 "Enter: the model begins"
             )  # fmt: skip
             return said((hint, MUTED))
@@ -188,8 +149,8 @@ class WritingScreen(EditingActions, FocusMode):
         match action:
             case "stop":
                 return self.talecraft.live is not None
-            case "go_on" | "retry" | "end_story":
-                return not writing
+            case "go_on" | "retry" | "end_story" | "alternatives":
+                return not writing and not self.editor.is_open
             case "to_composer":
                 return not writing and self.focused is not self.composer
             case "leave":
@@ -232,8 +193,12 @@ class WritingScreen(EditingActions, FocusMode):
         keep = len(path)
         if not text.strip() and path and path[-1].author == "model" and not path[-1].prose:
             keep -= 1
+        waits = keep < len(path)  # a plan does, for the nod that this is
+        plan_only = app.studio.settings.writing.plan_first and not waits and not ending
         try:
-            request = app.studio.writing.continue_story(self.story_id, text, ending=ending)
+            request = app.studio.writing.continue_story(
+                self.story_id, text, ending=ending, plan_only=plan_only
+            )
         except TalecraftError as error:
             app.tell(error)
             self.reload()
@@ -295,7 +260,7 @@ class WritingScreen(EditingActions, FocusMode):
         self.composer.type_in(event.character)
 
     def on_manuscript_chosen(self) -> None:
-        self._show_plan()
+        self.show_plan()
         self._show_score()
         self.refresh_bindings()
 

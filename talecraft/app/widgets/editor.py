@@ -10,6 +10,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import TextArea
 
+from talecraft.library.branches import EditedPart
 from talecraft.story.clean import clean
 
 LEAST_ROWS = 3
@@ -29,8 +30,8 @@ class Editor(TextArea):
     class Kept(Message):
         """The writer is done with `turn_id`, whose text is now `text`."""
 
-        def __init__(self, turn_id: int, text: str) -> None:
-            self.turn_id, self.text = turn_id, text
+        def __init__(self, turn_id: int, text: str, part: EditedPart) -> None:
+            self.turn_id, self.text, self.part = turn_id, text, part
             super().__init__()
 
     class GoOn(Message):
@@ -43,12 +44,13 @@ class Editor(TextArea):
     def __init__(self) -> None:
         super().__init__(id="editor", soft_wrap=True, highlight_cursor_line=False)
         self.turn_id = 0
+        self.part: EditedPart = "prose"
         self.display = False
         self._room = Region()
 
-    def open(self, turn_id: int, text: str, room: Region) -> None:
+    def open(self, turn_id: int, text: str, room: Region, part: EditedPart = "prose") -> None:
         """Edit this text within `room` of the screen, which is as wide as its column."""
-        self.turn_id = turn_id
+        self.turn_id, self.part = turn_id, part
         self.load_text(clean(text))
         self.display = True
         self.place(room)
@@ -78,7 +80,12 @@ class Editor(TextArea):
         return self.turn_id != 0
 
     def action_keep(self) -> None:
-        self.post_message(self.Kept(self.turn_id, self.text))
+        self.post_message(self.Kept(self.turn_id, self.text, self.part))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "go_on":
+            return self.part == "prose"
+        return super().check_action(action, parameters)
 
     def action_go_on(self) -> None:
         before = self.get_text_range((0, 0), self.cursor_location)
