@@ -98,8 +98,9 @@ async def test_another_plan_alone_then_the_nod(running):
         waiting = page.page.path[-1]
         assert (waiting.prose, waiting.parent_id) == ("", first.parent_id)
         assert "The fox waited" not in seen(pilot)
-        assert "Enter: the model writes on from the plan" in seen(pilot)
-        await pilot.press("escape", "enter")
+        await pilot.press("escape")
+        await until(pilot, lambda: "Enter: the model writes on from the plan" in seen(pilot))
+        await pilot.press("enter")
         await finished(app, pilot)
         assert page.page.path[-1].prose
         assert page.page.path[-1].outline == waiting.outline
@@ -127,6 +128,7 @@ async def test_on_a_narrow_screen_the_plan_opens_under_the_text(running):
         assert not page.plan_pane.display
         await at_plan(pilot, page)
         assert page.plan_pane.region.y > page.manuscript.region.y
+        await until(pilot, lambda: "taken up" in seen(pilot))
         assert seen(pilot).count("The fox waits at the harbour") == 1, "not in the text as well"
         await pilot.press("5")
         (said,) = app.studio.writing.opinions(page.page.path[0].id)

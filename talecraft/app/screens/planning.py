@@ -96,9 +96,9 @@ class PlanningActions(EditingActions, FocusMode):
     def action_go_to_plan(self) -> None:
         """From the text to its plan, and back."""
         self.talecraft.show_outline = True
-        self.reload()
         self.plan_pane.display = True
         self.plan_pane.focus()
+        self.call_after_refresh(self.reload)
 
     # ------------------------------------------------------------------ scoring it apart
     def action_rate_plan(self, value: int) -> None:
