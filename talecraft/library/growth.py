@@ -33,7 +33,10 @@ class Growth:
 
     def since(self, mark: Mark) -> Sequence[Grown]:
         """The passages of the stories' open branches (not of those in the trash) that are newer
-        than `mark`, or whose shown text is."""
+        than `mark`, or whose shown text is.
+
+        A turn is older than what follows it: without new revisions the way up ends at the mark.
+        """
         rows = self._db.rows(
             "WITH RECURSIVE"
             " touched(story_id) AS ("
@@ -42,7 +45,8 @@ class Growth:
             " up(id) AS ("
             "  SELECT leaf_id FROM stories JOIN touched ON story_id = id"
             "   WHERE NOT trashed AND kind = 'story' UNION"
-            "  SELECT t.parent_id FROM turns t JOIN up USING (id))"
+            "  SELECT t.parent_id FROM turns t JOIN up USING (id)"
+            "   WHERE t.id > ?1 OR EXISTS (SELECT 1 FROM revisions WHERE id > ?2))"
             " SELECT t.author, t.id > ?1 AS new, COALESCE(r.prose, t.prose) AS now,"
             "  COALESCE((SELECT prose FROM revisions WHERE turn_id = t.id AND id <= ?2"
             "   ORDER BY id DESC LIMIT 1), t.prose) AS before"

@@ -82,7 +82,8 @@ async def test_writing_goes_on_and_a_score_is_whispered(running):
     async with running((120, 40)) as (app, pilot):
         page = await page_of(app, pilot, app.studio.writing.new_story("SLOW harbour").id)
         await pilot.press("f9", "enter")
-        await until(pilot, lambda: app.live and "▌" in seen(pilot))  # it thinks: a sign of life
+        assert not app.live.prose
+        assert "▌" in page.manuscript.visible_text  # it thinks: a sign of life
         await until(pilot, lambda: app.live and app.live.prose)
         await pilot.press("escape")  # stops, and does not leave
         await finished(app, pilot)
