@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Literal, NamedTuple
 
@@ -15,6 +15,7 @@ BREAK = "\n"  # the word that ends a paragraph
 _WORDS = re.compile(r"\n+|[^\s]+")
 # Between two longer changes so few words in common are chance: told as part of the change.
 _CHANCE = 4
+_MARKS = {"-": ("[-", "-]"), "+": ("{+", "+}"), " ": ("", "")}
 
 
 class Piece(NamedTuple):
@@ -47,6 +48,31 @@ def counts(pieces: Sequence[Piece]) -> tuple[int, int]:
         for sign in "-+"
     )
     return lost, won
+
+
+def marked(pieces: Sequence[Piece]) -> Iterator[tuple[Sign, str, bool]]:
+    """Each word with its sign, and whether a change begins with it. Around changed words stand
+    `[-` `-]` or `{+` `+}`, in each paragraph anew."""
+    changed = False
+    for sign, found in pieces:
+        opening, closing = _MARKS[sign]
+        for at, word in enumerate(found):
+            if word == BREAK:
+                # Where removed words end a paragraph, those in their place are told beside them.
+                if sign != "-" or at < len(found) - 1:
+                    yield sign, word, False
+                continue
+            first = at == 0 or found[at - 1] == BREAK
+            last = at == len(found) - 1 or found[at + 1] == BREAK
+            shown = f"{opening * first}{word}{closing * last}"
+            yield sign, shown, sign != " " and not changed
+            changed = sign != " "
+
+
+def text(pieces: Sequence[Piece]) -> str:
+    """The pieces as plain text, what changed between its signs."""
+    words = (word for _, word, _ in marked(pieces))
+    return re.sub(r" ?\n ?", "\n\n", " ".join(words)).strip()
 
 
 def _split(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,7 +52,7 @@ def test_both_texts_can_be_read_from_it(before: str, after: str) -> None:
         got = _side(pieces, without)
         assert [word for word in got if word != BREAK] == [w for w in expected if w != "\n"]
     assert all(piece.words for piece in pieces)
-    assert all(a.sign != b.sign for a, b in zip(pieces, pieces[1:], strict=False))
+    assert all(a.sign != b.sign for a, b in pairwise(pieces))
 
 
 def test_a_novels_branches_are_compared() -> None:
