@@ -57,6 +57,7 @@ class TalecraftApp(Navigation):
         "styles/lists.tcss",
         "styles/training.tcss",
         "styles/tasting.tcss",
+        "styles/tree.tcss",
     ]
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -42,19 +42,23 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.app import TalecraftApp
     from talecraft.app.screens.comparing import ComparisonScreen
     from talecraft.app.screens.dialogs import AskName, Confirm
+    from talecraft.app.screens.difference import DifferenceScreen
     from talecraft.app.screens.help import HelpScreen
     from talecraft.app.screens.library import LibraryScreen, StoryList
     from talecraft.app.screens.models import ModelList, ModelsScreen
     from talecraft.app.screens.opening import OpeningComposer, OpeningScreen
     from talecraft.app.screens.tasting import TastingScreen
     from talecraft.app.screens.training import TrainingScreen
+    from talecraft.app.screens.tree import TreeScreen
     from talecraft.app.screens.writing import WritingScreen
     from talecraft.app.widgets.adapters import AdapterList
     from talecraft.app.widgets.composer import Composer, ScoringComposer
     from talecraft.app.widgets.manuscript import Manuscript
+    from talecraft.app.widgets.tree import TreeList
 
     yield TalecraftApp
     yield from (WritingScreen, Composer, ScoringComposer, Manuscript)
+    yield from (TreeScreen, TreeList, DifferenceScreen)
     yield from (LibraryScreen, StoryList, OpeningScreen, OpeningComposer)
     yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList)
     yield from (TastingScreen, ComparisonScreen)

@@ -290,13 +290,20 @@ class Manuscript(ScrollView, can_focus=True):
         if not shown:
             return
         if self.chosen not in shown:
-            self._choose(shown[-1])
+            self.choose(shown[-1])
         else:
             at = shown.index(self.chosen) + step
-            self._choose(shown[at] if 0 <= at < len(shown) else self.chosen)
-        top = self._find((self.chosen, 0))
+            self.choose(shown[at] if 0 <= at < len(shown) else self.chosen)
+
+    def choose(self, passage: int) -> bool:
+        """Choose a passage and scroll it into sight; False where nothing is shown of it."""
+        if not any(line.passage == passage for line in self._settled):
+            return False
+        self._choose(passage)
+        top = self._find((passage, 0))
         if not self.scroll_y <= top < self.scroll_y + self.size.height - 2:
             self.scroll_to(y=max(0, top - 1), animate=False)
+        return True
 
     def choose_none(self) -> None:
         self._choose(None)
