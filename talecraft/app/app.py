@@ -63,6 +63,7 @@ class TalecraftApp(Navigation):
         "styles/training.tcss",
         "styles/tasting.tcss",
         "styles/settings.tcss",
+        "styles/tree.tcss",
     ]
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -42,6 +42,7 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.app import TalecraftApp
     from talecraft.app.screens.comparing import ComparisonScreen
     from talecraft.app.screens.dialogs import AskName, Choose, Confirm
+    from talecraft.app.screens.difference import DifferenceScreen
     from talecraft.app.screens.focus import FocusMode
     from talecraft.app.screens.help import HelpScreen
     from talecraft.app.screens.library import LibraryScreen, StoryList
@@ -51,6 +52,7 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.screens.settings import SettingsScreen
     from talecraft.app.screens.tasting import TastingScreen
     from talecraft.app.screens.training import TrainingScreen
+    from talecraft.app.screens.tree import TreeScreen
     from talecraft.app.screens.writing import WritingScreen
     from talecraft.app.widgets.adapters import AdapterList
     from talecraft.app.widgets.composer import Composer, ScoringComposer
@@ -58,10 +60,12 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.widgets.manuscript import Manuscript
     from talecraft.app.widgets.outline import OutlinePane
     from talecraft.app.widgets.settings import SettingsList
+    from talecraft.app.widgets.tree import TreeList
 
     yield TalecraftApp
     yield from (WritingScreen, FocusMode, Composer, ScoringComposer)
     yield from (Manuscript, OutlinePane, Editor)
+    yield from (TreeScreen, TreeList, DifferenceScreen)
     yield from (LibraryScreen, StoryList, OpeningScreen, OpeningComposer)
     yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList)
     yield from (TastingScreen, ComparisonScreen, SettingsScreen, SettingsList)

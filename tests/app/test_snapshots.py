@@ -21,6 +21,7 @@ from tests.app.conftest import (
     until,
 )
 from tests.app.test_adapters import adapter
+from tests.app.test_tree import a_tree
 
 SIZES = [(80, 24), (120, 40)]
 MOMENT = "2026-11-20T20:15:00.000+00:00"
@@ -29,7 +30,7 @@ PREMISE = "A lighthouse keeper counts the ships that do not come."
 
 @pytest.fixture(autouse=True)
 def _fixed_times(monkeypatch):
-    for module in ("stories", "feedback", "adapters", "runs"):
+    for module in ("stories", "feedback", "adapters", "runs", "branches"):
         monkeypatch.setattr(f"talecraft.library.{module}.now", lambda: MOMENT)
     assert stories.now() == MOMENT
     monkeypatch.setattr(memory, "free_mb", lambda: 12_000.0)
@@ -89,6 +90,43 @@ def test_writing(look, studio, size):
     async def prepare(app, pilot):
         await _page(app, pilot, story)
         await pilot.pause()
+
+    assert look(prepare, size)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (200, 60)])
+def test_tree(look, studio, size):
+    story = a_tree(studio)
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
+        await pilot.press("f4", "up", "up", "m", "down", "t", "up", "up", "up", "up")
+        app.clear_notifications()
+
+    assert look(prepare, size)
+
+
+def test_tree_on_paper(look, studio):
+    story = a_tree(studio)
+
+    async def prepare(app, pilot):
+        app.theme = "paper"
+        await page_of(app, pilot, story)
+        await pilot.press("f4", "slash", *"lamp")
+        app.clear_notifications()
+
+    assert look(prepare, (120, 40))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_two_branches_compared(look, studio, size):
+    story = a_tree(studio)
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
+        await pilot.press("f4", "home", "down", "down", "m", "end", "d")
+        await until(pilot, lambda: "marked" in static(pilot, "#difference-head"))
+        app.clear_notifications()
 
     assert look(prepare, size)
 

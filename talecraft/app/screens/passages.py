@@ -114,6 +114,25 @@ class PassageActions(TakingIn):
         size = count(len(turn.prose.split()), "word")
         self.talecraft.say(f"{size} copied, if your terminal allows it.", "Passage copied")
 
+    # ------------------------------------------------------------------ the tree
+    def action_tree(self) -> None:
+        from talecraft.app.screens.tree import TreeScreen
+
+        chosen = self.manuscript.chosen
+        at = self.page.path[chosen].id if chosen is not None else self.page.story.leaf_id
+        self.app.push_screen(TreeScreen(self.story_id, at, self._back_from_tree))
+
+    def _back_from_tree(self, turn_id: int | None) -> None:
+        """Show what is read now, and where a passage was opened, that one."""
+        self.reload()
+        at = next((at for at, one in enumerate(self.page.path) if one.id == turn_id), None)
+        if at == len(self.page.path) - 1:
+            self.manuscript.choose_none()
+            self.composer.focus()
+            self.manuscript.scroll_to(y=self.manuscript.max_scroll_y, animate=False, force=True)
+        elif at is not None and self.manuscript.choose(at):
+            self.manuscript.focus()
+
     def action_export(self, form: str) -> None:
         studio = self.talecraft.studio
         try:

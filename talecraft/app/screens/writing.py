@@ -37,6 +37,7 @@ class WritingScreen(PlanningActions):
         Binding(
             "ctrl+t", "fold_plan", "Plan", show=False, tooltip="Fold or open the plan"
         ),
+        Binding("f4", "tree", "Tree", tooltip="The story as a tree: search, compare, bring back"),
         Binding("pageup", "turn_page(-1)", "Page up", show=False, priority=True,
                 tooltip="Read back, a page at a time"),
         Binding("pagedown", "turn_page(1)", "Page down", show=False, priority=True,
