@@ -32,7 +32,7 @@ from talecraft.library.runs import TrainingRun
 from talecraft.process.messages import Phase
 from talecraft.story.clean import clean_line
 from talecraft.studio import Studio
-from talecraft.studio.events import Listener, StudioEvent
+from talecraft.studio.events import AlternativesFailed, Listener, StudioEvent
 
 WATCH_SECONDS = 0.25
 # Text that comes is shown this often at most: what is typed meanwhile is painted in between.
@@ -253,6 +253,18 @@ class TalecraftApp(Navigation):
         for screen in self._screens():
             screen.reload()
         self._engine_changed()
+
+    def on_versions_came(self, message: messages.VersionsCame) -> None:
+        event = message.event
+        for screen in self._screens():
+            screen.reload()
+        if isinstance(event, AlternativesFailed):
+            if event.message:
+                self.say(f"{event.message} {event.hint}", "No other versions", "error")
+        elif isinstance(self.screen, TalecraftScreen) and self.screen.story_id == event.story_id:
+            self.show_versions(event.turns)
+        else:
+            self.say("Tab and ← → show them in their story.", "The versions are written")
 
     def on_pair_came(self, message: messages.PairCame) -> None:
         if message.failed is not None:

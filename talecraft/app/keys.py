@@ -40,6 +40,7 @@ def commands_of(kind: type[DOMNode], app: App[object]) -> list[Command]:
 def help_groups() -> Iterator[type[DOMNode]]:
     """Everything that declares keys, in the order the help shows them."""
     from talecraft.app.app import TalecraftApp
+    from talecraft.app.screens.choosing import ChoosingScreen
     from talecraft.app.screens.comparing import ComparisonScreen
     from talecraft.app.screens.dialogs import AskName, Choose, Confirm
     from talecraft.app.screens.difference import DifferenceScreen
@@ -65,6 +66,7 @@ def help_groups() -> Iterator[type[DOMNode]]:
     yield TalecraftApp
     yield from (WritingScreen, FocusMode, Composer, ScoringComposer)
     yield from (Manuscript, OutlinePane, Editor)
+    yield ChoosingScreen
     yield from (TreeScreen, TreeList, DifferenceScreen)
     yield from (LibraryScreen, StoryList, OpeningScreen, OpeningComposer)
     yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from textual.app import App
 from textual.command import CommandPalette
 
 from talecraft.app.screens.base import TalecraftScreen
+from talecraft.story.turns import Turn
 
 if TYPE_CHECKING:
     from talecraft.app.screens.tasting import TastingScreen
@@ -36,6 +37,12 @@ class Navigation(App[int]):
     def back_to_library(self) -> None:
         while len(self.screen_stack) > 1:
             self.pop_screen()
+
+    def show_versions(self, turns: Sequence[Turn]) -> None:
+        """Ask which of some versions of a passage the story goes on with."""
+        from talecraft.app.screens.choosing import ChoosingScreen
+
+        self.push_screen(ChoosingScreen(turns))
 
     def action_new_story(self) -> None:
         from talecraft.app.screens.opening import OpeningScreen

@@ -117,6 +117,8 @@ class WritingScreen(PlanningActions):
         if self.editor.is_open:
             going_on = " · Ctrl+G lets the model go on from the cursor"
             return said((f"Esc keeps the text{going_on * (self.editor.part == 'prose')}", MUTED))
+        if self.talecraft.studio.alternatives.waiting == self.story_id:
+            return said(("Other versions are being written · Esc stops", MUTED))
         if self.live is not None:
             what = "stopping" if self.live.stopping else "Esc stops and keeps what came"
             return said((what, MUTED))
@@ -146,10 +148,11 @@ class WritingScreen(PlanningActions):
 
     # ------------------------------------------------------------------ what can be done now
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        writing = self.talecraft.live is not None or self.taking_in
+        drafting = self.talecraft.studio.alternatives.waiting is not None
+        writing = self.talecraft.live is not None or self.taking_in or drafting
         match action:
             case "stop":
-                return self.talecraft.live is not None
+                return self.talecraft.live is not None or drafting
             case "go_on" | "retry" | "end_story" | "alternatives":
                 return not writing and not self.editor.is_open
             case "to_composer":
@@ -228,8 +231,21 @@ class WritingScreen(PlanningActions):
         self.begin_live(request, keep)
         self.manuscript.scroll_to(y=self.manuscript.max_scroll_y, animate=False, force=True)
 
+    def action_alternatives(self) -> None:
+        """Write other versions of what stands last, or of what comes next, to choose between."""
+        try:
+            self.talecraft.studio.alternatives.ask(self.story_id)
+        except TalecraftError as error:
+            self.talecraft.tell(error)
+            return
+        self.manuscript.choose_none()
+        self.composer.focus()
+        self._show_score()
+        self.refresh_bindings()
+
     def action_stop(self) -> None:
         app = self.talecraft
+        app.studio.alternatives.stop()
         if app.live is not None:
             app.live.stopping = True
         app.studio.writing.stop()

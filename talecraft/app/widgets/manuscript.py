@@ -44,6 +44,8 @@ class Manuscript(BlockView, can_focus=True):
             "f", "screen.end_story", "Finish", tooltip="Let the model bring the story to its end"
         ),
         Binding("u", "screen.unrate", "Take score back", tooltip="Take back the passage's score"),
+        Binding("v", "screen.alternatives", "Versions",
+                tooltip="Write other versions of the last passage, to choose between them"),
         Binding("p", "screen.go_to_plan", "Plan", show=False,
                 tooltip="Go to the passage's plan: score it, edit it, draw another, write from it"),
         Binding("e", "screen.edit", "Edit", tooltip="Edit the chosen or last passage in place"),
