@@ -31,7 +31,8 @@ class Lengths:
             " SELECT leaf_id, COUNT(*), SUM(COALESCE(words, 0)),"
             " (SELECT created_at FROM turns WHERE id = leaf_id)"
             " FROM up LEFT JOIN shown s ON s.turn_id = up.id"
-            " LEFT JOIN counted c ON c.turn_id = up.id AND c.revision_id = COALESCE(s.revision_id, 0)"
+            " LEFT JOIN counted c"
+            "  ON c.turn_id = up.id AND c.revision_id = COALESCE(s.revision_id, 0)"
             " GROUP BY leaf_id",
             (msgspec.json.encode(leaf_ids).decode(),),
         )
