@@ -13,7 +13,6 @@ the machine does falls on all of them alike: ratios can be trusted where millise
 from __future__ import annotations
 
 import random
-import re
 import statistics
 import string
 import tempfile
@@ -39,7 +38,7 @@ from talecraft.studio import Studio
 
 WORDS = (1_000, 20_000, 200_000)
 PASSAGE = 100  # words
-ROUNDS, LINE, STEPS, OPENINGS, STREAMS = 2, 30, 8, 5, 1
+ROUNDS, LINE, STEPS, OPENINGS, STREAMS = 6, 30, 20, 9, 3
 PROGRAM = ("-m", "benchmarks.quick")
 PAUSE = 0.02  # between two keys, so that a frame is over before the next
 TYPING = (0.03, 0.09)  # seconds between two keys while text streams: 17 a second

@@ -22,6 +22,7 @@ class Terminal:
     def __init__(self, home: Path, program: Sequence[str] = ("-m", "talecraft")) -> None:
         self.screen = pyte.Screen(WIDTH, HEIGHT)
         self._stream = pyte.ByteStream(self.screen)
+        self.sent = bytearray()  # all that the program has sent
         self.child = pexpect.spawn(
             sys.executable,
             list(program),
@@ -34,7 +35,9 @@ class Terminal:
         """What the screen shows, once nothing new has come for `seconds`."""
         try:
             while True:
-                self._stream.feed(self.child.read_nonblocking(65536, timeout=seconds))
+                sent = self.child.read_nonblocking(65536, timeout=seconds)
+                self.sent += sent
+                self._stream.feed(sent)
         except (pexpect.TIMEOUT, pexpect.EOF):
             return "\n".join(self.screen.display)
 

@@ -52,13 +52,13 @@ class Block:
         self._lines = self.lines
 
     def ends(self) -> list[int]:
-        """How many characters of the passage have passed after each line."""
-        return list(
-            accumulate(
-                len(line.text) + len(line.join) if line.passage == self.passage else 0
-                for line in self.lines
-            )
-        )
+        """How many characters have passed after each line; a plan above the passage has none."""
+        ends, passed, begun = [], 0, False
+        for line in self.lines:
+            begun = begun or line.passage == self.passage
+            passed += len(line.text) + len(line.join) if begun else 0
+            ends.append(passed)
+        return ends
 
 
 class Column:

@@ -14,7 +14,7 @@ from textual.widgets import TextArea
 
 from talecraft.story.clean import clean
 
-PASTE_LIMIT = 200_000
+PASTE_LIMIT = 50_000  # more in one line would make each key slow
 STILL_WRITING_SECONDS = 1.5
 TEXT_SECONDS = 1.5  # after this a score is a score, whatever is typed next
 
