@@ -90,7 +90,7 @@ class PlanningActions(EditingActions, FocusMode):
     def on_descendant_focus(self) -> None:
         """Where the pane stands under the text, it goes when it is left."""
         if self.plan_pane.display and not self._wide and not self.plan_pane.has_focus:
-            self.call_after_refresh(self.reload)
+            self.call_after_refresh(self.reload_if_shown)
 
     # ------------------------------------------------------------------ going there
     def action_go_to_plan(self) -> None:
@@ -98,7 +98,12 @@ class PlanningActions(EditingActions, FocusMode):
         self.talecraft.show_outline = True
         self.plan_pane.display = True
         self.plan_pane.focus()
-        self.call_after_refresh(self.reload)
+        self.call_after_refresh(self.reload_if_shown)
+
+    def reload_if_shown(self) -> None:
+        """What is called later may come when the page has been left."""
+        if self.is_attached:
+            self.reload()
 
     # ------------------------------------------------------------------ scoring it apart
     def action_rate_plan(self, value: int) -> None:
