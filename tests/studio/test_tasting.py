@@ -345,9 +345,7 @@ def test_a_round_needs_an_engine_a_story_and_chance(studio: Studio) -> None:
         studio.tasting.begin()
     with pytest.raises(UsageError, match="no story 9"):
         studio.tasting.begin(9)
-    (temperature,) = [
-        one for one in studio.preferences.entries() if one.key == "writing.temperature"
-    ]
+    (temperature,) = [one for one in studio.preferences.entries if one.key == "writing.temperature"]
     studio.preferences.put(temperature, "0")
     with pytest.raises(UsageError, match="writes the same twice"):
         studio.tasting.begin()
