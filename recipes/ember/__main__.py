@@ -153,6 +153,12 @@ def export(folder: Path, home: Home = HOME) -> None:
 
 
 @app.command()
+def average(first: Path, second: Path, folder: Path) -> None:
+    """Write into FOLDER the mean of two exports of one road: what both agree in stays."""
+    out.average(first, second, folder)
+
+
+@app.command()
 def teach(home: Home = HOME) -> None:
     """Teach the model of the first stage the pattern by `talecraft pattern learn`, 200 examples."""
     if (home / BEGUN).exists():

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM
 
 from recipes.ember.evaluate import Figures
 from recipes.ember.recipe import Shape
+
+WEIGHTS = "model.safetensors"
 
 
 def save(model: LlamaForCausalLM, tokenizer: Path, folder: Path, shape: Shape) -> None:
@@ -18,6 +22,20 @@ def save(model: LlamaForCausalLM, tokenizer: Path, folder: Path, shape: Shape) -
     model.generation_config = GenerationConfig(eos_token_id=1, pad_token_id=0)
     model.to(torch.float16).save_pretrained(folder)
     AutoTokenizer.from_pretrained(tokenizer, model_max_length=shape.context).save_pretrained(folder)
+
+
+def average(first: Path, second: Path, folder: Path) -> None:
+    """The mean of two models' weights, number by number; the rest as the second has it.
+
+    Two ends of one road of training average well (Wortsman et al. 2022, "Model soups").
+    """
+    a, b = (load_file(one / WEIGHTS) for one in (first, second))
+    mean = {name: ((a[name].float() + b[name].float()) / 2).to(b[name].dtype) for name in b}
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in second.iterdir():
+        if file.name != WEIGHTS:
+            shutil.copyfile(file, folder / file.name)
+    save_file(mean, folder / WEIGHTS, metadata={"format": "pt"})
 
 
 def shape_of(config: LlamaConfig) -> Shape:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import typer
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from recipes.ember import export, measures, names, prepare, tokens, turns
@@ -241,6 +242,19 @@ def test_an_opening_that_many_tales_share_is_drawn_as_often_as_one(tmp_path: Pat
     stream = _turns(texts, tmp_path, one_shot=0.0)
     weights = np.diff([0.0, *stream._weights])
     assert weights[:12].sum() == pytest.approx(weights[12])
+
+
+def test_two_exports_are_averaged_number_by_number(tmp_path: Path) -> None:
+    for name, value in (("first", 1.0), ("second", 4.0)):
+        (tmp_path / name).mkdir()
+        weights = {"w": torch.full((2, 3), value, dtype=torch.float16)}
+        save_file(weights, tmp_path / name / export.WEIGHTS)
+        (tmp_path / name / "config.json").write_text(name)
+    export.average(tmp_path / "first", tmp_path / "second", tmp_path / "mean")
+    made = load_file(tmp_path / "mean" / export.WEIGHTS)
+    assert made["w"].dtype == torch.float16
+    assert (made["w"] == 2.5).all()
+    assert (tmp_path / "mean/config.json").read_text() == "second"
 
 
 def test_documents_end_where_the_story_ends() -> None:
