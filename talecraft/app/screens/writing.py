@@ -25,6 +25,7 @@ class WritingScreen(PlanningActions):
     """One open story. The text is the library's; this shows it and asks the studio for changes."""
 
     PAGE = True
+    PLACE = "page"
     HELP = "Writing"
     COMMAND_WIDGETS = ("#composer", "#manuscript")
     AUTO_FOCUS = "#composer"
