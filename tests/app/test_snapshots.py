@@ -327,6 +327,35 @@ def test_comparison_over(look, studio, size):
     assert look(prepare, size)
 
 
+@pytest.mark.guided
+@pytest.mark.parametrize("size", [(60, 16), *SIZES])
+def test_guide_at_the_beginning(look, size):
+    async def prepare(app, pilot):
+        await pilot.pause()
+
+    assert look(prepare, size)
+
+
+@pytest.mark.guided
+@pytest.mark.parametrize("size", [(60, 16), *SIZES])
+def test_guide_after_a_refusal(look, studio, size):
+    studio.guide.show(True)
+    past_run(
+        studio,
+        outcome(
+            "refused",
+            "I ordered 58% of 71 unseen pairs as you did, but that may still be chance. A taste"
+            " round tells most in the least time. Nothing was changed.",
+        ),
+    )
+    story = scored(studio, [4], PREMISE)
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
+
+    assert look(prepare, size)
+
+
 def test_too_small(look, studio):
     _written(studio)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Elsewhere the guide says only what is meant for that very place, so as never to be in the way.
 _PLACES = ("library", "new_story", "page", "training")
-_LONGEST = 160  # characters of what a run said
+_LONGEST = 110  # characters of what a run said
 _OVER = "That was the loop: write, choose, train, compare. Go round it as often as you like."
 # What to do next, by step and place; under "" for those that are not named. Keys stand between
 # backticks.
@@ -117,7 +117,7 @@ class GuideLine(Static):
 def guide_words(found: Next, place: str) -> Content | None:
     """Which step it is, what to do, and how the guide is put away; None where it is silent."""
     by_place = _WORDS[found.step]
-    words = by_place.get(place) or (by_place[""] if place in _PLACES else "")
+    words = by_place.get(place or "elsewhere", by_place[""] if place in _PLACES else "")
     if not words:
         return None
     ended = f"{shorten(clean_line(found.words), _LONGEST, placeholder=' …')} " * bool(found.words)
