@@ -61,6 +61,7 @@ class TalecraftApp(Navigation):
         "styles/app.tcss",
         "styles/guide.tcss",
         "styles/writing.tcss",
+        "styles/skeleton.tcss",
         "styles/lists.tcss",
         "styles/training.tcss",
         "styles/tasting.tcss",

@@ -21,6 +21,7 @@ from tests.app.conftest import (
     until,
 )
 from tests.app.test_adapters import adapter
+from tests.app.test_skeleton import a_story
 from tests.app.test_tree import a_tree
 
 SIZES = [(80, 24), (120, 40)]
@@ -325,6 +326,29 @@ def test_comparison_over(look, studio, size):
         await until(pilot, lambda: app.phase.phase == "ready")
 
     assert look(prepare, size)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (200, 60)])
+def test_skeleton(look, studio, size):
+    story = a_story(studio)
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
+        await pilot.press("tab", "s", "home", "down", "down")
+
+    assert look(prepare, size)
+
+
+def test_skeleton_on_paper(look, studio):
+    story = a_story(studio)
+
+    async def prepare(app, pilot):
+        app.theme = "paper"
+        await page_of(app, pilot, story)
+        await pilot.press("tab", "s", "slash", *"bell")
+        app.screen.query_one("#bones").cursor_blink = False
+
+    assert look(prepare, (120, 40))
 
 
 @pytest.mark.guided
