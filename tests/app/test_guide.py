@@ -166,6 +166,17 @@ async def test_what_is_there_already_is_not_asked_for(running, studio):
         await told(app, pilot, "Guide 3 of 5")
 
 
+async def test_while_the_first_passage_comes_it_tells_what_comes(running):
+    async with running((80, 24)) as (app, pilot):
+        await page_of(app, pilot, app.studio.writing.new_story("SLOW harbour").id)
+        await told(app, pilot, "Enter lets the model write")
+        await pilot.press("enter")
+        await told(app, pilot, "First comes its plan", "Esc stops it")
+        await until(pilot, lambda: app.live and app.live.prose)
+        await pilot.press("escape")
+        await told(app, pilot, "Guide 2 of 5", "1–5")
+
+
 async def test_focus_mode_and_other_screens_are_without_it(running):
     async with running((80, 24)) as (app, pilot):
         await begun(app, pilot, "A harbour")

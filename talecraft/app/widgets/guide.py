@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from textwrap import shorten
 from typing import TYPE_CHECKING, cast
 
@@ -34,6 +35,7 @@ _WORDS: dict[Step, dict[str, str]] = {
         "": "`Esc` leads back. In your story `Enter` lets the model write.",
         "library": "`Enter` opens your story. There the model writes on.",
         "page": "`Enter` lets the model write: first its plan, then its prose.",
+        "writing": "First comes its plan, then its prose. `Esc` stops it and keeps what came.",
     },
     "judge": {
         "": "`Esc` leads back. In your story, say how you like what the model wrote.",
@@ -102,12 +104,13 @@ class GuideLine(Static):
 
         That is an error for those to tell who were asked for something.
         """
-        screen = cast("TalecraftScreen", self.screen)
-        try:
-            found = cast("TalecraftApp", self.app).studio.guide.look()
-        except TalecraftError:
-            found = None
-        words = guide_words(found, screen.PLACE or screen.SHOWN_BY) if found is not None else None
+        app, screen = cast("TalecraftApp", self.app), cast("TalecraftScreen", self.screen)
+        place, words = screen.PLACE or screen.SHOWN_BY, None
+        with suppress(TalecraftError):
+            found = app.studio.guide.look()
+            if found is not None:
+                writing = found.step == "write" and place == "page" and app.live is not None
+                words = guide_words(found, "writing" if writing else place)
         if words != self._said:
             self._said = words
             self.set_class(words is None, "-silent")
