@@ -25,6 +25,7 @@ from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.library import LibraryScreen
 from talecraft.app.text import count, error_line, in_use
 from talecraft.app.themes import THEMES
+from talecraft.app.widgets.guide import GuideLine
 from talecraft.app.widgets.lines import StatusLine
 from talecraft.config.models import ModelSpec
 from talecraft.errors import ConfigError, TalecraftError
@@ -58,7 +59,9 @@ class TalecraftApp(Navigation):
     HELP = "Everywhere"
     CSS_PATH: ClassVar[list[str | PurePath]] = [
         "styles/app.tcss",
+        "styles/guide.tcss",
         "styles/writing.tcss",
+        "styles/skeleton.tcss",
         "styles/lists.tcss",
         "styles/training.tcss",
         "styles/tasting.tcss",
@@ -71,6 +74,8 @@ class TalecraftApp(Navigation):
         Binding("f2", "models", "Models", tooltip="Choose the model that writes"),
         Binding("f3", "training", "Train", tooltip="Teach the model your scores"),
         Binding("f5", "settings", "Settings", tooltip="Look at the settings and change them"),
+        Binding("f8", "guide", "Guide", show=False, id="app.guide",
+                tooltip="The guide: what comes next on the first way round; or put it away"),
         Binding("ctrl+p", "command_palette", "All", show=False, priority=True,
                 tooltip="Everything that can be done here, by name"),
         Binding("ctrl+q", "quit", "Quit", priority=True, tooltip="Save the draft and quit"),
@@ -157,6 +162,11 @@ class TalecraftApp(Navigation):
         saved = [screen.save_draft() for screen in self._screens()]
         return all(saved)
 
+    def action_guide(self) -> None:
+        """Put the guide away, or bring it back."""
+        self.studio.guide.show(not self.studio.guide.shown)
+        self.refresh_status()
+
     def action_goal(self) -> None:
         preferring.ask_goal(self)
 
@@ -194,6 +204,8 @@ class TalecraftApp(Navigation):
         if stories := [one.words for one in self._screens() if one.words is not None]:
             wide, crowded = screen.size.width >= WIDE, bool(right)
             right += [count(stories[-1], "word"), *self.counts.words(wide, crowded)]
+        for guide in screen.query(GuideLine):
+            guide.look()
         for line in screen.query(StatusLine):
             line.show(phase_words(self.phase, self.live), using, " · ".join(right))
 

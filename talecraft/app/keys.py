@@ -61,11 +61,12 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.widgets.manuscript import Manuscript
     from talecraft.app.widgets.outline import OutlinePane
     from talecraft.app.widgets.settings import SettingsList
+    from talecraft.app.widgets.skeleton import Skeleton
     from talecraft.app.widgets.tree import TreeList
 
     yield TalecraftApp
     yield from (WritingScreen, FocusMode, Composer, ScoringComposer)
-    yield from (Manuscript, OutlinePane, Editor)
+    yield from (Manuscript, OutlinePane, Skeleton, Editor)
     yield ChoosingScreen
     yield from (TreeScreen, TreeList, DifferenceScreen)
     yield from (LibraryScreen, StoryList, OpeningScreen, OpeningComposer)

@@ -11,6 +11,7 @@ from talecraft.library.branches import Branches
 from talecraft.library.database import Database
 from talecraft.library.feedback import FeedbackLog
 from talecraft.library.growth import Growth
+from talecraft.library.landmarks import Landmarks
 from talecraft.library.lengths import Lengths
 from talecraft.library.runs import Runs
 from talecraft.library.stories import Stories
@@ -27,6 +28,7 @@ class Library:
         self.stories = Stories(self.database, self.branches)
         self.lengths = Lengths(self.database)
         self.growth = Growth(self.database)
+        self.landmarks = Landmarks(self.database)
         self.feedback = FeedbackLog(self.database)
         self.adapters = Adapters(self.database)
         self.runs = Runs(self.database)

@@ -34,6 +34,7 @@ from talecraft.studio.adapters import AdapterHistory
 from talecraft.studio.alternatives import Alternatives
 from talecraft.studio.branching import Branching
 from talecraft.studio.events import Listener, Notice, StudioEvent
+from talecraft.studio.guide import Guide
 from talecraft.studio.memory import Room
 from talecraft.studio.pattern import PatternLearning
 from talecraft.studio.preferences import Preferences
@@ -94,6 +95,7 @@ class Studio:
             self.make_room,
         )
         self.pattern = PatternLearning(self.training, self.home, self._installed_ref, self._room)
+        self.guide = Guide(self.library, self.home, lambda: self.training.plan(self.model))
 
     @property
     def settings(self) -> Settings:

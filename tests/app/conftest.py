@@ -23,7 +23,7 @@ from textual.widgets._toast import Toast
 from talecraft.app.app import TalecraftApp
 from talecraft.app.screens.writing import WritingScreen
 from talecraft.library.runs import TrainingRun
-from talecraft.paths import Home
+from talecraft.paths import Home, private_folder, private_write
 from talecraft.process import look, run_events, survey
 from talecraft.process.run_events import (
     Check,
@@ -61,6 +61,14 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def place(tmp_path: Path) -> Home:
     base = tmp_path / "home"
     return Home(base / "data", base / "config", base / "cache", base / "logs")
+
+
+@pytest.fixture(autouse=True)
+def _guide(request: pytest.FixtureRequest, place: Home) -> None:
+    """The guide is put away, but for tests that are marked `guided`."""
+    if request.node.get_closest_marker("guided") is None:
+        private_folder(place.data)
+        private_write(place.data / "guide.json", b'{"shown":false}')
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from tests.app.conftest import (
     until,
 )
 from tests.app.test_adapters import adapter
+from tests.app.test_skeleton import a_story
 from tests.app.test_tree import a_tree
 
 SIZES = [(80, 24), (120, 40)]
@@ -323,6 +324,58 @@ def test_comparison_over(look, studio, size):
             keys = ["space", "b" if mine else "a", "b" if mine else "a"]
             await pilot.press(keys[a_round.judged % 3])
         await until(pilot, lambda: app.phase.phase == "ready")
+
+    assert look(prepare, size)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (200, 60)])
+def test_skeleton(look, studio, size):
+    story = a_story(studio)
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
+        await pilot.press("tab", "s", "home", "down", "down")
+
+    assert look(prepare, size)
+
+
+def test_skeleton_on_paper(look, studio):
+    story = a_story(studio)
+
+    async def prepare(app, pilot):
+        app.theme = "paper"
+        await page_of(app, pilot, story)
+        await pilot.press("tab", "s", "slash", *"bell")
+        app.screen.query_one("#bones").cursor_blink = False
+
+    assert look(prepare, (120, 40))
+
+
+@pytest.mark.guided
+@pytest.mark.parametrize("size", [(60, 16), *SIZES])
+def test_guide_at_the_beginning(look, size):
+    async def prepare(app, pilot):
+        await pilot.pause()
+
+    assert look(prepare, size)
+
+
+@pytest.mark.guided
+@pytest.mark.parametrize("size", [(60, 16), *SIZES])
+def test_guide_after_a_refusal(look, studio, size):
+    studio.guide.show(True)
+    past_run(
+        studio,
+        outcome(
+            "refused",
+            "I ordered 58% of 71 unseen pairs as you did, but that may still be chance. A taste"
+            " round tells most in the least time. Nothing was changed.",
+        ),
+    )
+    story = scored(studio, [4], PREMISE)
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
 
     assert look(prepare, size)
 

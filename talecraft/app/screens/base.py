@@ -9,6 +9,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import Static
 
+from talecraft.app.widgets.guide import GuideLine
 from talecraft.app.widgets.keyline import KeyLine
 from talecraft.app.widgets.lines import StatusLine
 
@@ -21,11 +22,12 @@ class TalecraftScreen(Screen[None]):
 
     Over a PAGE other screens are pushed; any other screen gives its place to the next one.
     SHOWN_BY is the app's action that leads here; COMMAND_WIDGETS are the widgets whose commands
-    the palette offers.
+    the palette offers. PLACE is what the guide calls a screen that no action leads to.
     """
 
     PAGE: ClassVar[bool] = False
     SHOWN_BY: ClassVar[str] = ""
+    PLACE: ClassVar[str] = ""
     HELP: ClassVar[str] = ""
     COMMAND_WIDGETS: ClassVar[tuple[str, ...]] = ()
     BINDINGS: ClassVar[list[BindingType]] = []
@@ -42,6 +44,7 @@ class TalecraftScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield from self.body()
+        yield GuideLine()
         yield StatusLine()
         yield KeyLine()
         yield Static(

@@ -33,6 +33,7 @@ class LibraryScreen(TalecraftScreen):
     """The shelf. Enter opens; what is put into the trash comes back with one key."""
 
     PAGE = True
+    PLACE = "library"
     HELP = "The library"
     COMMAND_WIDGETS = ("#stories",)
     AUTO_FOCUS = "#stories"

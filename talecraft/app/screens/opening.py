@@ -23,6 +23,7 @@ from talecraft.studio.opening import opening_lines
 LINES = 3
 TAKE_SECONDS = 0.5
 _MEASURE = 72
+_SHORT = 22  # rows below which the lines need the room of the words above them
 _WELCOME = (
     "You and a model write a story in turns. You see its plan before its prose; you score what it"
     " writes, and when you ask it to, it learns from your scores. All of it stays on this machine."
@@ -108,6 +109,7 @@ class OpeningScreen(DraftScreen):
         self._show_lines(0)
 
     def on_resize(self) -> None:
+        self.set_class(self.size.height < _SHORT, "-short")
         if self._lines:
             self._show_lines(self.query_one(OptionList).highlighted)
 

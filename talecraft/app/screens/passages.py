@@ -120,9 +120,9 @@ class PassageActions(TakingIn):
 
         chosen = self.manuscript.chosen
         at = self.page.path[chosen].id if chosen is not None else self.page.story.leaf_id
-        self.app.push_screen(TreeScreen(self.story_id, at, self._back_from_tree))
+        self.app.push_screen(TreeScreen(self.story_id, at, self.back_at))
 
-    def _back_from_tree(self, turn_id: int | None) -> None:
+    def back_at(self, turn_id: int | None) -> None:
         """Show what is read now, and where a passage was opened, that one."""
         self.reload()
         at = next((at for at, one in enumerate(self.page.path) if one.id == turn_id), None)

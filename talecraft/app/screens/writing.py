@@ -10,21 +10,23 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import TextArea
 
-from talecraft.app.screens.planning import PlanningActions
+from talecraft.app.screens.skeleton import SkeletonActions
 from talecraft.app.text import MUTED, said, stars
 from talecraft.app.widgets.composer import Composer, ScoringComposer
 from talecraft.app.widgets.editor import Editor
 from talecraft.app.widgets.lines import ScoreLine
 from talecraft.app.widgets.manuscript import Manuscript
 from talecraft.app.widgets.outline import OutlinePane
+from talecraft.app.widgets.skeleton import Skeleton
 from talecraft.app.widgets.whisper import Whisper
 from talecraft.errors import TalecraftError
 
 
-class WritingScreen(PlanningActions):
+class WritingScreen(SkeletonActions):
     """One open story. The text is the library's; this shows it and asks the studio for changes."""
 
     PAGE = True
+    PLACE = "page"
     HELP = "Writing"
     COMMAND_WIDGETS = ("#composer", "#manuscript")
     AUTO_FOCUS = "#composer"
@@ -52,6 +54,7 @@ class WritingScreen(PlanningActions):
         with Horizontal(id="page"):
             yield Manuscript(self.talecraft.studio.settings.page.measure)
             yield OutlinePane(id="plan")
+            yield Skeleton()
         with Vertical(id="below"):
             yield ScoreLine()
             yield Whisper()
@@ -124,6 +127,8 @@ class WritingScreen(PlanningActions):
             return said((what, MUTED))
         if not self.talecraft.can_write:
             return said(("There is no model to write with. F2 chooses one.", "$text-warning"))
+        if self.skeleton.has_focus_within:
+            return said(("Enter reads on there · Esc leads back", MUTED))
         if self.plan_pane.has_focus:
             return said(("Esc: back to the text", MUTED))
         turn = self._scored_turn

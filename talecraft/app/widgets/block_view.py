@@ -31,6 +31,22 @@ class BlockView(ScrollView):
         """Where the reader is: the text in the topmost row, or at the end."""
         return None if self.at_end else self._column.place(round(self.scroll_y))
 
+    @property
+    def reading(self) -> Place | None:
+        """Where the reader is, to `go_back_to`."""
+        return self._reader
+
+    def go_back_to(self, place: Place | None) -> None:
+        """To where the reader was."""
+        self._settle_at(place)
+
+    @property
+    def passage_in_sight(self) -> int | None:
+        """The passage that is being read, about a third down the window; None at the end."""
+        if self.at_end:
+            return None
+        return self._column.place(round(self.scroll_y) + self.size.height // 3).passage or 0
+
     def show_column(self, column: Column, place: Place | None) -> None:
         self._column = column
         if self._wrapping is None and any(column.guessed()):

@@ -129,7 +129,9 @@ class Column:
         at = bisect_left(self._passages, passage)
         if at == len(self.blocks) or self._passages[at] != passage:
             return 0
-        return self._tops[at] + bisect_left(self.blocks[at].ends(), place.characters + 1)
+        ends = self.blocks[at].ends()
+        # After its last character comes the empty line below it, not the next passage.
+        return self._tops[at] + min(bisect_left(ends, place.characters + 1), len(ends) - 1)
 
 
 # What a block is made of: the passage's place, whose it is, its prose, its note, its plan.

@@ -48,6 +48,8 @@ class Manuscript(BlockView, can_focus=True):
                 tooltip="Write other versions of the last passage, to choose between them"),
         Binding("p", "screen.go_to_plan", "Plan", show=False,
                 tooltip="Go to the passage's plan: score it, edit it, draw another, write from it"),
+        Binding("s", "screen.skeleton", "Skeleton", show=False, id="page.skeleton",
+                tooltip="The story's skeleton: the plans of all passages, to jump by"),
         Binding("e", "screen.edit", "Edit", tooltip="Edit the chosen or last passage in place"),
         Binding("x", "screen.throw_away", "Throw away", show=False,
                 tooltip="Throw the chosen or last passage away, with all that follows it"),

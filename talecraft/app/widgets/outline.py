@@ -39,6 +39,8 @@ class OutlinePane(VerticalScroll, can_focus=True):
         Binding("e", "screen.edit_plan", "Edit", tooltip="Edit the plan, a beat a line"),
         Binding("r", "screen.redraw_plan", "Another plan",
                 tooltip="Draw another plan alone; the prose waits for your nod"),
+        Binding("s", "screen.skeleton", "Skeleton", show=False, id="plan.skeleton",
+                tooltip="The story's skeleton: the plans of all passages, to jump by"),
         Binding("u", "screen.take_back_plan", "Take back", show=False,
                 tooltip="Take back the plan's score, or the edit that nothing was written from"),
         *(
