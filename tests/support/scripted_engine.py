@@ -2,7 +2,7 @@
 
 Words in the story choose the script: CRASH dies in the middle, SLOW writes until it is cancelled,
 PLANONLY is slow before its first prose, ESCAPES and MARKUP send hostile text, EMPTY nothing, LONG
-many paragraphs. LOOKSLOW lets a look at tokens wait until it is cancelled, LOOKFAIL refuses it.
+many paragraphs. LOOKWAIT lets a look at tokens wait until it is cancelled, LOOKFAIL refuses it.
 Drafts know ESCAPES, MARKUP and SLOW, which waits until it is cancelled. LOADFAIL
 as model location is not needed: a model that is not installed is never loaded.
 """
@@ -104,7 +104,7 @@ class ScriptedEngine:
         prose = command.prose + (" and went on." if command.prose else PROSE)
         if command.prose and command.outline is None:
             outline = ""
-        self._look = 1 if "LOOKSLOW" in text else 2 if "LOOKFAIL" in text else 0
+        self._look = 1 if "LOOKWAIT" in text else 2 if "LOOKFAIL" in text else 0
         if command.begun is not None:
             outline, prose = self._tokens.begun(command.begun, outline)
         if "ESCAPES" in text:

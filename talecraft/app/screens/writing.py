@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import TextArea
 
-from talecraft.app.screens.planning import PlanningActions
+from talecraft.app.screens.token_actions import TokenActions
 from talecraft.app.text import MUTED, said, stars
 from talecraft.app.widgets.composer import Composer, ScoringComposer
 from talecraft.app.widgets.editor import Editor
@@ -21,7 +21,7 @@ from talecraft.app.widgets.whisper import Whisper
 from talecraft.errors import TalecraftError
 
 
-class WritingScreen(PlanningActions):
+class WritingScreen(TokenActions):
     """One open story. The text is the library's; this shows it and asks the studio for changes."""
 
     PAGE = True

@@ -48,6 +48,8 @@ class Manuscript(BlockView, can_focus=True):
                 tooltip="Write other versions of the last passage, to choose between them"),
         Binding("p", "screen.go_to_plan", "Plan", show=False,
                 tooltip="Go to the passage's plan: score it, edit it, draw another, write from it"),
+        Binding("t", "screen.tokens", "Tokens", show=False, id="manuscript.tokens",
+                tooltip="See how likely each token of the passage was, and begin again from one"),
         Binding("e", "screen.edit", "Edit", tooltip="Edit the chosen or last passage in place"),
         Binding("x", "screen.throw_away", "Throw away", show=False,
                 tooltip="Throw the chosen or last passage away, with all that follows it"),
