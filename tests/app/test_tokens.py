@@ -53,7 +53,7 @@ async def test_the_pick_is_moved_and_told_in_words(running, size):
         await pilot.press("right", "right", "left")
         assert flow.picked == made.prose_start + 1
         assert static(pilot, "#token-facts").startswith("␣fox  ")
-        assert f"{flow.picked} of {total}" in static(pilot, "#token-facts")
+        assert f"token {flow.picked} of {total}" in static(pilot, "#token-facts")
         await pilot.press("home", "left")
         assert flow.picked == 1, "the tag that opens the plan is not shown"
         assert "<think>" not in seen(pilot)
@@ -207,6 +207,19 @@ async def test_an_edited_passage_shows_what_was_written_and_says_so(running):
         assert "Edited since" in seen(pilot)
         assert "Quite another" not in seen(pilot)
         assert "The fox waited" in seen(pilot)
+
+
+async def test_odds_with_another_adapter_are_called_that(running, studio):
+    story = studio.writing.new_story("A harbour")
+    made = msgspec.structs.replace(generation(studio), adapter_id="deadbeef", prompt_ids=[1, 0])
+    studio.library.stories.add_turn(story.id, None, "model", "One.", "- a", made)
+    async with running() as (app, pilot):
+        await page_of(app, pilot, story.id)
+        flow = await looked(app, pilot)
+        text = " ".join(seen(pilot).split())
+        assert "written with adapter deadbeef, which is not there any more" in text
+        assert "with no adapter." in text
+        assert (flow.picked, flow.odds.taken.id) == (1, 4), "prose begins there"
 
 
 async def test_what_has_no_tokens_says_so(running, studio):

@@ -27,7 +27,11 @@ from talecraft.story.turns import Turn
 from talecraft.studio.events import TokensFailed, TokensRead
 from talecraft.studio.tokens import TOP
 
-_STEP_WORDS = ("50 % and more", "10–50 %", "1–10 %", "less")
+_STEP_WORDS = ("50 % and more", "10–50 %", "1–10 %", "under 1 %")
+_HINT = (
+    "A number writes another version with that token there, r one that draws it again. All before"
+    " it stays, and this version too."
+)
 
 
 class TokensScreen(TalecraftScreen):
@@ -55,13 +59,14 @@ class TokensScreen(TalecraftScreen):
         self._event: TokensRead | TokensFailed | None = None
 
     def body(self) -> ComposeResult:
-        yield Static(id="token-head", markup=False)
         with Container(id="token-body"):
             with Vertical(id="token-text"):
+                yield Static(id="token-head", markup=False)
                 yield TokenFlow()
             with Vertical(id="token-side"):
                 yield Static(id="token-facts", markup=False)
                 yield TokenChoices()
+                yield Static(said((_HINT, MUTED)), id="token-hint", markup=False)
 
     def on_mount(self) -> None:
         self._show()
@@ -116,7 +121,7 @@ class TokensScreen(TalecraftScreen):
         made = event.turn.generation
         if made is not None and made.adapter_id != event.adapter_id:
             notes.append(
-                f"It was written with {adapter_words(made.adapter_id)}, which is gone; these are"
+                f"It was written with {adapter_words(made.adapter_id)}, which is not there any more; these are"
                 f" the odds with {adapter_words(event.adapter_id)}."
             )
         return notes
@@ -134,10 +139,10 @@ class TokensScreen(TalecraftScreen):
         assert isinstance(event, TokensRead)
         made = event.turn.generation
         given = made is not None and made.forced[at : at + 1] == [True]
-        first = "likeliest" if not odds.rank else f"{odds.rank} were likelier"
+        first = "the likeliest" if not odds.rank else f"{odds.rank:,} were likelier"
         if odds.rank == 1:
             first = "one was likelier"
-        place = f"{at - event.begins + 1} of {len(event.tokens) - event.begins}"
+        place = f"token {at - event.begins + 1} of {len(event.tokens) - event.begins}"
         return said(
             (label(odds.taken.text), "bold"),
             f"  {percent(share(odds.taken.logprob))}\n",

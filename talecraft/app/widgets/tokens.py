@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -32,7 +32,7 @@ _GUTTER = 3
 _SPACE, _BROKEN = "␣", "\ufffd"
 # From which probability on a token is drawn so; the last is for all below.
 STEPS = (("sure", 0.5), ("likely", 0.1), ("unlikely", 0.01), ("rare", 0.0))
-_BAR = 8
+_LABEL, _BAR = 21, 6  # columns of an alternative's text, and of the bar of a sure one
 
 
 def share(logprob: float) -> float:
@@ -236,7 +236,7 @@ def _choice(number: int, one: Candidate, taken: bool) -> Content:
     return said(
         (f"{number} ", "bold $text-primary"),
         ("● " if taken else "  ", "$text-accent"),
-        (set_cell_size(label(one.text), 14 if cell_len(label(one.text)) <= 14 else 21), ""),
+        (set_cell_size(label(one.text), _LABEL), ""),
         (f" {percent(probability):>7} ", "" if taken else MUTED),
         (bar, "$text-accent"),
     )
