@@ -67,6 +67,7 @@ class TalecraftApp(Navigation):
         "styles/tasting.tcss",
         "styles/settings.tcss",
         "styles/tree.tcss",
+        "styles/tokens.tcss",
     ]
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -277,6 +278,10 @@ class TalecraftApp(Navigation):
             self.show_versions(event.turns)
         else:
             self.say("Tab and ← → show them in their story.", "The versions are written")
+
+    def on_tokens_came(self, message: messages.TokensCame) -> None:
+        for screen in self._screens():
+            screen.tokens_came(message.event)
 
     def on_pair_came(self, message: messages.PairCame) -> None:
         if message.failed is not None:

@@ -52,6 +52,7 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.screens.pasting import LongPaste
     from talecraft.app.screens.settings import SettingsScreen
     from talecraft.app.screens.tasting import TastingScreen
+    from talecraft.app.screens.tokens import TokensScreen
     from talecraft.app.screens.training import TrainingScreen
     from talecraft.app.screens.tree import TreeScreen
     from talecraft.app.screens.writing import WritingScreen
@@ -62,12 +63,13 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.widgets.outline import OutlinePane
     from talecraft.app.widgets.settings import SettingsList
     from talecraft.app.widgets.skeleton import Skeleton
+    from talecraft.app.widgets.tokens import TokenChoices, TokenFlow
     from talecraft.app.widgets.tree import TreeList
 
     yield TalecraftApp
     yield from (WritingScreen, FocusMode, Composer, ScoringComposer)
     yield from (Manuscript, OutlinePane, Skeleton, Editor)
-    yield ChoosingScreen
+    yield from (ChoosingScreen, TokensScreen, TokenFlow, TokenChoices)
     yield from (TreeScreen, TreeList, DifferenceScreen)
     yield from (LibraryScreen, StoryList, OpeningScreen, OpeningComposer)
     yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList)

@@ -16,6 +16,8 @@ from talecraft.studio.events import (
     PairReady,
     RoundFailed,
     StudioEvent,
+    TokensFailed,
+    TokensRead,
     TurnFailed,
     TurnWritten,
 )
@@ -103,6 +105,14 @@ class VersionsCame(Message):
         super().__init__()
 
 
+class TokensCame(Message):
+    """The tokens of a passage, or why there are none."""
+
+    def __init__(self, event: TokensRead | TokensFailed) -> None:
+        self.event = event
+        super().__init__()
+
+
 class PatternPlanned(Message):
     """What there is to learn the pattern from, or why it could not be read."""
 
@@ -131,6 +141,8 @@ def message_for(event: StudioEvent) -> Message:
             return StudioNotice(event)
         case AlternativesReady() | AlternativesFailed():
             return VersionsCame(event)
+        case TokensRead() | TokensFailed():
+            return TokensCame(event)
         case PairReady():
             return PairCame()
         case RoundFailed():

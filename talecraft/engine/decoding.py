@@ -15,7 +15,9 @@ from torch import Tensor
 
 from talecraft.engine.codec import Codec, TextStream
 from talecraft.engine.sampling import Sampler
-from talecraft.engine.session import Cancelled, Session
+from talecraft.engine.session import CHUNK, Cancelled, ReadingCancelled, Session
+from talecraft.errors import EngineError
+from talecraft.process.messages import Begun
 from talecraft.story.outline import OutlineSplitter, Piece
 from talecraft.story.turns import Sampling, StopReason
 
@@ -24,6 +26,10 @@ GRACE = 24
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)]*\s*$")
 
 OnPiece = Callable[[Piece], None]
+
+
+def _logprob(logits: Tensor, token: int) -> float:
+    return float(torch.log_softmax(logits.float(), -1)[token])
 
 
 def ends_a_sentence(prose: str) -> bool:
@@ -82,46 +88,42 @@ class Writer:
         ending: bool = False,
         prose: str = "",
         plan_only: bool = False,
+        begun: Begun | None = None,
     ) -> Response:
         """The whole turn after `logits` (vocabulary,). With `outline`, that plan and no other;
         with `ending` the plan's last beat asks for the story's end. `prose` is how the passage
         begins, after that plan or none; with `plan_only` the turn ends where its prose would begin.
+        `begun` is how it begins in tokens, which are then the only ones it can have.
 
-        Raises EngineError where the model gives no probabilities.
+        Raises EngineError where the model gives no probabilities or the turn is over with what is
+        given, ReadingCancelled where that was not read to its end.
         """
-        style = self._codec.style
         self._ending = ending
-        opening = style.think_open
-        if outline is None and prose:
-            opening = style.story_open
-        elif outline is not None:
-            outline = outline.strip() + "\n"
-            outline += style.asked_to_end(outline) if ending else ""
-            opening += outline + style.story_open
-        logits = self._force(opening, logits)
-        if outline is not None:
-            self._show([Piece("think", outline)])
-        if outline is not None or prose:
-            self._begin_prose()
-        if prose:
-            logits = self._force(prose, logits)
-            self._show([Piece("prose", prose)])
-            self._spent_from = len(self.response.ids)
+        chosen = None
+        if begun is not None:
+            logits, chosen = self._begin_with(begun, logits, cancelled), begun.then
+        else:
+            logits = self._open(outline, prose, logits)
         think_budget = len(self.response.ids) + self._sampling.outline_tokens
         while True:
             if cancelled():
                 return self._end("cancelled")
-            if self._splitter.part == "think" and len(self.response.ids) >= think_budget:
+            thinks = self._splitter.part == "think"
+            if thinks and len(self.response.ids) >= think_budget and chosen is None:
                 if plan_only:
                     return self._end("plan")
                 logits = self._close_outline(logits)
-            if self._splitter.part == "prose" and self._spent():
+            if self._splitter.part == "prose" and chosen is None and self._spent():
                 return self._end("length")
             # A plan may well say again what the text says, but not what itself says; prose neither.
             prose_now = self._splitter.part == "prose"
             text = self._session.ids if prose_now else self.response.ids
-            token, raw, sampled = self._sampler.draw(logits, self.response.ids, text)
-            self.response.add(token, False, raw, sampled)
+            if chosen is not None:
+                token, chosen = chosen, None
+                self.response.add(token, True, _logprob(logits, token), 0.0)
+            else:
+                token, raw, sampled = self._sampler.draw(logits, self.response.ids, text)
+                self.response.add(token, False, raw, sampled)
             came = self._stream.feed(token)
             was = self._splitter.part
             ended = token in self._codec.end_ids
@@ -145,17 +147,71 @@ class Writer:
             logits = self._session.feed([token])[-1]
 
     # ------------------------------------------------------------------ parts of the turn
+    def _open(self, outline: str | None, prose: str, logits: Tensor) -> Tensor:
+        """The program writes how the turn begins."""
+        style = self._codec.style
+        opening = style.think_open
+        if outline is None and prose:
+            opening = style.story_open
+        elif outline is not None:
+            outline = outline.strip() + "\n"
+            outline += style.asked_to_end(outline) if self._ending else ""
+            opening += outline + style.story_open
+        logits = self._force(opening, logits)
+        if outline is not None:
+            self._show([Piece("think", outline)])
+        if outline is not None or prose:
+            self._begin_prose()
+        if prose:
+            logits = self._force(prose, logits)
+            self._show([Piece("prose", prose)])
+            self._spent_from = len(self.response.ids)
+        return logits
+
+    def _begin_with(self, begun: Begun, logits: Tensor, cancelled: Cancelled) -> Tensor:
+        """Write recorded ids once more, exactly; plan and prose are told apart as the record does,
+        and what a tag at their end is the beginning of is still to be seen."""
+        style, splitter = self._codec.style, self._splitter
+        plan, prose = begun.ids[: begun.prose_start], begun.ids[begun.prose_start :]
+        logits, text = self._force_ids(plan, logits, cancelled)
+        opening = next((o for o in (style.think_open, style.story_open) if text.startswith(o)), "")
+        splitter.resume(len(opening))
+        pieces = splitter.feed(text[len(opening) :])
+        self._show([piece for piece in pieces if piece.part == "think"])
+        if splitter.part == "prose" or len(begun.ids) >= begun.prose_start:
+            self._begin_prose()
+            splitter.resume(self._stream.ends[-1] if plan else 0)
+            logits, text = self._force_ids(prose, logits, cancelled)
+            self._show(splitter.feed(text))
+            self._spent_from = len(self.response.ids)
+        if splitter.part == "done":
+            raise EngineError("With these tokens the passage is over.", "Choose an earlier place.")
+        return logits
+
     def _force(self, text: str, logits: Tensor) -> Tensor:
-        """Write `text` ourselves; the model's log-probs of it are recorded all the same."""
-        ids = self._codec.encode(text)
-        after = self._session.feed(ids)
-        rows = torch.cat([logits[None], after[:-1]]).float()
-        logprobs = torch.log_softmax(rows, -1)
-        for row, token in enumerate(ids):
-            self.response.add(token, True, float(logprobs[row, token]), 0.0)
-            self._stream.feed(token)
+        """Write `text` ourselves."""
+        logits, _ = self._force_ids(self._codec.encode(text), logits)
         self._splitter.resume(self._stream.ends[-1])
-        return after[-1]
+        return logits
+
+    def _force_ids(
+        self, ids: list[int], logits: Tensor, cancelled: Cancelled = lambda: False
+    ) -> tuple[Tensor, str]:
+        """Write `ids` ourselves; the model's log-probs of them are recorded all the same. Returns
+        the logits after them and their text. Raises ReadingCancelled between two chunks."""
+        text = ""
+        for at in range(0, len(ids), CHUNK):
+            if cancelled():
+                raise ReadingCancelled
+            chunk = ids[at : at + CHUNK]
+            after = self._session.feed(chunk)
+            rows = torch.cat([logits[None], after[:-1]]).float()
+            logprobs = torch.log_softmax(rows, -1)
+            for row, token in enumerate(chunk):
+                self.response.add(token, True, float(logprobs[row, token]), 0.0)
+                text += self._stream.feed(token)
+            logits = after[-1]
+        return logits, text
 
     def _asks_for_the_end(self, pieces: list[Piece]) -> bool:
         """Whether the program has a beat to add to the plan that the model closed with `pieces`."""

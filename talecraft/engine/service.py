@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from talecraft.engine.codec import Codec
 from talecraft.engine.decoding import Response, Writer
 from talecraft.engine.deltas import Deltas
 from talecraft.engine.drafting import Drafting
+from talecraft.engine.probing import check_ids, probe
 from talecraft.engine.session import ReadingCancelled, Session
 from talecraft.errors import AdapterError, EngineError, TalecraftError
 from talecraft.process.child import Wire
@@ -30,6 +32,8 @@ from talecraft.process.messages import (
     Loaded,
     ModelRef,
     Phase,
+    Probe,
+    Probed,
     Quit,
 )
 from talecraft.story.clean import clean
@@ -44,7 +48,8 @@ _ANOTHER_MODEL = "Another model writes now."
 
 
 class Service:
-    """Holds the model, its adapter and its session; answers Load, Generate, Draft and Quit.
+    """Holds the model, its adapter and its session; answers Load, Generate, Draft, Probe
+    and Quit.
 
     Drafts wait for whatever else is asked: between two of their steps the wire is looked at.
     """
@@ -75,7 +80,7 @@ class Service:
 
     def _answer(self, command: Command | None) -> None:
         """Do what is asked, or (None) a step of the oldest draft."""
-        request = command.request if isinstance(command, Generate | Draft) else None
+        request = command.request if isinstance(command, Generate | Draft | Probe) else None
         drafting = self._drafts[0] if command is None else None
         if command is not None:
             self._restore()
@@ -89,6 +94,8 @@ class Service:
                 self._load(command)
             elif isinstance(command, Generate):
                 self._generate(command)
+            elif isinstance(command, Probe):
+                self._probe(command)
             elif isinstance(command, Draft):
                 self._drafts.append(self._drafting(command))
                 self._wire.send(Phase("drafting"))
@@ -108,6 +115,7 @@ class Service:
         if drafting is not None:
             self._drafts.popleft()
             self._cancelled.discard(drafting.request)
+        if drafting is not None or isinstance(command, Probe):
             self._restore()
         if self._drafts:
             self._wire.send(Phase("drafting"))
@@ -200,8 +208,12 @@ class Service:
         def cancelled() -> bool:
             return request in self._cancelled
 
-        given = (command.outline or "") + command.prose
-        prompt = self._prompt(command.blocks, codec, command.sampling, given)
+        given = codec.encode(command.outline or "") + codec.encode(command.prose)
+        if command.begun is not None:
+            self._check_model(command.begun.model)
+            given = command.begun.ids
+            check_ids([*given, command.begun.then or 0], self._model)
+        prompt = self._prompt(command.blocks, codec, command.sampling, len(given))
         stream = Deltas(self._wire, request)
         response = Response(stop_reason="cancelled")
         try:
@@ -216,6 +228,7 @@ class Service:
                 command.ending,
                 command.prose,
                 command.plan_only,
+                command.begun,
             )
         except ReadingCancelled:
             pass
@@ -224,12 +237,40 @@ class Service:
         seconds = time.perf_counter() - started
         self._wire.send(self._finished(request, command.sampling, prompt, response, seconds))
 
+    def _probe(self, command: Probe) -> None:
+        """Raises EngineError for another model's ids. The adapter stays on until the next step."""
+        self._check_model(command.model)
+        check_ids(command.prompt_ids, self._model)
+        check_ids(command.response_ids, self._model)
+        if not command.active:
+            try:
+                self._wear(command.adapter)
+            except AdapterError:  # damaged since: what was asked for is told from what was used
+                self._restore()
+        assert self._session is not None
+        assert self._codec is not None
+        tokens = []
+        with contextlib.suppress(ReadingCancelled):
+            tokens = probe(
+                self._session, self._codec, command,
+                lambda: command.request in self._cancelled, self._reading,
+            )  # fmt: skip
+        self._cancelled.discard(command.request)
+        self._wire.send(Probed(command.request, tokens, self._worn))
+
+    def _check_model(self, key: str) -> None:
+        """Raise EngineError unless what is asked is for the model that is loaded."""
+        if self._session is None or self._codec is None or self._ref is None:
+            raise EngineError("No model is loaded.", "Choose one on the models screen.")
+        if key != self._ref.key:
+            raise EngineError(_ANOTHER_MODEL, "Begin again.")
+
     def _prompt(
-        self, blocks: Sequence[Block], codec: Codec, sampling: Sampling, given: str = ""
+        self, blocks: Sequence[Block], codec: Codec, sampling: Sampling, given: int = 0
     ) -> list[int]:
-        """Room is left for the turn, of which `given` is there already."""
+        """Room is left for the turn, of which `given` tokens are there already."""
         assert self._ref is not None
-        plan = max(len(codec.encode(given)) if given else 0, sampling.outline_tokens)
+        plan = max(given, sampling.outline_tokens)
         budget = self._ref.context_length - plan - sampling.prose_tokens - SPARE_TOKENS
         if budget < 16:
             raise EngineError(
@@ -246,10 +287,8 @@ class Service:
 
     def _drafting(self, command: Draft) -> Drafting:
         """Raises EngineError where the prompts are not for the model that writes now."""
-        if self._codec is None or self._ref is None:
-            raise EngineError("No model is loaded.", "Choose one on the models screen.")
-        if command.model != self._ref.key:
-            raise EngineError(_ANOTHER_MODEL, "Begin again.")
+        self._check_model(command.model)
+        assert self._codec is not None
         request, codec = command.request, self._codec
         return Drafting(
             command,

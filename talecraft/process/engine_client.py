@@ -34,6 +34,8 @@ from talecraft.process.messages import (
     Generate,
     Load,
     Phase,
+    Probe,
+    Probed,
     Quit,
 )
 
@@ -119,7 +121,7 @@ class EngineClient:
         self._callback(Phase("asleep"))
         return True
 
-    def generate(self, request: Generate | Draft) -> None:
+    def generate(self, request: Generate | Draft | Probe) -> None:
         """Raises EngineError where nothing was loaded."""
         with self._lock:
             if self._load is None:
@@ -186,7 +188,8 @@ class EngineClient:
                 event = messages.decode_event(line)
             except msgspec.MsgspecError:
                 continue
-            if isinstance(event, Finished | DraftsOver | Failed) and event.request is not None:
+            over = isinstance(event, Finished | DraftsOver | Probed | Failed)
+            if over and event.request is not None:
                 with self._lock:
                     self._open_requests.pop(event.request, None)
                     self._on_busy(bool(self._open_requests))

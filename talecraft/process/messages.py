@@ -55,10 +55,20 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     adapter: AdapterRef | None = None
 
 
+class Begun(msgspec.Struct, frozen=True):
+    """How a turn begins, token by token: recorded `ids` of `model` (`id@revision`), exactly, the
+    prose from `prose_start`; `then`, where given, is the token that was chosen to follow them."""
+
+    model: str
+    ids: list[int]
+    prose_start: int
+    then: int | None = None
+
+
 class Generate(msgspec.Struct, frozen=True, tag="generate"):
     """Write one turn after `blocks`. `outline`, where given, is the plan to follow as it is; with
     `ending` the plan closes by asking for the story's end. `prose` is how the passage begins;
-    with `plan_only` the turn is over when its plan is."""
+    with `plan_only` the turn is over when its plan is. `begun` stands for both, in tokens."""
 
     request: int
     blocks: list[Block]
@@ -67,6 +77,7 @@ class Generate(msgspec.Struct, frozen=True, tag="generate"):
     ending: bool = False
     prose: str = ""
     plan_only: bool = False
+    begun: Begun | None = None
 
 
 class Draft(msgspec.Struct, frozen=True, tag="draft"):
@@ -85,6 +96,22 @@ class Draft(msgspec.Struct, frozen=True, tag="draft"):
     adapters: list[AdapterRef | None] = []
 
 
+class Probe(msgspec.Struct, frozen=True, tag="probe"):
+    """Say how likely each token of a recorded response was, and which `top` others were likeliest.
+
+    `model` is the `id@revision` whose ids they are. It is read with `adapter` (None: the bare
+    model), or with `active` by what writes now; so too where the adapter is damaged.
+    """
+
+    request: int
+    model: str
+    prompt_ids: list[int]
+    response_ids: list[int]
+    adapter: AdapterRef | None = None
+    active: bool = False
+    top: int = 8
+
+
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
     """Stop `request` between two tokens or two chunks of reading, and keep what came.
 
@@ -98,7 +125,7 @@ class Quit(msgspec.Struct, frozen=True, tag="quit"):
     """End the engine."""
 
 
-Command = Load | Generate | Draft | Cancel | Quit
+Command = Load | Generate | Draft | Probe | Cancel | Quit
 
 
 # ------------------------------------------------------------------------ engine to parent
@@ -154,6 +181,34 @@ class DraftsOver(msgspec.Struct, frozen=True, tag="drafts_over"):
     request: int
 
 
+class Candidate(msgspec.Struct, frozen=True):
+    """A token that could stand somewhere: its text there, cleaned (a replacement mark for part of
+    a character), and its log-probability at temperature 1 before any processor."""
+
+    id: int
+    text: str
+    logprob: float
+
+
+class TokenOdds(msgspec.Struct, frozen=True):
+    """One token of a response: the `text` that it adds (none in the middle of a character), itself,
+    how many stand before it in likelihood, and the likeliest, best first."""
+
+    text: str
+    taken: Candidate
+    rank: int
+    top: list[Candidate]
+
+
+class Probed(msgspec.Struct, frozen=True, tag="probed"):
+    """The tokens asked about, in order, none where it was stopped; and the adapter they were really
+    read with."""
+
+    request: int
+    tokens: list[TokenOdds]
+    adapter_id: str | None
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """What was asked could not be done. `request` is None for a load."""
 
@@ -163,7 +218,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     adapter_refused: bool = False
 
 
-Event = Phase | Loaded | Delta | Finished | Drafted | DraftsOver | Failed
+Event = Phase | Loaded | Delta | Finished | Drafted | DraftsOver | Probed | Failed
 
 encode = msgspec.json.Encoder().encode
 decode_command = msgspec.json.Decoder(Command).decode

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from talecraft.process.engine_client import Stopped
-from talecraft.process.messages import Delta, Loaded, Phase
+from talecraft.process.messages import Delta, Loaded, Phase, TokenOdds
 from talecraft.story.turns import Turn
 
 
@@ -62,6 +62,25 @@ class AlternativesFailed(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
+class TokensRead(msgspec.Struct, frozen=True):
+    """The tokens of a passage as it was written, the opening tag before `begins` included. They
+    were read with the adapter of that id; `edited` where another text is shown by now."""
+
+    turn: Turn
+    tokens: Sequence[TokenOdds]
+    begins: int
+    adapter_id: str | None
+    edited: bool
+
+
+class TokensFailed(msgspec.Struct, frozen=True):
+    """The tokens of a passage could not be read."""
+
+    turn_id: int
+    message: str
+    hint: str = ""
+
+
 StudioEvent = (
     Phase
     | Loaded
@@ -74,5 +93,7 @@ StudioEvent = (
     | RoundFailed
     | AlternativesReady
     | AlternativesFailed
+    | TokensRead
+    | TokensFailed
 )
 Listener = Callable[[StudioEvent], None]

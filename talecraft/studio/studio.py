@@ -26,6 +26,7 @@ from talecraft.process.messages import (
     Loaded,
     ModelRef,
     Phase,
+    Probed,
 )
 from talecraft.process.run_events import PatternSettings, PpoSettings
 from talecraft.process.run_requests import WritingSign
@@ -40,6 +41,7 @@ from talecraft.studio.pattern import PatternLearning
 from talecraft.studio.preferences import Preferences
 from talecraft.studio.progress import Progress
 from talecraft.studio.tasting import Tasting
+from talecraft.studio.tokens import Tokens
 from talecraft.studio.training import Training
 from talecraft.studio.writing import Writing
 
@@ -85,6 +87,7 @@ class Studio:
         asking = self.library, self.engine, self._tell, self._prompting, self.writing.score_many
         self.tasting = Tasting(*asking, drafts)
         self.alternatives = Alternatives(*asking, drafts)
+        self.tokens = Tokens(*asking[:3], self.writing, self.model_ref, self._living_ref, drafts)
         self.training = Training(
             self.library,
             self.home,
@@ -232,6 +235,9 @@ class Studio:
         folder = self.home.adapters / adapter.path
         return AdapterRef(adapter.id, str(folder), adapter.files, adapter.model_key)
 
+    def _living_ref(self, adapter_id: str) -> AdapterRef | None:
+        return self.adapter_ref(self.adapters.living(adapter_id))
+
     def _room(self, spec: ModelSpec, order: PpoSettings | PatternSettings) -> Room:
         """What a run of this model needs here and what there is."""
         device = self.loaded.device if self.loaded is not None else memory.likely_device()
@@ -264,10 +270,14 @@ class Studio:
                 self.alternatives.settle(event)
                 if isinstance(event, DraftsOver):
                     self.make_room()
+            case Probed():
+                self.tokens.settle(event)
+                self.make_room()
             case Failed(request=int()):  # whichever of them has asked
                 self.writing.settle(event)
                 self.tasting.settle(event)
                 self.alternatives.settle(event)
+                self.tokens.settle(event)
                 self.make_room()
             case Failed():
                 self._tell(Notice(event.message, event.hint))

@@ -15,7 +15,7 @@ from talecraft.config.settings import WritingSettings
 from talecraft.errors import LibraryError, UsageError
 from talecraft.library import Library
 from talecraft.process.engine_client import EngineClient
-from talecraft.process.messages import Failed, Finished, Generate, ModelRef
+from talecraft.process.messages import Begun, Failed, Finished, Generate, ModelRef
 from talecraft.story import context, feedback
 from talecraft.story.clean import clean, clean_line
 from talecraft.story.context import Block
@@ -128,6 +128,13 @@ class Writing:
         story = self._library.stories.get(turn.story_id)
         prose = clean(prose).lstrip().rstrip(" ")  # a word's space is the model's to write
         return self._ask(story, turn.parent_id, seed, turn.outline or None, prose=prose)
+
+    def begin_with(self, turn: Turn, begun: Begun, seed: int | None = None) -> int:
+        """Another version of the model's passage, which begins with these very tokens."""
+        story = self._library.stories.get(turn.story_id)
+        model, _ = self._prompting()  # a plan that asked for the end does so again
+        ending = bool(turn.outline) and not model.style.asked_to_end(turn.outline)
+        return self._ask(story, turn.parent_id, seed, ending=ending, begun=begun)
 
     def retry(self, story_id: int, outline: str | None = None, seed: int | None = None) -> int:
         """Write the last passage once more, as a sibling; with `outline`, from that plan.
@@ -278,6 +285,7 @@ class Writing:
         ending: bool = False,
         prose: str = "",
         plan_only: bool = False,
+        begun: Begun | None = None,
     ) -> int:
         model, writing = self._prompting()
         path = recent(self._library, parent_id, model.context_length)
@@ -294,6 +302,7 @@ class Writing:
                     ending,
                     prose,
                     plan_only,
+                    begun,
                 )
             )
         except BaseException:

@@ -289,6 +289,21 @@ def test_adapters(look, studio, size):
     assert look(prepare, size)
 
 
+@pytest.mark.parametrize("size", [*SIZES, (200, 60)])
+def test_tokens(look, studio, size):
+    story = _written(studio)
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
+        await pilot.press("enter")
+        await finished(app, pilot)
+        await pilot.press("tab", "t")
+        await until(pilot, lambda: getattr(app.screen, "_event", None) is not None)
+        await pilot.press("right", "right", "right", "right", "right", "right")
+
+    assert look(prepare, size)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_tasting(look, studio, size):
     story = _written(studio)

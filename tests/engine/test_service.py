@@ -5,6 +5,7 @@ import queue
 import signal
 import time
 
+import msgspec
 import pytest
 import torch
 
@@ -15,6 +16,7 @@ from talecraft.process import adapter_files
 from talecraft.process.engine_client import EngineClient, Stopped
 from talecraft.process.messages import (
     AdapterRef,
+    Begun,
     Delta,
     Draft,
     Drafted,
@@ -25,6 +27,8 @@ from talecraft.process.messages import (
     Load,
     Loaded,
     Phase,
+    Probe,
+    Probed,
 )
 from talecraft.story.context import Block
 from talecraft.story.turns import Sampling
@@ -455,3 +459,94 @@ def test_a_writing_adapter_that_was_damaged_meanwhile_is_said_to_be_off(shared, 
     assert events[-1].adapter_id is None
     assert shared.until(Failed)[-1].request is None
     assert shared.write(142, seed=1)[-1].generation.adapter_id is None
+
+
+# ---------------------------------------------------------------------- looking at tokens
+def looked(driver, request, made, adapter=None, active=False, model=None):
+    command = Probe(
+        request, model or bundled_ref().key, made.prompt_ids, made.response_ids, adapter, active
+    )
+    driver.client.generate(command)
+    return driver.until(Probed, Failed)[-1]
+
+
+def test_a_look_is_had_with_the_adapter_that_wrote_and_the_writing_one_stays(writing, adapters):
+    one, two, _ = adapters
+    made = writing.write(201, seed=9)[-1].generation
+    assert made.adapter_id == one.id
+    with_it = looked(writing, 202, made, one)
+    assert with_it.adapter_id == one.id
+    found = [token.taken.logprob for token in with_it.tokens]
+    assert found == pytest.approx(made.raw_logprobs, rel=1e-4, abs=1e-4)
+    other = looked(writing, 203, made, two)
+    assert other.adapter_id == two.id
+    assert [t.taken.logprob for t in other.tokens] != pytest.approx(found, rel=1e-2, abs=1e-2)
+    bare = looked(writing, 204, made)
+    assert bare.adapter_id is None
+    active = looked(writing, 205, made, active=True)
+    assert active.adapter_id == one.id
+    assert [t.taken.logprob for t in active.tokens] == pytest.approx(found, rel=1e-4, abs=1e-4)
+    still_writes(writing, one, 206)
+    assert writing.write(207, seed=9)[-1].generation.response_ids == made.response_ids
+
+
+def test_with_a_damaged_adapter_what_writes_looks_and_says_so(writing, adapters, tmp_path):
+    bad = made_adapter(tmp_path / "bad", 5)
+    (tmp_path / "bad" / "adapter_model.safetensors").write_bytes(b"x")
+    made = writing.write(211, seed=9)[-1].generation
+    assert looked(writing, 212, made, bad).adapter_id == adapters[0].id
+    still_writes(writing, adapters[0], 213)
+
+
+def test_a_look_at_another_models_tokens_or_at_no_tokens_is_one_clear_line(shared):
+    made = shared.write(221, seed=2)[-1].generation
+    assert looked(shared, 222, made, model="other@1").message == "Another model writes now."
+    broken = msgspec.structs.replace(made, response_ids=[10**6])
+    assert "cannot be read" in looked(shared, 223, broken).message
+    again = Generate(224, [PREMISE], Sampling(), begun=Begun("other@1", [3], 2))
+    shared.client.generate(again)
+    assert shared.until(Finished, Failed)[-1].message == "Another model writes now."
+    assert shared.write(225, seed=2)[-1].generation.response_ids == made.response_ids
+
+
+def test_a_look_that_is_cancelled_ends_with_nothing_and_the_next_turn_is_right(shared):
+    made = shared.write(231, seed=4)[-1].generation
+    long = msgspec.structs.replace(made, response_ids=(made.response_ids * 20)[:800])
+    command = Probe(232, bundled_ref().key, long.prompt_ids, long.response_ids)
+    shared.client.generate(command)
+    shared.client.cancel(232)
+    done = shared.until(Probed, Failed)[-1]
+    assert done.tokens == []
+    assert shared.write(233, seed=4)[-1].generation.response_ids == made.response_ids
+
+
+def test_a_turn_begun_with_recorded_tokens_has_them_in_its_record(shared):
+    made = shared.write(241, seed=4)[-1].generation
+    at = made.prose_start + 5
+    kept, then = made.response_ids[:at], made.response_ids[at] + 1
+    command = Generate(
+        242,
+        [PREMISE],
+        Sampling(seed=8),
+        begun=Begun(bundled_ref().key, kept, made.prose_start, then),
+    )
+    shared.client.generate(command)
+    events = shared.until(Finished, Failed)
+    again = events[-1].generation
+    assert again.prompt_ids == made.prompt_ids
+    assert again.response_ids[: at + 1] == [*kept, then]
+    assert again.forced == [True] * (at + 1) + [False] * (len(again.response_ids) - at - 1)
+    assert again.raw_logprobs[:at] == pytest.approx(made.raw_logprobs[:at], rel=1e-3, abs=1e-3)
+    said = "".join(one.text for one in events if isinstance(one, Delta) and one.part == "prose")
+    assert said.strip() == events[-1].prose
+
+
+def test_a_look_goes_before_the_drafts_and_they_go_on(writing, adapters):
+    made = writing.write(251, seed=9)[-1].generation
+    writing.draft(252, [[PREMISE]], [[1, 2]], adapters[:2])
+    assert looked(writing, 253, made, adapters[1]).adapter_id == adapters[1].id
+    events = writing.until(DraftsOver, Failed)
+    (drafted,) = [one for one in events if isinstance(one, Drafted)]
+    ids = [one.generation.adapter_id for one in drafted.turns]
+    assert ids == [one.id for one in adapters[:2]]
+    still_writes(writing, adapters[0], 254)

@@ -9,7 +9,9 @@ from talecraft.process import evidence, messages, run_events
 from talecraft.process.evidence import Episode, Evidence, Preference
 from talecraft.process.messages import (
     AdapterRef,
+    Begun,
     Cancel,
+    Candidate,
     Command,
     Delta,
     Draft,
@@ -23,7 +25,10 @@ from talecraft.process.messages import (
     Loaded,
     ModelRef,
     Phase,
+    Probe,
+    Probed,
     Quit,
+    TokenOdds,
 )
 from talecraft.process.run_events import (
     Check,
@@ -51,6 +56,9 @@ COMMANDS = [
     Generate(2, [], Sampling()),
     Draft(3, "m@r1", [[Block("a", [1])], [Block("b")]], Sampling(), [[1, 2], [3, 4]]),
     Draft(4, "m@r1", [[Block("a")]], Sampling(), [[1, 1]], [ADAPTER, None]),
+    Generate(5, [], Sampling(), begun=Begun("m@r1", [1, 2], 1, 7)),
+    Probe(6, "m@r1", [1], [2, 3], ADAPTER),
+    Probe(7, "m@r1", [1], [2, 3], active=True, top=3),
     Cancel(1),
     Quit(),
 ]
@@ -58,6 +66,10 @@ EVENTS = [
     Phase("reading", "x", 3, 9),
     Loaded("m", "r1", "none", "cpu", "float32", 512, None),
     Delta(1, "think", "- “a”\u2028"),
+    Probed(
+        6, [TokenOdds("\ufffd", Candidate(1, " a", -1.5), 2, [Candidate(4, "[b]", -0.1)])], None
+    ),
+    Probed(7, [], "a1"),
     Finished(1, "- plan", "Prose\nmore.", MADE),
     Drafted(3, 1, [Finished(3, "- a", "A.", MADE), Finished(3, "- b", "B.", MADE)]),
     DraftsOver(3),

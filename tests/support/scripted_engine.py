@@ -2,7 +2,8 @@
 
 Words in the story choose the script: CRASH dies in the middle, SLOW writes until it is cancelled,
 PLANONLY is slow before its first prose, ESCAPES and MARKUP send hostile text, EMPTY nothing, LONG
-many paragraphs. Drafts know ESCAPES, MARKUP and SLOW, which waits until it is cancelled. LOADFAIL
+many paragraphs. LOOKWAIT lets a look at tokens wait until it is cancelled, LOOKFAIL refuses it.
+Drafts know ESCAPES, MARKUP and SLOW, which waits until it is cancelled. LOADFAIL
 as model location is not needed: a model that is not installed is never loaded.
 """
 
@@ -21,14 +22,18 @@ from talecraft.process.messages import (
     Draft,
     Drafted,
     DraftsOver,
+    Failed,
     Finished,
     Generate,
     Load,
     Loaded,
     Phase,
+    Probe,
+    Probed,
     Quit,
 )
 from talecraft.story.turns import Generation, Sampling, StopReason
+from tests.support.scripted_tokens import Vocabulary
 
 OUTLINE = "- The fox waits at the harbour\n- A boat comes in without a crew\n"
 PROSE = (
@@ -56,6 +61,8 @@ class ScriptedEngine:
         self.wire = Wire(self._cancel)
         self.load: Load | None = None
         self.turns = 0
+        self._tokens = Vocabulary()
+        self._look = 0  # how a look at the passages of this story goes
 
     def _cancel(self, request: int) -> None:
         self._cancelled.add(request)
@@ -73,6 +80,8 @@ class ScriptedEngine:
                     self._generate(command)
                 case Draft():
                     self._draft(command)
+                case Probe():
+                    self._probe(command)
             self.wire.send(Phase("ready"))
 
     def _load(self, command: Load) -> None:
@@ -95,6 +104,9 @@ class ScriptedEngine:
         prose = command.prose + (" and went on." if command.prose else PROSE)
         if command.prose and command.outline is None:
             outline = ""
+        self._look = 1 if "LOOKWAIT" in text else 2 if "LOOKFAIL" in text else 0
+        if command.begun is not None:
+            outline, prose = self._tokens.begun(command.begun, outline)
         if "ESCAPES" in text:
             outline, prose = f"- {ESCAPES}\n", ESCAPES
         elif "MARKUP" in text:
@@ -103,7 +115,7 @@ class ScriptedEngine:
             prose = "\n\n".join(f"Paragraph {n}. {PROSE}" for n in range(30))
         elif "EMPTY" in text:
             outline = prose = ""
-        elif self.turns > 1 and not command.prose:
+        elif self.turns > 1 and not command.prose and command.begun is None:
             prose = f"Take {self.turns}. {prose}"
         self.wire.send(Phase("reading", done=64, total=128))
         self.wire.send(Phase("thinking"))
@@ -179,12 +191,23 @@ class ScriptedEngine:
             self.wire.send(Drafted(command.request, index, turns))
         self.wire.send(DraftsOver(command.request))
 
+    def _probe(self, command: Probe) -> None:
+        if command.prompt_ids[-1] == 2:
+            self.wire.send(Failed(command.request, "The look failed [/b].", "Try again."))
+            return
+        if command.prompt_ids[-1] == 1:
+            self.wire.send(Phase("reading", done=64, total=512))
+            self._wait_for_cancel(command.request)
+        stopped = self._stopped(command.request)
+        tokens = [] if stopped else self._tokens.odds(command.response_ids, command.top)
+        adapter = command.adapter.id if command.adapter is not None else None
+        self.wire.send(Probed(command.request, tokens, adapter))
+
     def _made(
         self, request: int, sampling: Sampling, outline: str, prose: str, stop: StopReason
     ) -> Finished:
         assert self.load is not None
-        thought, written = len(outline.split()), len(prose.split())
-        ids = list(range(10, 10 + thought + written))
+        ids, forced, thought = self._tokens.encode(outline, prose)
         adapter = self.load.adapter.id if self.load.adapter is not None else None
         return Finished(
             request,
@@ -197,9 +220,9 @@ class ScriptedEngine:
                 adapter_id=adapter,
                 engine_mode="scripted",
                 sampling=sampling,
-                prompt_ids=[1, 2, 3],
+                prompt_ids=[1, 2, self._look],
                 response_ids=ids,
-                forced=[False] * len(ids),
+                forced=forced,
                 prose_start=thought,
                 prose_end=len(ids),
                 raw_logprobs=[-1.0] * len(ids),

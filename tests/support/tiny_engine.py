@@ -19,6 +19,7 @@ import msgspec
 
 from talecraft.process.child import Wire
 from talecraft.process.messages import (
+    Candidate,
     Delta,
     Draft,
     Drafted,
@@ -29,7 +30,10 @@ from talecraft.process.messages import (
     Load,
     Loaded,
     Phase,
+    Probe,
+    Probed,
     Quit,
+    TokenOdds,
 )
 from talecraft.story.turns import Generation, Sampling, StopReason
 
@@ -53,7 +57,28 @@ class TinyEngine:
                 self.write(command)
             elif isinstance(command, Draft):
                 self.draft(command)
+            elif isinstance(command, Probe):
+                self.look(command)
             self.wire.send(Phase("ready"))
+
+    def look(self, command: Probe) -> None:
+        """Token 4 is `<think>`, a line's end with it; a response that begins with 9 waits."""
+        if command.response_ids[0] == 9:
+            self.wait_for_cancel(command.request)
+            self.wire.send(Probed(command.request, [], self.adapter))
+            return
+        wanted = command.adapter.id if command.adapter else None
+        tokens = [
+            TokenOdds(
+                "<think>\n" if one == 4 else f" {one}",
+                Candidate(one, f" {one}", -0.5),
+                0,
+                [Candidate(one, f" {one}", -0.5), Candidate(one + 50, f" {one + 50}", -2.0)],
+            )
+            for one in command.response_ids
+        ]
+        used = self.adapter if command.active else wanted
+        self.wire.send(Probed(command.request, tokens, used))
 
     def load_it(self, command: Load) -> None:
         model = command.model
@@ -108,6 +133,8 @@ class TinyEngine:
         if "MARKUP" in told:
             prose = "[/oops] [red]not red[/red] [@click=app.quit]"
         prose = f"{command.prose} goes on." if command.prose else prose
+        if command.begun is not None:
+            prose = f"Begun with {[*command.begun.ids, command.begun.then]}."
         for word in prose.split(" "):
             self.wire.send(Delta(request, "prose", f"{word} "))
         self.finish(command, plan, prose, "end")

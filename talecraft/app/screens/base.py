@@ -12,6 +12,7 @@ from textual.widgets import Static
 from talecraft.app.widgets.guide import GuideLine
 from talecraft.app.widgets.keyline import KeyLine
 from talecraft.app.widgets.lines import StatusLine
+from talecraft.studio.events import TokensFailed, TokensRead
 
 if TYPE_CHECKING:
     from talecraft.app.app import TalecraftApp
@@ -79,6 +80,9 @@ class TalecraftScreen(Screen[None]):
 
     def pair_came(self) -> None:
         """The taste round has one pair more, or gets none for now."""
+
+    def tokens_came(self, event: TokensRead | TokensFailed) -> None:
+        """The tokens of a passage are there, or cannot be read."""
 
     def run_changed(self) -> None:
         """The training run that is watched has said something, or has ended."""

@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widgets import TextArea
 
 from talecraft.app.screens.skeleton import SkeletonActions
+from talecraft.app.screens.token_actions import TokenActions
 from talecraft.app.text import MUTED, said, stars
 from talecraft.app.widgets.composer import Composer, ScoringComposer
 from talecraft.app.widgets.editor import Editor
@@ -22,7 +23,7 @@ from talecraft.app.widgets.whisper import Whisper
 from talecraft.errors import TalecraftError
 
 
-class WritingScreen(SkeletonActions):
+class WritingScreen(SkeletonActions, TokenActions):
     """One open story. The text is the library's; this shows it and asks the studio for changes."""
 
     PAGE = True

@@ -50,6 +50,8 @@ class Manuscript(BlockView, can_focus=True):
                 tooltip="Go to the passage's plan: score it, edit it, draw another, write from it"),
         Binding("s", "screen.skeleton", "Skeleton", show=False, id="page.skeleton",
                 tooltip="The story's skeleton: the plans of all passages, to jump by"),
+        Binding("t", "screen.tokens", "Tokens", show=False, id="manuscript.tokens",
+                tooltip="See how likely each token of the passage was, and begin again from one"),
         Binding("e", "screen.edit", "Edit", tooltip="Edit the chosen or last passage in place"),
         Binding("x", "screen.throw_away", "Throw away", show=False,
                 tooltip="Throw the chosen or last passage away, with all that follows it"),
