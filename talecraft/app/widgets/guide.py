@@ -50,7 +50,7 @@ _WORDS: dict[Step, dict[str, str]] = {
     "train": {
         "": "There is enough to learn from: `F3`, then `s` trains. You can write on meanwhile.",
         "training": "There is enough to learn from: `s` trains. You can write on meanwhile.",
-        "taste": "Enough to learn from; the rest makes it surer. Then `Esc`, `F3` and `s`.",
+        "taste": "Enough to learn from; more makes it surer. Then `Esc`, `F3` and `s`.",
     },
     "watch": {
         "": "It is learning; `F3` shows how it goes. Write on, or quit: it goes on by itself.",
