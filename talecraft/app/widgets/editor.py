@@ -10,6 +10,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import TextArea
 
+from talecraft.app.own_editor import lend
 from talecraft.library.branches import EditedPart
 from talecraft.story.clean import clean
 
@@ -25,6 +26,8 @@ class Editor(TextArea):
                 tooltip="Keep the text as it stands and go back to the page"),
         Binding("ctrl+g", "go_on", "Go on from here",
                 tooltip="Keep what stands before the cursor and let the model go on from there"),
+        Binding("ctrl+e", "own_editor", "Your editor", id="editor.own_editor",
+                tooltip="Edit the passage in your own editor ($VISUAL or $EDITOR)"),
     ]  # fmt: skip
 
     class Kept(Message):
@@ -85,7 +88,12 @@ class Editor(TextArea):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "go_on":
             return self.part == "prose"
+        if action in ("keep", "own_editor"):
+            return self.is_open
         return super().check_action(action, parameters)
+
+    def action_own_editor(self) -> None:
+        lend(self)
 
     def action_go_on(self) -> None:
         before = self.get_text_range((0, 0), self.cursor_location)
