@@ -16,6 +16,7 @@ from talecraft.engine.codec import Codec
 from talecraft.engine.decoding import Response, Writer
 from talecraft.engine.deltas import Deltas
 from talecraft.engine.drafting import Drafting
+from talecraft.engine.lookahead import Place
 from talecraft.engine.session import ReadingCancelled, Session
 from talecraft.errors import AdapterError, EngineError, TalecraftError
 from talecraft.process.child import Wire
@@ -200,7 +201,8 @@ class Service:
         def cancelled() -> bool:
             return request in self._cancelled
 
-        given = (command.outline or "") + command.prose
+        text = (command.outline or "") + command.prose
+        given = len(codec.encode(text)) if text else 0
         prompt = self._prompt(command.blocks, codec, command.sampling, given)
         stream = Deltas(self._wire, request)
         response = Response(stop_reason="cancelled")
@@ -225,11 +227,11 @@ class Service:
         self._wire.send(self._finished(request, command.sampling, prompt, response, seconds))
 
     def _prompt(
-        self, blocks: Sequence[Block], codec: Codec, sampling: Sampling, given: str = ""
+        self, blocks: Sequence[Block], codec: Codec, sampling: Sampling, given: int = 0
     ) -> list[int]:
-        """Room is left for the turn, of which `given` is there already."""
+        """Room is left for the turn, of which `given` tokens are there already."""
         assert self._ref is not None
-        plan = max(len(codec.encode(given)) if given else 0, sampling.outline_tokens)
+        plan = max(given, sampling.outline_tokens)
         budget = self._ref.context_length - plan - sampling.prose_tokens - SPARE_TOKENS
         if budget < 16:
             raise EngineError(
@@ -251,15 +253,29 @@ class Service:
         if command.model != self._ref.key:
             raise EngineError(_ANOTHER_MODEL, "Begin again.")
         request, codec = command.request, self._codec
+
+        def cancelled() -> bool:
+            return request in self._cancelled
+
+        place = None
+        if command.middle is not None:
+            place = Place(command.middle, codec, self._warm, cancelled)
+        given = place.tokens if place is not None else 0
         return Drafting(
             command,
-            [self._prompt(blocks, codec, command.sampling) for blocks in command.prompts],
+            [self._prompt(blocks, codec, command.sampling, given) for blocks in command.prompts],
             codec,
             self._pad,
             partial(self._finished, request, mode=MANY),
             self._wire.send,
-            lambda: request in self._cancelled,
+            cancelled,
+            place,
         )
+
+    def _warm(self) -> Session:
+        """The session of what is worn now."""
+        assert self._session is not None
+        return self._session
 
     def _give_up_drafts(self) -> None:
         """Their prompts are in another model's ids."""

@@ -21,6 +21,7 @@ from talecraft.process.messages import (
     Generate,
     Load,
     Loaded,
+    Middle,
     ModelRef,
     Phase,
     Quit,
@@ -51,6 +52,7 @@ COMMANDS = [
     Generate(2, [], Sampling()),
     Draft(3, "m@r1", [[Block("a", [1])], [Block("b")]], Sampling(), [[1, 2], [3, 4]]),
     Draft(4, "m@r1", [[Block("a")]], Sampling(), [[1, 1]], [ADAPTER, None]),
+    Draft(5, "m@r1", [[Block("a")]], Sampling(), [[1]], middle=Middle("- a", "b ", " …c", False)),
     Cancel(1),
     Quit(),
 ]
@@ -59,7 +61,7 @@ EVENTS = [
     Loaded("m", "r1", "none", "cpu", "float32", 512, None),
     Delta(1, "think", "- “a”\u2028"),
     Finished(1, "- plan", "Prose\nmore.", MADE),
-    Drafted(3, 1, [Finished(3, "- a", "A.", MADE), Finished(3, "- b", "B.", MADE)]),
+    Drafted(3, 1, [Finished(3, "- a", "A.", MADE), Finished(3, "- b", "B.", MADE)], [-1.5, -2.0]),
     DraftsOver(3),
     Failed(None, "m", "h", True),
 ]
