@@ -60,12 +60,13 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.widgets.editor import Editor
     from talecraft.app.widgets.manuscript import Manuscript
     from talecraft.app.widgets.outline import OutlinePane
+    from talecraft.app.widgets.proposal import ProposalView
     from talecraft.app.widgets.settings import SettingsList
     from talecraft.app.widgets.tree import TreeList
 
     yield TalecraftApp
     yield from (WritingScreen, FocusMode, Composer, ScoringComposer)
-    yield from (Manuscript, OutlinePane, Editor)
+    yield from (Manuscript, OutlinePane, Editor, ProposalView)
     yield ChoosingScreen
     yield from (TreeScreen, TreeList, DifferenceScreen)
     yield from (LibraryScreen, StoryList, OpeningScreen, OpeningComposer)

@@ -38,6 +38,7 @@ from talecraft.studio.memory import Room
 from talecraft.studio.pattern import PatternLearning
 from talecraft.studio.preferences import Preferences
 from talecraft.studio.progress import Progress
+from talecraft.studio.spans import Spans
 from talecraft.studio.tasting import Tasting
 from talecraft.studio.training import Training
 from talecraft.studio.writing import Writing
@@ -84,6 +85,7 @@ class Studio:
         asking = self.library, self.engine, self._tell, self._prompting, self.writing.score_many
         self.tasting = Tasting(*asking, drafts)
         self.alternatives = Alternatives(*asking, drafts)
+        self.spans = Spans(*asking, drafts)
         self.training = Training(
             self.library,
             self.home,
@@ -260,12 +262,14 @@ class Studio:
             case Drafted() | DraftsOver():
                 self.tasting.settle(event)
                 self.alternatives.settle(event)
+                self.spans.settle(event)
                 if isinstance(event, DraftsOver):
                     self.make_room()
             case Failed(request=int()):  # whichever of them has asked
                 self.writing.settle(event)
                 self.tasting.settle(event)
                 self.alternatives.settle(event)
+                self.spans.settle(event)
                 self.make_room()
             case Failed():
                 self._tell(Notice(event.message, event.hint))

@@ -91,7 +91,7 @@ async def test_sizes_while_the_model_writes(running):
 
 
 async def test_every_key_is_in_the_help(running):
-    async with running((100, 200), loaded=False) as (app, pilot):
+    async with running((100, 260), loaded=False) as (app, pilot):
         await pilot.press("f1")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         await pilot.pause()
