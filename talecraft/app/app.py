@@ -283,6 +283,10 @@ class TalecraftApp(Navigation):
         for screen in self._screens():
             screen.tokens_came(message.event)
 
+    def on_span_came(self, message: messages.SpanCame) -> None:
+        for screen in self._screens():
+            screen.span_came(message.event)
+
     def on_pair_came(self, message: messages.PairCame) -> None:
         if message.failed is not None:
             failed = message.failed

@@ -61,6 +61,7 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.widgets.editor import Editor
     from talecraft.app.widgets.manuscript import Manuscript
     from talecraft.app.widgets.outline import OutlinePane
+    from talecraft.app.widgets.proposal import ProposalView
     from talecraft.app.widgets.settings import SettingsList
     from talecraft.app.widgets.skeleton import Skeleton
     from talecraft.app.widgets.tokens import TokenChoices, TokenFlow
@@ -68,7 +69,7 @@ def help_groups() -> Iterator[type[DOMNode]]:
 
     yield TalecraftApp
     yield from (WritingScreen, FocusMode, Composer, ScoringComposer)
-    yield from (Manuscript, OutlinePane, Skeleton, Editor)
+    yield from (Manuscript, OutlinePane, Skeleton, Editor, ProposalView)
     yield from (ChoosingScreen, TokensScreen, TokenFlow, TokenChoices)
     yield from (TreeScreen, TreeList, DifferenceScreen)
     yield from (LibraryScreen, StoryList, OpeningScreen, OpeningComposer)

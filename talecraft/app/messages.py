@@ -15,6 +15,8 @@ from talecraft.studio.events import (
     Notice,
     PairReady,
     RoundFailed,
+    SpanFailed,
+    SpanReady,
     StudioEvent,
     TokensFailed,
     TokensRead,
@@ -113,6 +115,14 @@ class TokensCame(Message):
         super().__init__()
 
 
+class SpanCame(Message):
+    """Texts for a span are there to choose from, or none came."""
+
+    def __init__(self, event: SpanReady | SpanFailed) -> None:
+        self.event = event
+        super().__init__()
+
+
 class PatternPlanned(Message):
     """What there is to learn the pattern from, or why it could not be read."""
 
@@ -143,6 +153,8 @@ def message_for(event: StudioEvent) -> Message:
             return VersionsCame(event)
         case TokensRead() | TokensFailed():
             return TokensCame(event)
+        case SpanReady() | SpanFailed():
+            return SpanCame(event)
         case PairReady():
             return PairCame()
         case RoundFailed():

@@ -10,7 +10,7 @@ from textual.content import Content
 from talecraft.errors import TalecraftError
 from talecraft.process.messages import Loaded
 from talecraft.story.clean import clean, clean_line
-from talecraft.story.feedback import THUMB_WEIGHT, Score
+from talecraft.story.feedback import SPAN_WEIGHT, THUMB_WEIGHT, Score
 
 MUTED = "$foreground 60%"
 Span = str | Content | tuple[str, str]
@@ -52,6 +52,8 @@ def stars(score: Score) -> str:
     """A grade so that shape and number tell it: `★★★★☆ 4 of 5`, `+ liked`."""
     if score.weight == THUMB_WEIGHT:
         return "+ liked" if score.stars > 3 else "− disliked"
+    if score.weight == SPAN_WEIGHT:
+        return f"{score.stars} of 5 for some of its words"
     return f"{'★' * score.stars}{'☆' * (5 - score.stars)} {score.stars} of 5"
 
 
@@ -59,6 +61,8 @@ def short_score(score: Score) -> str:
     """A grade for the margin: `★4`, `+`, `−`."""
     if score.weight == THUMB_WEIGHT:
         return "+" if score.stars > 3 else "−"
+    if score.weight == SPAN_WEIGHT:
+        return f"☆{score.stars}"
     return f"★{score.stars}"
 
 

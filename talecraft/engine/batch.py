@@ -22,6 +22,7 @@ from transformers.generation.logits_process import (
 from talecraft.engine.codec import Codec, TextStream
 from talecraft.engine.decoding import GRACE, Response, ends_a_sentence
 from talecraft.engine.dry import Dry
+from talecraft.engine.lookahead import Opening
 from talecraft.engine.nucleus import Nucleus
 from talecraft.engine.session import CHUNK
 from talecraft.errors import EngineError
@@ -33,7 +34,8 @@ class Row:
     """One sequence on its way: its text so far and the ids the program has yet to force.
 
     With `grace`, prose that reaches its budget may go on as far as the page's to finish its
-    sentence; without, it ends there. `seed` decides every draw.
+    sentence; without, it ends there. `seed` decides every draw. With an `opening` that much of the
+    turn is there already.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Row:
         sampling: Sampling,
         seed: int | Sequence[int],
         grace: bool = False,
+        opening: Opening | None = None,
     ) -> None:
         self.prompt = list(prompt)
         self.response = Response(stop_reason="length")
@@ -55,6 +58,21 @@ class Row:
         self._splitter = OutlineSplitter(codec.style.prose_tag, codec.style.stops)
         self._queue = codec.encode(codec.style.think_open)
         self._think_end = len(self._queue) + sampling.outline_tokens
+        self._given = 0  # tokens of the prose that are not its own
+        if opening is not None:
+            self._open(opening)
+
+    def _open(self, opening: Opening) -> None:
+        style, response = self.codec.style, self.response
+        self._queue = []
+        for token, raw in zip(opening.ids, opening.raw, strict=True):
+            response.add(token, True, raw, 0.0)
+            self._stream.feed(token)
+        self._splitter = OutlineSplitter(style.prose_tag, style.stops, "prose")
+        self._splitter.resume(self._stream.ends[-1])
+        response.prose_start, self._given = opening.prose_start, len(opening.ids)
+        self._given -= opening.prose_start
+        response.outline, response.prose = opening.outline, opening.prose
 
     @property
     def text(self) -> list[int]:
@@ -115,7 +133,8 @@ class Row:
 
     def _spent(self) -> bool:
         """Has the prose used its budget, to the end of its sentence or of its grace?"""
-        over = len(self.response.ids) - self.response.prose_start - self._sampling.prose_tokens
+        used = len(self.response.ids) - self.response.prose_start - self._given
+        over = used - self._sampling.prose_tokens
         return over >= self._grace or (over >= 0 and ends_a_sentence(self.response.prose))
 
     def _end(self, reason: StopReason) -> None:
@@ -175,7 +194,8 @@ class BatchSampler:
 class Batch:
     """Writes `rows` together; between two steps it may be left lying, or for good.
 
-    Prompts are padded on the left; one that several rows share is read once. With `record` each
+    Prompts are padded on the left, with what is there of each turn already; one that several rows
+    share is read once. With `record` each
     response holds its log-probs, as the page's do. `model` may be another wrapper of the same
     weights at each step.
     """
@@ -190,8 +210,9 @@ class Batch:
         self._pad = pad
         self._record = record
         self._cache = DynamicCache(config=model.config)
-        prompts = list(dict.fromkeys(tuple(row.prompt) for row in rows))
-        self._copies = torch.tensor([prompts.index(tuple(row.prompt)) for row in rows])
+        given = [(*row.prompt, *row.response.ids) for row in rows]
+        prompts = list(dict.fromkeys(given))
+        self._copies = torch.tensor([prompts.index(one) for one in given])
         longest = max(map(len, prompts))
         self._prompts = torch.full((len(prompts), longest), pad)
         self._mask = torch.zeros((len(prompts), longest), dtype=torch.long)

@@ -12,6 +12,8 @@ import msgspec
 from talecraft.engine.batch import Batch, Row
 from talecraft.engine.codec import Codec
 from talecraft.engine.decoding import Response
+from talecraft.engine.lookahead import Place
+from talecraft.engine.session import ReadingCancelled
 from talecraft.process.messages import AdapterRef, Draft, Drafted, DraftsOver, Finished
 from talecraft.story.turns import Sampling
 
@@ -26,7 +28,8 @@ class Drafting:
     """One `Draft` on its way. Between two steps the model may do other work.
 
     `prompts` are the command's in ids, `record` makes a finished turn of what was written. Where
-    adapters are compared, all is written with the first of them, then with the next.
+    adapters are compared, all is written with the first of them, then with the next. `place` is
+    where in a passage the drafts belong, if in one.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Drafting:
         record: Record,
         send: Callable[[Drafted | DraftsOver], None],
         cancelled: Callable[[], bool],
+        place: Place | None = None,
     ) -> None:
         self.request = command.request
         self._command = command
@@ -47,6 +51,7 @@ class Drafting:
         self._record = record
         self._send = send
         self._cancelled = cancelled
+        self._place = place
         self._rounds = max(1, len(command.adapters))
         self._round = 0  # which adapter's turn it is
         self._next = 0  # the first prompt that this round has not finished
@@ -75,13 +80,16 @@ class Drafting:
             self._send(DraftsOver(self.request))
             return False
         started = time.perf_counter()
-        if self._batch is None:
-            self._batch = self._begin(model)
-        self._batch.model = model
-        self._batch.step()
-        self._seconds += time.perf_counter() - started
-        while self._rows and all(row.done for row in self._rows[0]):
-            self._finish(self._rows.popleft())
+        try:
+            if self._batch is None:
+                self._batch = self._begin(model)
+            self._batch.model = model
+            self._batch.step()
+            self._seconds += time.perf_counter() - started
+            while self._rows and all(row.done for row in self._rows[0]):
+                self._finish(self._rows.popleft())
+        except ReadingCancelled:
+            return self.step(model)  # which now hears of it
         if not self._rows:
             self._batch = None
         if self._next == len(self._prompts) and self._round + 1 < self._rounds:
@@ -102,8 +110,11 @@ class Drafting:
             longest, count = max(longest, len(self._prompts[index])), count + len(seeds)
             if self._rows and (count > ROWS_AT_ONCE or count * longest > TOKENS_AT_ONCE):
                 break
+            prompt, place = self._prompts[index], self._place
+            opening = place.open(prompt) if place is not None else None
+            grace = place is None or place.middle.whole
             self._rows.append(
-                [Row(self._prompts[index], self._codec, sampling, seed, True) for seed in seeds]
+                [Row(prompt, self._codec, sampling, seed, grace, opening) for seed in seeds]
             )
         rows = [row for drafts in self._rows for row in drafts]
         return Batch(model, rows, sampling, self._pad, record=True)
@@ -115,5 +126,13 @@ class Drafting:
             sampling = msgspec.structs.replace(self._command.sampling, seed=seed)
             turns.append(self._record(sampling, row.prompt, row.response, self._seconds))
         if self._round + 1 == self._rounds:
-            self._send(Drafted(self.request, self._next, turns))
+            self._send(Drafted(self.request, self._next, turns, self._fits(rows)))
         self._next += 1
+
+    def _fits(self, rows: Sequence[Row]) -> list[float]:
+        """How likely what follows is after each; nothing where nothing is known of it."""
+        if self._place is None or not self._place.looks_ahead:
+            return []
+        return [
+            self._place.fit(row.prompt + row.response.ids[: row.response.prose_end]) for row in rows
+        ]

@@ -17,6 +17,7 @@ from talecraft.engine.codec import Codec
 from talecraft.engine.decoding import Response, Writer
 from talecraft.engine.deltas import Deltas
 from talecraft.engine.drafting import Drafting
+from talecraft.engine.lookahead import Place
 from talecraft.engine.probing import check_ids, probe
 from talecraft.engine.session import ReadingCancelled, Session
 from talecraft.errors import AdapterError, EngineError, TalecraftError
@@ -290,15 +291,29 @@ class Service:
         self._check_model(command.model)
         assert self._codec is not None
         request, codec = command.request, self._codec
+
+        def cancelled() -> bool:
+            return request in self._cancelled
+
+        place = None
+        if command.middle is not None:
+            place = Place(command.middle, codec, self._warm, cancelled)
+        given = place.tokens if place is not None else 0
         return Drafting(
             command,
-            [self._prompt(blocks, codec, command.sampling) for blocks in command.prompts],
+            [self._prompt(blocks, codec, command.sampling, given) for blocks in command.prompts],
             codec,
             self._pad,
             partial(self._finished, request, mode=MANY),
             self._wire.send,
-            lambda: request in self._cancelled,
+            cancelled,
+            place,
         )
+
+    def _warm(self) -> Session:
+        """The session of what is worn now."""
+        assert self._session is not None
+        return self._session
 
     def _give_up_drafts(self) -> None:
         """Their prompts are in another model's ids."""

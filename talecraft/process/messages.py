@@ -80,12 +80,24 @@ class Generate(msgspec.Struct, frozen=True, tag="generate"):
     begun: Begun | None = None
 
 
+class Middle(msgspec.Struct, frozen=True):
+    """A place in the midst of a passage. Each draft has this `outline`, or none, and goes on after
+    `prose`; `following` is how the text goes on after the draft, as far as anyone knows. Where the
+    draft may end in the middle of a sentence it is not `whole`, and keeps to its budget."""
+
+    outline: str = ""
+    prose: str = ""
+    following: str = ""
+    whole: bool = True
+
+
 class Draft(msgspec.Struct, frozen=True, tag="draft"):
     """Write short turns after each of `prompts`, as many as it has `seeds`, to choose between.
 
     `model` is the `id@revision` the prompts are for. Whatever else is asked goes first; drafting
     then goes on where it was. With `adapters` (one for each seed of a prompt; None: the bare
-    model) they are compared; afterwards the one that writes is back.
+    model) they are compared; afterwards the one that writes is back. In a `middle` the drafts are
+    for that place, and have no plan of their own.
     """
 
     request: int
@@ -94,6 +106,7 @@ class Draft(msgspec.Struct, frozen=True, tag="draft"):
     sampling: Sampling
     seeds: list[list[int]]
     adapters: list[AdapterRef | None] = []
+    middle: Middle | None = None
 
 
 class Probe(msgspec.Struct, frozen=True, tag="probe"):
@@ -168,11 +181,13 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
 
 
 class Drafted(msgspec.Struct, frozen=True, tag="drafted"):
-    """The turns of prompt number `index` are ready; they come in order."""
+    """The turns of prompt number `index` are ready; they come in order. Where something is known
+    to follow them, `fits` has its log-probability after each."""
 
     request: int
     index: int
     turns: list[Finished]
+    fits: list[float] = []
 
 
 class DraftsOver(msgspec.Struct, frozen=True, tag="drafts_over"):

@@ -16,6 +16,10 @@ STARS = range(1, 6)
 # A thumb says less than five stars do: it counts as an extreme score with less weight
 # (LEARNING 1.3: thumbs are 5 or 1 at weight 0.7).
 THUMB_WEIGHT = 0.7
+# A grade of some words of a passage is one of the passage where it has none of its own, with less
+# weight: the rest was not spoken of.
+SPAN_WEIGHT = 0.5
+SPAN = "span"  # the tag of a grade that is of the words in its `note`, not of the whole passage
 # From this share of changed words on, an edit says all that an edit can (LEARNING 1.3).
 WHOLE_EDIT = 0.3
 
@@ -25,7 +29,7 @@ class Feedback(msgspec.Struct, frozen=True):
 
     `value`: stars 1-5; thumb +1 or -1; choice 1, or 0 for a tie; edit and discard 1. None withdraws
     what was said before. `others` are the siblings a choice was made against; `text` is what an
-    edit made of the turn.
+    edit made of the turn. A grade tagged SPAN is of the words in its `note` alone.
     """
 
     id: int
@@ -38,6 +42,11 @@ class Feedback(msgspec.Struct, frozen=True):
     others: tuple[int, ...] = ()
     text: str = ""
     created_at: str = ""
+
+
+def of_a_span(line: Feedback) -> bool:
+    """Whether this is a grade of some words of a passage, not of all of it."""
+    return SPAN in line.tags and line.kind in ("stars", "thumb")
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -77,10 +86,12 @@ def check(kind: str, value: float | None) -> None:
 
 
 def current(log: Iterable[Feedback]) -> list[Feedback]:
-    """What the log says now: the latest line of each kind and aspect per turn, in log order."""
+    """What the log says now: the latest line of each kind and aspect per turn, and of each span
+    that was graded by itself, in log order."""
     latest: dict[tuple[int, str, str], Feedback] = {}
     for line in sorted(log, key=lambda line: line.id):
-        latest[line.turn_id, line.kind, line.aspect] = line
+        kind = f"{SPAN} {line.note}" if of_a_span(line) else line.kind
+        latest[line.turn_id, kind, line.aspect] = line
     return sorted(
         (line for line in latest.values() if line.value is not None), key=lambda line: line.id
     )
@@ -90,13 +101,15 @@ def score(lines: Iterable[Feedback], outline: bool = False) -> Score | None:
     """One grade for a turn's prose, or its outline, from its current lines; None without one.
 
     Stars come before a thumb; what was said of the prose before what was said of the whole. An
-    outline has the grades it was given itself: a passage is mostly judged by its prose.
+    outline has the grades it was given itself: a passage is mostly judged by its prose. Where only
+    spans of it were graded, their mean stands for it, with SPAN_WEIGHT.
     """
+    lines = list(lines)
     aspects = ("outline",) if outline else ("both", "prose")
     said: dict[tuple[str, str], float] = {
         (line.kind, line.aspect): line.value
         for line in lines
-        if line.value is not None and line.aspect in aspects
+        if line.value is not None and line.aspect in aspects and not of_a_span(line)
     }
     for kind in ("stars", "thumb"):
         for aspect in reversed(aspects):
@@ -105,7 +118,15 @@ def score(lines: Iterable[Feedback], outline: bool = False) -> Score | None:
                 return Score(round(value), 1.0)
             if value is not None:
                 return Score(5 if value > 0 else 1, THUMB_WEIGHT)
-    return None
+    every = [] if outline else [_stars(line) for line in lines if of_a_span(line)]
+    spans = [value for value in every if value is not None]
+    return Score(round(sum(spans) / len(spans)), SPAN_WEIGHT) if spans else None
+
+
+def _stars(line: Feedback) -> float | None:
+    if line.value is None or line.kind == "stars":
+        return line.value
+    return 5 if line.value > 0 else 1
 
 
 def choices(log: Iterable[Feedback]) -> list[Choice]:

@@ -81,6 +81,30 @@ class TokensFailed(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
+class Proposal(msgspec.Struct, frozen=True):
+    """A text that could stand for a span, and the trial it is taken from."""
+
+    turn: Turn
+    text: str
+
+
+class SpanReady(msgspec.Struct, frozen=True):
+    """Texts for a span, what fits best first; all are on disk as trials."""
+
+    request: int
+    story_id: int
+    proposals: Sequence[Proposal]
+
+
+class SpanFailed(msgspec.Struct, frozen=True):
+    """No text for a span came; `message` empty where it was stopped."""
+
+    request: int
+    story_id: int
+    message: str
+    hint: str = ""
+
+
 StudioEvent = (
     Phase
     | Loaded
@@ -95,5 +119,7 @@ StudioEvent = (
     | AlternativesFailed
     | TokensRead
     | TokensFailed
+    | SpanReady
+    | SpanFailed
 )
 Listener = Callable[[StudioEvent], None]

@@ -40,6 +40,7 @@ from talecraft.studio.memory import Room
 from talecraft.studio.pattern import PatternLearning
 from talecraft.studio.preferences import Preferences
 from talecraft.studio.progress import Progress
+from talecraft.studio.spans import Spans
 from talecraft.studio.tasting import Tasting
 from talecraft.studio.tokens import Tokens
 from talecraft.studio.training import Training
@@ -88,6 +89,7 @@ class Studio:
         self.tasting = Tasting(*asking, drafts)
         self.alternatives = Alternatives(*asking, drafts)
         self.tokens = Tokens(*asking[:3], self.writing, self.model_ref, self._living_ref, drafts)
+        self.spans = Spans(*asking, drafts)
         self.training = Training(
             self.library,
             self.home,
@@ -268,6 +270,7 @@ class Studio:
             case Drafted() | DraftsOver():
                 self.tasting.settle(event)
                 self.alternatives.settle(event)
+                self.spans.settle(event)
                 if isinstance(event, DraftsOver):
                     self.make_room()
             case Probed():
@@ -278,6 +281,7 @@ class Studio:
                 self.tasting.settle(event)
                 self.alternatives.settle(event)
                 self.tokens.settle(event)
+                self.spans.settle(event)
                 self.make_room()
             case Failed():
                 self._tell(Notice(event.message, event.hint))

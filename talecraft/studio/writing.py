@@ -212,13 +212,28 @@ class Writing:
         """The writer's grade from now on: a standing one of the other kind is taken back."""
         return self.rate_many([Feedback(0, turn_id, kind, value)])[-1]
 
+    def rate_span(
+        self, turn_id: int, kind: Literal["stars", "thumb"], value: float, words: str
+    ) -> Feedback:
+        """The writer's grade of these words of a passage from now on; that of the passage stays.
+
+        Raises UsageError for no words, and as `score` does.
+        """
+        words = clean_line(words)
+        if not words:
+            raise UsageError("No words are selected.", "Select some with the mouse.")
+        line = Feedback(0, turn_id, kind, value, tags=(feedback.SPAN,), note=words)
+        return self.score_many([line])[0]
+
     def rate_many(self, lines: list[Feedback]) -> list[Feedback]:
         """Many grades, all or none; returns them as appended."""
         replaced = [
             Feedback(0, line.turn_id, old.kind, None, old.aspect)
             for line in lines
             for old in self.opinions(line.turn_id)
-            if old.kind in ("stars", "thumb") and old.kind != line.kind
+            if old.kind in ("stars", "thumb")
+            and old.kind != line.kind
+            and not feedback.of_a_span(old)
         ]
         return self.score_many([*replaced, *lines])[len(replaced) :]
 
@@ -262,7 +277,10 @@ class Writing:
         """Take back what stands for this turn; False where nothing did."""
         standing = self.opinions(turn_id)
         self._library.feedback.append(
-            [Feedback(0, turn_id, line.kind, None, line.aspect) for line in standing]
+            [
+                Feedback(0, turn_id, line.kind, None, line.aspect, line.tags, line.note)
+                for line in standing
+            ]
         )
         return bool(standing)
 

@@ -95,6 +95,25 @@ def test_writing(look, studio, size):
     assert look(prepare, size)
 
 
+@pytest.mark.parametrize(("size", "theme"), [((80, 24), "paper"), ((120, 40), "lamplight")])
+def test_proposal(look, studio, size, theme):
+    story = _written(studio)
+
+    async def prepare(app, pilot):
+        app.theme = theme
+        await _page(app, pilot, story)
+        page = app.screen
+        await pilot.press("tab", "e")
+        await until(pilot, lambda: page.editor.has_focus)
+        page.editor.move_cursor((0, 0))
+        page.editor.move_cursor((0, page.editor.text.index(" At noon")), select=True)
+        await pilot.press("alt+r")
+        await until(pilot, lambda: page.proposal.current is not None)
+        await until(pilot, lambda: app.phase.phase == "ready")
+
+    assert look(prepare, size)
+
+
 @pytest.mark.parametrize("size", [*SIZES, (200, 60)])
 def test_tree(look, studio, size):
     story = a_tree(studio)

@@ -26,13 +26,14 @@ from talecraft.process.messages import (
     Generate,
     Load,
     Loaded,
+    Middle,
     Phase,
     Probe,
     Probed,
 )
 from talecraft.story.context import Block
 from talecraft.story.turns import Sampling
-from tests.support.models import bundled_base, bundled_ref
+from tests.support.models import bundled_base, bundled_ref, codec, shared_base
 
 PREMISE = Block("<prompt>\nA shy fox learns to share\n")
 DEADLINE = 60
@@ -550,3 +551,41 @@ def test_a_look_goes_before_the_drafts_and_they_go_on(writing, adapters):
     ids = [one.generation.adapter_id for one in drafted.turns]
     assert ids == [one.id for one in adapters[:2]]
     still_writes(writing, adapters[0], 254)
+
+
+def test_drafts_for_a_place_in_a_passage_are_weighed_by_what_follows(shared):
+    middle = Middle("- The fox finds an apple", "The fox found", " So they ate it together.")
+    short = Sampling(outline_tokens=12, prose_tokens=12)
+    key = bundled_ref().key
+    shared.client.generate(Draft(120, key, [[PREMISE]], short, [[1, 2, 3]], middle=middle))
+    drafted = shared.until(Drafted, Failed)[-1]
+    shared.until(DraftsOver)
+    assert isinstance(drafted, Drafted)
+    assert len({one.prose for one in drafted.turns}) == 3
+    following = codec().encode(middle.following)
+    for one, fit in zip(drafted.turns, drafted.fits, strict=True):
+        made = one.generation
+        assert one.prose.startswith("The fox found")
+        assert one.outline == "- The fox finds an apple"
+        text = made.prompt_ids + made.response_ids[: made.prose_end]
+        with torch.no_grad():
+            logits = shared_base()(torch.tensor([text + following])).logits[0]
+        logits = torch.log_softmax(logits[len(text) - 1 : -1], -1)
+        expected = float(logits[range(len(following)), following].sum())
+        assert fit == pytest.approx(expected, abs=1e-2)
+
+
+def test_drafts_for_a_place_leave_the_page_as_it_was(shared):
+    first = shared.write(121, seed=9)[-1].generation.response_ids
+    middle = Middle("", "The owl", " And so on.")
+    short = Sampling(outline_tokens=12, prose_tokens=12)
+    shared.client.generate(Draft(122, bundled_ref().key, [[PREMISE]], short, [[1]], middle=middle))
+    shared.until(DraftsOver)
+    assert shared.write(123, seed=9)[-1].generation.response_ids == first
+
+
+def test_a_place_too_long_for_the_window_is_refused(shared):
+    middle = Middle("", "The owl sat. " * 400, "")
+    key = bundled_ref().key
+    shared.client.generate(Draft(124, key, [[PREMISE]], Sampling(), [[1]], middle=middle))
+    assert "too small" in shared.until(Failed, Drafted)[-1].message

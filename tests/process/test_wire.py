@@ -23,6 +23,7 @@ from talecraft.process.messages import (
     Generate,
     Load,
     Loaded,
+    Middle,
     ModelRef,
     Phase,
     Probe,
@@ -59,6 +60,7 @@ COMMANDS = [
     Generate(5, [], Sampling(), begun=Begun("m@r1", [1, 2], 1, 7)),
     Probe(6, "m@r1", [1], [2, 3], ADAPTER),
     Probe(7, "m@r1", [1], [2, 3], active=True, top=3),
+    Draft(5, "m@r1", [[Block("a")]], Sampling(), [[1]], middle=Middle("- a", "b ", " …c", False)),
     Cancel(1),
     Quit(),
 ]
@@ -71,7 +73,7 @@ EVENTS = [
     ),
     Probed(7, [], "a1"),
     Finished(1, "- plan", "Prose\nmore.", MADE),
-    Drafted(3, 1, [Finished(3, "- a", "A.", MADE), Finished(3, "- b", "B.", MADE)]),
+    Drafted(3, 1, [Finished(3, "- a", "A.", MADE), Finished(3, "- b", "B.", MADE)], [-1.5, -2.0]),
     DraftsOver(3),
     Failed(None, "m", "h", True),
 ]

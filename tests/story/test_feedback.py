@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from talecraft.errors import UsageError
 from talecraft.story.feedback import (
+    SPAN,
+    SPAN_WEIGHT,
     STARS,
     THUMB_WEIGHT,
     Feedback,
@@ -119,3 +121,22 @@ def test_an_edit_weighs_the_same_both_ways(before: list[str], after: list[str]) 
     assert there == edit_weight(" ".join(after), " ".join(before))
     assert 0 <= there <= 1
     assert (there == 0) == (before == after)
+
+
+def test_spans_have_grades_of_their_own_and_stand_for_the_passage_only_alone() -> None:
+    """By hand: (5 + 2) / 2 = 3.5, which rounds to 4; a thumb counts as 5 or 1."""
+    spans = [
+        Feedback(1, 7, "stars", 1, tags=(SPAN,), note="the fox"),
+        Feedback(2, 7, "stars", 5, tags=(SPAN,), note="the fox"),
+        Feedback(3, 7, "stars", 2, tags=(SPAN,), note="the sea"),
+    ]
+    standing = current(spans)
+    assert [(one.note, one.value) for one in standing] == [("the fox", 5), ("the sea", 2)]
+    assert score(standing) == Score(4, SPAN_WEIGHT)
+    assert score(standing, outline=True) is None
+    thumb = Feedback(4, 7, "thumb", -1, tags=(SPAN,), note="the sea")
+    assert score(current([*spans, thumb])) == Score(3, SPAN_WEIGHT)
+    whole = Feedback(5, 7, "stars", 1)
+    assert score(current([*spans, whole])) == Score(1, 1.0)
+    taken = Feedback(6, 7, "stars", None, tags=(SPAN,), note="the fox")
+    assert score(current([*spans, taken])) == Score(2, SPAN_WEIGHT)

@@ -147,3 +147,22 @@ def test_a_discard_is_one_opinion_beside_however_much_was_kept(
     assert studio.training.plan(studio.model).discards == 1
     say(studio, versions[0], "choice", others=(versions[1].id,), aspect="outline")
     assert found(studio).opinions == 1, "of outlines the prose's head does not hear"
+
+
+def test_words_scored_by_themselves_count_half_where_the_passage_has_no_grade(
+    studio: Studio, write: Callable[[str], Turn]
+) -> None:
+    turn = write("A fox.")
+    studio.writing.rate_span(turn.id, "stars", 5, "the [red]fox[/red]\x1b[2J")
+    studio.writing.rate_span(turn.id, "stars", 2, "a boat")
+    (passage,) = gather(studio.library, studio.model.key).evidence.passages
+    assert (passage.stars, passage.weight) == (4, 0.5)
+    assert (passage.outline_stars, passage.outline_weight) == (0, 0.0)
+    studio.writing.rate(turn.id, "thumb", 1)
+    (passage,) = gather(studio.library, studio.model.key).evidence.passages
+    assert (passage.stars, passage.weight) == (5, 0.7)
+    assert [one.note for one in studio.writing.opinions(turn.id)] == [
+        "the [red]fox[/red]", "a boat", "",
+    ]  # fmt: skip
+    assert studio.writing.withdraw(turn.id)
+    assert studio.writing.opinions(turn.id) == []

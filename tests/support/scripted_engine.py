@@ -3,7 +3,8 @@
 Words in the story choose the script: CRASH dies in the middle, SLOW writes until it is cancelled,
 PLANONLY is slow before its first prose, ESCAPES and MARKUP send hostile text, EMPTY nothing, LONG
 many paragraphs. LOOKWAIT lets a look at tokens wait until it is cancelled, LOOKFAIL refuses it.
-Drafts know ESCAPES, MARKUP and SLOW, which waits until it is cancelled. LOADFAIL
+Drafts know ESCAPES, MARKUP and SLOW, which waits until it is cancelled, and in a passage NOTHING.
+LOADFAIL
 as model location is not needed: a model that is not installed is never loaded.
 """
 
@@ -50,6 +51,10 @@ DRAFTS = (
     "“You are late,” said the heron. “I know,” she said. “I was told to be.” It looked at her for a"
     " long while, and then it looked at the",
 )
+
+
+# What is drafted for a place in a passage.
+INSTEAD = ("It sat still.", "It was in no hurry.", "It counted the gulls.", "It slept.")
 
 
 class ScriptedEngine:
@@ -177,6 +182,8 @@ class ScriptedEngine:
                 break
             turns = []
             for copy, (seed, prose) in enumerate(zip(seeds, cycle(DRAFTS), strict=False)):
+                if command.middle is not None:
+                    prose = f"{command.middle.prose} {INSTEAD[copy]}"
                 hostile = {"ESCAPES": ESCAPES, "MARKUP": MARKUP}
                 said = next((f"{prose[:9]} {hostile[w]}" for w in hostile if w in text), prose)
                 sampling = msgspec.structs.replace(command.sampling, seed=seed)
@@ -188,7 +195,12 @@ class ScriptedEngine:
                     made = msgspec.structs.replace(turn.generation, adapter_id=adapter)
                     turn = msgspec.structs.replace(turn, generation=made)
                 turns.append(turn)
-            self.wire.send(Drafted(command.request, index, turns))
+            if "NOTHING" in text and command.middle is not None:
+                turns = []
+            # Of the drafts for a place in a passage the second leads best to what follows.
+            ahead = command.middle is not None and command.middle.following
+            fits = [-9.0, -1.0, -5.0, -7.0][: len(turns)] if ahead else []
+            self.wire.send(Drafted(command.request, index, turns, fits))
         self.wire.send(DraftsOver(command.request))
 
     def _probe(self, command: Probe) -> None:

@@ -166,9 +166,14 @@ class TinyEngine:
                 prose = "" if "EMPTY" in told else prose
                 sampling = msgspec.structs.replace(command.sampling, seed=seed)
                 plan = f"- plan {seed}"
+                if command.middle is not None:
+                    plan, prose = command.middle.outline, f"{command.middle.prose} {prose}"
                 turn = self.made(command.request, sampling, plan, prose, "end", adapter)
                 turns.append(turn)
-            self.wire.send(Drafted(command.request, index, turns))
+            # In the midst of a passage: the later the better it leads to what follows.
+            ahead = command.middle is not None and command.middle.following
+            fits = [-9.0 + at for at in range(len(turns))] if ahead else []
+            self.wire.send(Drafted(command.request, index, turns, fits))
         self.wire.send(DraftsOver(command.request))
 
     def wait_for_cancel(self, request: int) -> None:

@@ -12,7 +12,7 @@ from textual.widgets import Static
 from talecraft.app.widgets.guide import GuideLine
 from talecraft.app.widgets.keyline import KeyLine
 from talecraft.app.widgets.lines import StatusLine
-from talecraft.studio.events import TokensFailed, TokensRead
+from talecraft.studio.events import SpanFailed, SpanReady, TokensFailed, TokensRead
 
 if TYPE_CHECKING:
     from talecraft.app.app import TalecraftApp
@@ -77,6 +77,9 @@ class TalecraftScreen(Screen[None]):
 
     def engine_changed(self) -> None:
         """The engine is in another phase."""
+
+    def span_came(self, event: SpanReady | SpanFailed) -> None:
+        """Texts for a span have come, or none do."""
 
     def pair_came(self) -> None:
         """The taste round has one pair more, or gets none for now."""

@@ -8,7 +8,8 @@ from talecraft.app.screens.taking_in import TakingIn
 from talecraft.app.text import count
 from talecraft.app.widgets.composer import ScoringComposer
 from talecraft.app.widgets.manuscript import Manuscript
-from talecraft.errors import TalecraftError
+from talecraft.errors import TalecraftError, UsageError
+from talecraft.story import feedback
 from talecraft.story.feedback import Feedback
 from talecraft.story.turns import Turn
 from talecraft.studio import exporting, reading
@@ -53,6 +54,8 @@ class PassageActions(TakingIn):
         self._rate("thumb", value)
 
     def _rate(self, kind: Literal["stars", "thumb"], value: int) -> None:
+        if self._rate_span(kind, value):
+            return
         turn = self._scored_turn
         if self.talecraft.live is not None or turn is None:
             self.talecraft.say("The passage can be scored when it is finished.")
@@ -68,10 +71,34 @@ class PassageActions(TakingIn):
         composer.scored_last = True
         self.reload()
 
+    def _rate_span(self, kind: Literal["stars", "thumb"], value: int) -> bool:
+        """Grade the words that are selected with the mouse; False where there are none."""
+        selected = self.manuscript.selected
+        if selected is None or not self.manuscript.has_focus:
+            return False
+        at, words = selected
+        try:
+            if at is None:
+                raise UsageError("Select words of one passage.", "Each has opinions of its own.")
+            self.talecraft.studio.writing.rate_span(self.page.path[at].id, kind, value, words)
+        except TalecraftError as error:
+            self.talecraft.tell(error)
+            return True
+        size = count(len(words.split()), "word")
+        grade = f"{value} of 5" if kind == "stars" else "liked" if value > 0 else "disliked"
+        self.talecraft.say(f"{size} of the passage scored by themselves: {grade}.")
+        self.clear_selection()
+        self.reload()
+        return True
+
     def _standing(self, turn: Turn) -> Feedback | None:
         """What stands for this passage now: stars before a thumb, or nothing."""
         opinions = self.talecraft.studio.writing.opinions(turn.id)
-        rated = [line for line in opinions if line.kind in ("stars", "thumb")]
+        rated = [
+            line
+            for line in opinions
+            if line.kind in ("stars", "thumb") and not feedback.of_a_span(line)
+        ]
         return rated[-1] if rated else None
 
     def action_unscore(self) -> None:

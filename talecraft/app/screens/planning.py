@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from talecraft.app.live import Live
-from talecraft.app.screens.editing import EditingActions
 from talecraft.app.screens.focus import FocusMode
+from talecraft.app.screens.proposing import ProposingActions
 from talecraft.app.widgets.editor import Editor
 from talecraft.app.widgets.outline import OutlinePane, Shown, shown_plan
 from talecraft.errors import TalecraftError
@@ -18,7 +18,7 @@ from talecraft.story.turns import Turn
 WIDE = 100  # columns from which the plan stands beside the text
 
 
-class PlanningActions(EditingActions, FocusMode):
+class PlanningActions(ProposingActions, FocusMode):
     """The part of the writing screen that acts on plans. A plan edited by the writer is kept until
     something is written from it, also over the end of the program."""
 

@@ -18,6 +18,7 @@ from talecraft.app.widgets.editor import Editor
 from talecraft.app.widgets.lines import ScoreLine
 from talecraft.app.widgets.manuscript import Manuscript
 from talecraft.app.widgets.outline import OutlinePane
+from talecraft.app.widgets.proposal import ProposalView
 from talecraft.app.widgets.skeleton import Skeleton
 from talecraft.app.widgets.whisper import Whisper
 from talecraft.errors import TalecraftError
@@ -29,7 +30,7 @@ class WritingScreen(SkeletonActions, TokenActions):
     PAGE = True
     PLACE = "page"
     HELP = "Writing"
-    COMMAND_WIDGETS = ("#composer", "#manuscript")
+    COMMAND_WIDGETS = ("#composer", "#manuscript", "#editor", "#proposal")
     AUTO_FOCUS = "#composer"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "retry", "Retry", tooltip="Write the last passage once more"),
@@ -61,6 +62,7 @@ class WritingScreen(SkeletonActions, TokenActions):
             yield Whisper()
             yield ScoringComposer("Write on, or press Enter to let the model write")
         yield Editor()
+        yield ProposalView()
 
     def on_mount(self) -> None:
         self.reload()
@@ -119,8 +121,7 @@ class WritingScreen(SkeletonActions, TokenActions):
 
     def _score_words(self) -> Content:
         if self.editor.is_open:
-            going_on = " · Ctrl+G lets the model go on from the cursor"
-            return said((f"Esc keeps the text{going_on * (self.editor.part == 'prose')}", MUTED))
+            return said((self.editing_words, MUTED))
         if self.talecraft.studio.alternatives.waiting == self.story_id:
             return said(("Other versions are being written · Esc stops", MUTED))
         if self.live is not None:

@@ -12,6 +12,7 @@ from textual.document._edit import Edit
 from textual.message import Message
 from textual.widgets import TextArea
 
+from talecraft.app.own_editor import lend
 from talecraft.story.clean import clean
 
 PASTE_LIMIT = 50_000  # more in one line would make each key slow
@@ -32,6 +33,8 @@ class Composer(TextArea):
                 tooltip="Break the line"),
         Binding("shift+enter", "newline", "New line", show=False,
                 tooltip="Break the line"),
+        Binding("ctrl+e", "own_editor", "Your editor", show=False, id="composer.own_editor",
+                tooltip="Write in your own editor ($VISUAL or $EDITOR), and come back with it"),
     ]  # fmt: skip
 
     class Submitted(Message):
@@ -91,6 +94,9 @@ class Composer(TextArea):
     def action_newline(self) -> None:
         if result := self._replace_via_keyboard("\n", *self.selection):
             self.move_cursor(result.end_location)
+
+    def action_own_editor(self) -> None:
+        lend(self)
 
     # ------------------------------------------------------------------ text in and out
     def set_text(self, text: str) -> None:

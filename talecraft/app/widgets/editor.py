@@ -10,8 +10,10 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import TextArea
 
+from talecraft.app.own_editor import lend
 from talecraft.library.branches import EditedPart
 from talecraft.story.clean import clean
+from talecraft.story.spans import How
 
 LEAST_ROWS = 3
 
@@ -25,6 +27,18 @@ class Editor(TextArea):
                 tooltip="Keep the text as it stands and go back to the page"),
         Binding("ctrl+g", "go_on", "Go on from here",
                 tooltip="Keep what stands before the cursor and let the model go on from there"),
+        Binding("ctrl+r,alt+r", "ask('rewrite')", "Rewrite", id="editor.rewrite",
+                tooltip="With words selected: let the model tell them otherwise"),
+        Binding("alt+e", "ask('expand')", "Expand", id="editor.expand",
+                tooltip="With words selected: let the model tell them more fully"),
+        Binding("alt+s", "ask('shorten')", "Shorten", id="editor.shorten",
+                tooltip="With words selected: let the model tell them in half the length"),
+        Binding("alt+d", "ask('describe')", "Describe", id="editor.describe",
+                tooltip="With words selected: let the model describe what they tell of"),
+        Binding("ctrl+@,ctrl+o", "ask('insert')", "Insert", id="editor.insert",
+                tooltip="Let the model write at the cursor, leading to what follows"),
+        Binding("ctrl+e", "own_editor", "Your editor", id="editor.own_editor",
+                tooltip="Edit the passage in your own editor ($VISUAL or $EDITOR)"),
     ]  # fmt: skip
 
     class Kept(Message):
@@ -39,6 +53,13 @@ class Editor(TextArea):
 
         def __init__(self, turn_id: int, text: str, whole: str) -> None:
             self.turn_id, self.text, self.whole = turn_id, text, whole
+            super().__init__()
+
+    class Asked(Message):
+        """The model is to write something for the characters from `start` to `end`."""
+
+        def __init__(self, how: How, start: int, end: int) -> None:
+            self.how, self.start, self.end = how, start, end
             super().__init__()
 
     def __init__(self) -> None:
@@ -63,6 +84,11 @@ class Editor(TextArea):
         self.styles.width = room.width
         self._fit()
 
+    @property
+    def room(self) -> Region:
+        """Where on the screen it may lie."""
+        return self._room
+
     def _fit(self) -> None:
         rows = self.wrapped_document.height + 1
         self.styles.height = max(LEAST_ROWS, min(rows, self._room.height))
@@ -79,13 +105,42 @@ class Editor(TextArea):
     def is_open(self) -> bool:
         return self.turn_id != 0
 
+    @property
+    def words(self) -> str:
+        """What can be done, for the line under the text."""
+        if self.part != "prose":
+            return "Esc keeps the text"
+        if not self.selection.is_empty:
+            return "Alt+R rewrites · Alt+E expands · Alt+S shortens · Alt+D describes"
+        return "Esc keeps the text · Ctrl+G: on from the cursor · Ctrl+Space: in between"
+
     def action_keep(self) -> None:
         self.post_message(self.Kept(self.turn_id, self.text, self.part))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "go_on":
-            return self.part == "prose"
+            return self.is_open and self.part == "prose"
+        if action in ("keep", "own_editor"):
+            return self.is_open
+        if action == "ask":
+            selects = not self.selection.is_empty
+            inserts = parameters[0] == "insert"
+            return self.is_open and self.part == "prose" and selects != inserts
         return super().check_action(action, parameters)
+
+    def action_ask(self, how: How) -> None:
+        ends = sorted(self.selection)
+        start, end = (len(self.get_text_range((0, 0), one)) for one in ends)
+        self.post_message(self.Asked(how, start, end))
+
+    def put(self, start: int, end: int, text: str) -> None:
+        """Put `text` in the place of the characters from `start` to `end`, the cursor after it."""
+        before = (self.text[:at] for at in (start, end))
+        first, last = ((one.count("\n"), len(one) - one.rfind("\n") - 1) for one in before)
+        self.move_cursor(self.replace(clean(text), first, last).end_location)
+
+    def action_own_editor(self) -> None:
+        lend(self)
 
     def action_go_on(self) -> None:
         before = self.get_text_range((0, 0), self.cursor_location)

@@ -71,7 +71,7 @@ class Manuscript(BlockView, can_focus=True):
         *(
             Binding(
                 str(n), f"screen.rate({n})", "Score", show=False,
-                tooltip="Score the chosen or last passage, 1 to 5",
+                tooltip="Score the chosen or last passage, 1 to 5; selected words alone",
             )
             for n in range(1, 6)
         ),
@@ -269,6 +269,21 @@ class Manuscript(BlockView, can_focus=True):
     # ------------------------------------------------------------------ selecting and choosing
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The selected words as they stand in the story: soft line breaks undone."""
+        return selected_text(self._selected_lines(selection)), "\n"
+
+    @property
+    def selected(self) -> tuple[int | None, str] | None:
+        """The passage of which words are selected, None for more than one, and the words."""
+        if self.text_selection is None:
+            return None
+        lines = self._selected_lines(self.text_selection)
+        passages = {one.passage for one in lines if one.text.strip()}
+        words = selected_text(lines).strip()
+        if not words:
+            return None
+        return passages.pop() if len(passages) == 1 else None, words
+
+    def _selected_lines(self, selection: Selection) -> list[Line]:
         offset = self._left + _GUTTER
         lines: list[Line] = []
         self._measure_all()
@@ -279,7 +294,7 @@ class Manuscript(BlockView, can_focus=True):
             start = max(0, span[0] - offset)
             end = len(line.text) if span[1] == -1 else max(0, span[1] - offset)
             lines.append(line._replace(text=line.text[start:end]))
-        return selected_text(lines), "\n"
+        return lines
 
     def selection_updated(self, selection: Selection | None) -> None:
         self.refresh()
