@@ -121,8 +121,8 @@ class TokensScreen(TalecraftScreen):
         made = event.turn.generation
         if made is not None and made.adapter_id != event.adapter_id:
             notes.append(
-                f"It was written with {adapter_words(made.adapter_id)}, which is not there any more; these are"
-                f" the odds with {adapter_words(event.adapter_id)}."
+                f"It was written with {adapter_words(made.adapter_id)}, which is not there any more;"
+                f" these are the odds with {adapter_words(event.adapter_id)}."
             )
         return notes
 
