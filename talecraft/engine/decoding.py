@@ -180,7 +180,6 @@ class Writer:
         self._show([piece for piece in pieces if piece.part == "think"])
         if splitter.part == "prose" or len(begun.ids) >= begun.prose_start:
             self._begin_prose()
-            splitter.resume(self._stream.ends[-1] if plan else 0)
             logits, text = self._force_ids(prose, logits, cancelled)
             self._show(splitter.feed(text))
             self._spent_from = len(self.response.ids)

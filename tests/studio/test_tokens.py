@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 
 import msgspec
 import pytest
 
 from talecraft.errors import UsageError
+from talecraft.process.messages import Probe
 from talecraft.story.turns import Generation, Turn
 from talecraft.studio import Studio, reading
 from talecraft.studio.events import TokensFailed, TokensRead, TurnWritten
@@ -45,11 +48,23 @@ def test_the_tokens_of_a_passage_come_with_what_they_were_read_with(
 
 
 def test_an_adapter_that_is_gone_leaves_the_look_to_what_writes_now(
-    studio: Studio, write: Write, heard: Heard
+    studio: Studio, write: Write, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turn = again(studio, write("A fox."), adapter_id="deadbeef")
-    studio.tokens.look(turn.id)
-    assert heard.wait(TokensRead).adapter_id is None
+    asked: list[Probe] = []
+    send = studio.engine.generate
+
+    def spy(command: Probe) -> None:
+        asked.append(command)
+        send(command)
+
+    first = write("A fox.")
+    monkeypatch.setattr(studio.engine, "generate", spy)
+    studio.tokens.look(first.id)
+    heard.wait(TokensRead)
+    studio.tokens.look(again(studio, first, adapter_id="deadbeef").id)
+    heard.wait(TokensRead, nth=2)
+    found = [(one.adapter, one.active) for one in asked]
+    assert found == [(None, False), (None, True)], "the bare model wrote the first one"
 
 
 def test_what_cannot_be_looked_at_is_one_clear_line(studio: Studio, write: Write) -> None:
@@ -88,9 +103,6 @@ def test_an_engine_that_dies_fails_the_look(studio: Studio, write: Write, heard:
     studio.tokens.look(slow.id)
     pid = studio.engine.pid
     assert pid is not None
-    import os
-    import signal
-
     os.kill(pid, signal.SIGKILL)
     failed = heard.wait(TokensFailed)
     assert failed.turn_id == slow.id
