@@ -16,7 +16,9 @@ from textual.command import Provider
 from textual.screen import Screen
 
 from talecraft.app import messages
+from talecraft.app.keymap import hint
 from talecraft.app.live import Live, phase_words
+from talecraft.app.manners import Manners
 from talecraft.app.navigation import Navigation
 from talecraft.app.run_watch import RunWatch, verdict
 from talecraft.app.screens.base import TalecraftScreen
@@ -35,6 +37,8 @@ from talecraft.studio.events import Listener, StudioEvent
 WATCH_SECONDS = 0.25
 # How often, in looks at the run, it is asked whether another program has started one.
 _LOOKS_FOR_OTHERS = 20
+# How grave a notice is, where its title does not say it: its colour alone must not.
+_NAMES = {"warning": "Careful", "error": "That did not work"}
 
 
 def _commands() -> type[Provider]:
@@ -43,10 +47,10 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class TalecraftApp(Navigation):
+class TalecraftApp(Manners, Navigation):
     """`open_studio` is called at once with the app as listener; its errors are the caller's.
 
-    `now` and `opening_seed` make what is shown repeatable.
+    `now` and `opening_seed` make what is shown repeatable; `plain` tells in words what is drawn.
     """
 
     TITLE = "Talecraft"
@@ -57,15 +61,19 @@ class TalecraftApp(Navigation):
         "styles/lists.tcss",
         "styles/training.tcss",
         "styles/tasting.tcss",
+        "styles/manners.tcss",
     ]
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "help", "Help", priority=True, tooltip="All keys, and what they do"),
-        Binding("f2", "models", "Models", tooltip="Choose the model that writes"),
-        Binding("f3", "training", "Train", tooltip="Teach the model your scores"),
+        Binding("f1", "help", "Help", priority=True,
+                tooltip="All keys, and what they do", id="app.help"),
+        Binding("f2", "models", "Models", tooltip="Choose the model that writes", id="app.models"),
+        Binding("f3", "training", "Train",
+                tooltip="Teach the model your scores", id="app.training"),
         Binding("ctrl+p", "command_palette", "All", show=False, priority=True,
-                tooltip="Everything that can be done here, by name"),
-        Binding("ctrl+q", "quit", "Quit", priority=True, tooltip="Save the draft and quit"),
+                tooltip="Everything that can be done here, by name", id="app.palette"),
+        Binding("ctrl+q", "quit", "Quit", priority=True,
+                tooltip="Save the draft and quit", id="app.quit"),
     ]  # fmt: skip
 
     def __init__(
@@ -73,6 +81,7 @@ class TalecraftApp(Navigation):
         open_studio: Callable[[Listener], Studio],
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
         opening_seed: int | None = None,
+        plain: bool = False,
     ) -> None:
         super().__init__()
         for theme in THEMES:
@@ -87,6 +96,7 @@ class TalecraftApp(Navigation):
         self.studio = open_studio(self._hear)
         self.show_outline = self.studio.settings.page.show_outline
         self._take_theme()
+        self.take_manners(self.studio.settings, self.studio.home, plain)
 
     def _take_theme(self) -> None:
         name = self.studio.settings.page.theme
@@ -158,11 +168,14 @@ class TalecraftApp(Navigation):
         """A notice of literal text; one that can still be read is not said again."""
         if any(one.message == clean_line(text) for one in self._notifications):
             return
-        self.notify(clean_line(text), title=clean_line(title), severity=severity, markup=False)
+        named = clean_line(title) or _NAMES.get(severity, "")
+        self.notify(clean_line(text), title=named, severity=severity, markup=False)
 
     def tell(self, error: TalecraftError) -> None:
         """An error as a notice."""
-        self.notify(error_line(error), severity="error", markup=False, timeout=10)
+        self.notify(
+            error_line(error), title=_NAMES["error"], severity="error", markup=False, timeout=10
+        )
 
     def refresh_status(self) -> None:
         """Say on the status line what is true now."""
@@ -179,6 +192,8 @@ class TalecraftApp(Navigation):
         ]
         for line in screen.query(StatusLine):
             line.show(phase_words(self.phase, self.live), using, " · ".join(right))
+        titles = [one.story_title for one in self._screens() if one.story_title]
+        self.show_title(titles[-1] if titles else "", self.live, self.run_watch)
 
     # ------------------------------------------------------------------ what the engine says
     def _hear(self, event: StudioEvent) -> None:
@@ -195,8 +210,9 @@ class TalecraftApp(Navigation):
 
     def on_engine_stopped(self, message: messages.EngineStopped) -> None:
         stopped = message.stopped
+        other = f"choose another model ({hint('app.models', 'F2')}) or see engine.log"
         what = "Starting it again; your text is safe." if stopped.restarting else (
-            "It keeps stopping. Your text is safe; choose another model (F2) or see engine.log."
+            f"It keeps stopping. Your text is safe; {other}."
         )  # fmt: skip
         if not stopped.restarting:
             self.phase = Phase("stopped")
@@ -223,6 +239,7 @@ class TalecraftApp(Navigation):
 
     def _passage_over(self, request: int) -> None:
         if self.live is not None and self.live.request == request:
+            self.passage_over(self.live)
             self.live = None
         for screen in self._screens():
             screen.reload()
@@ -266,7 +283,10 @@ class TalecraftApp(Navigation):
                 # Another program has settled it.
                 runs = [*runs, self.studio.library.runs.get(watch.run.id)]
         for run in runs:
-            self.say(*verdict(run))
+            words, title, severity = verdict(run)
+            self.say(words, title, severity)
+            if watch is not None and watch.run.id == run.id:
+                self.tell_desktop(f"{title}. {words}")
         if any(run.state == "adopted" for run in runs) or self.studio.engine.asleep:
             try:
                 self.studio.reload()
@@ -307,7 +327,7 @@ class TalecraftApp(Navigation):
         shown = watch.example
         if watch.read():
             if watch.example is not shown and getattr(self.screen, "SHOWN_BY", "") != "training":
-                self.say("F3 shows it.", "The example has come")
+                self.say(f"{hint('app.training', 'F3')} shows it.", "The example has come")
             self._run_changed()
         elif not watch.alive and not self._settling:
             self.settle_runs()

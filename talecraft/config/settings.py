@@ -53,11 +53,17 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the page looks. `measure` is the longest line, in columns."""
+    """How the page looks. `measure` is the longest line, in columns.
+
+    A `plain` page says in words what others draw. `notify` lets the terminal tell of the end of a
+    training run, and of a long passage where the writer is elsewhere.
+    """
 
     theme: str = "lamplight"
     measure: Annotated[int, Meta(ge=20, le=200)] = 72
     show_outline: bool = True
+    plain: bool = False
+    notify: bool = True
 
 
 class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,11 +83,27 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole of config.toml."""
+    """The whole of config.toml.
+
+    `keymap` binds keys (comma separated) to what they do, which `talecraft keys` names. A name may
+    be written without quotes: its dot then makes it a table of TOML.
+    """
 
     writing: WritingSettings = WritingSettings()
     page: PageSettings = PageSettings()
     training: TrainingSettings = TrainingSettings()
+    keymap: dict[str, str | dict[str, str]] = {}
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The keys that are wanted, by name."""
+        found: dict[str, str] = {}
+        for name, keys in self.keymap.items():
+            if isinstance(keys, str):
+                found[name] = keys
+            else:
+                found |= {f"{name}.{end}": one for end, one in keys.items()}
+        return found
 
 
 def load(home: Home) -> Settings:

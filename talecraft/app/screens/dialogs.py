@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
+from talecraft.app import keymap
 from talecraft.app.text import MUTED, said
 from talecraft.story.clean import clean_line
 
@@ -22,7 +23,9 @@ class AskName(ModalScreen[str | None]):
     """
 
     HELP = "Asking for a name"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Cancel", id="dialog.cancel"),
+    ]  # fmt: skip
 
     def __init__(
         self,
@@ -30,12 +33,13 @@ class AskName(ModalScreen[str | None]):
         value: str,
         limit: int = 0,
         optional: bool = False,
-        hint: str = "Enter keeps it, Esc leaves it as it was.",
+        hint: str = "",
         refusal: Callable[[str], str] = lambda text: "",
     ) -> None:
         super().__init__()
         self._refusal = refusal
-        self._hint = hint
+        cancel = keymap.hint("dialog.cancel", "Esc")
+        self._hint = hint or f"Enter keeps it, {cancel} leaves it as it was."
         self._question = question
         self._value = clean_line(value)
         self._limit, self._optional = limit, optional
@@ -61,10 +65,10 @@ class Confirm(ModalScreen[bool]):
 
     HELP = "Asking for a yes"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "dismiss(True)", "Yes", tooltip="Yes, do it"),
-        Binding("n,escape", "dismiss(False)", "No", tooltip="No, leave it"),
-        Binding("left,right", "app.focus_next", "Other button", show=False),
-    ]
+        Binding("y", "dismiss(True)", "Yes", tooltip="Yes, do it", id="dialog.yes"),
+        Binding("n,escape", "dismiss(False)", "No", tooltip="No, leave it", id="dialog.no"),
+        Binding("left,right", "app.focus_next", "Other button", show=False, id="dialog.other"),
+    ]  # fmt: skip
 
     def __init__(self, question: str, consequence: str, yes: str) -> None:
         super().__init__()
@@ -75,8 +79,10 @@ class Confirm(ModalScreen[bool]):
             yield Label(said((self._question, "bold")))
             yield Label(said((self._consequence, MUTED)))
             with Horizontal(classes="buttons"):
-                yield Button(said("No (n)"), id="no", compact=True)
-                yield Button(said(f"{self._yes} (y)"), id="yes", compact=True)
+                yield Button(said(f"No ({keymap.hint('dialog.no', 'n')})"), id="no", compact=True)
+                yield Button(
+                    said(f"{self._yes} ({keymap.hint('dialog.yes', 'y')})"), id="yes", compact=True
+                )
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "yes")

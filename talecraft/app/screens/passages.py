@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from talecraft.app.keymap import hint
+from talecraft.app.marks import mark
 from talecraft.app.screens.drafts import DraftScreen
 from talecraft.app.text import count
 from talecraft.app.widgets.composer import ScoringComposer
@@ -21,15 +23,19 @@ class PassageActions(DraftScreen):
         super().__init__()
         self.story_id: int = story_id
         self._page: reading.Page | None = None
-        self._words = 0
+        self._words, self._title = 0, ""
         self._before_score: Feedback | None = None  # what stood before the last score was given
 
     @property
     def page(self) -> reading.Page:
         if self._page is None:
             self._page = reading.page(self.talecraft.studio.library, self.story_id)
-            self._words = self._page.words
+            self._words, self._title = self._page.words, self._page.story.title
         return self._page
+
+    @property
+    def story_title(self) -> str:
+        return self._title
 
     @property
     def manuscript(self) -> Manuscript:
@@ -123,3 +129,12 @@ class PassageActions(DraftScreen):
             self.talecraft.tell(error)
             return
         self.talecraft.say(str(path), "Story exported")
+
+
+def score_keys() -> str:
+    """`1–5 or + −`, or the writer's own keys, each of them."""
+    ids = [f"score.{grade}" for grade in range(1, 6)]
+    keys = [hint(name, name[-1]) for name in ids]
+    grades = mark("1–5", "1 to 5") if keys == list("12345") else " ".join(keys)
+    like, dislike = hint("score.like", mark("+", "plus")), hint("score.dislike", mark("−", "minus"))
+    return f"{grades} or {like} {dislike}"

@@ -10,8 +10,10 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import TextArea
 
+from talecraft.app.keymap import hint
 from talecraft.app.live import Live
-from talecraft.app.screens.passages import PassageActions
+from talecraft.app.marks import mark, plain
+from talecraft.app.screens.passages import PassageActions, score_keys
 from talecraft.app.text import MUTED, said, stars
 from talecraft.app.widgets.composer import Composer, ScoringComposer
 from talecraft.app.widgets.lines import ScoreLine
@@ -31,17 +33,20 @@ class WritingScreen(PassageActions):
     COMMAND_WIDGETS = ("#composer", "#manuscript")
     AUTO_FOCUS = "#composer"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+r", "retry", "Retry", tooltip="Write the last passage once more"),
-        Binding("escape", "stop", "Stop", tooltip="Stop the model and keep what came"),
-        Binding("escape", "to_composer", "Back to the text", tooltip="Back to the composer"),
-        Binding("escape", "leave", "Library", tooltip="Back to the library; the draft is kept"),
-        Binding(
-            "ctrl+t", "fold_plan", "Plan", show=False, tooltip="Fold or open the plan"
-        ),
+        Binding("ctrl+r", "retry", "Retry",
+                tooltip="Write the last passage once more", id="page.retry"),
+        Binding("escape", "stop", "Stop",
+                tooltip="Stop the model and keep what came", id="page.stop"),
+        Binding("escape", "to_composer", "Back to the text",
+                tooltip="Back to the composer", id="page.to_text"),
+        Binding("escape", "leave", "Library",
+                tooltip="Back to the library; the draft is kept", id="app.back"),
+        Binding("ctrl+t", "fold_plan", "Plan", show=False,
+                tooltip="Fold or open the plan", id="plan.fold"),
         Binding("pageup", "turn_page(-1)", "Page up", show=False, priority=True,
-                tooltip="Read back, a page at a time"),
+                tooltip="Read back, a page at a time", id="page.up"),
         Binding("pagedown", "turn_page(1)", "Page down", show=False, priority=True,
-                tooltip="Read on, a page at a time"),
+                tooltip="Read on, a page at a time", id="page.down"),
     ]  # fmt: skip
 
     def __init__(self, story_id: int, begin: bool = False) -> None:
@@ -110,7 +115,7 @@ class WritingScreen(PassageActions):
 
     @property
     def _wide(self) -> bool:
-        return self.size.width >= WIDE
+        return self.size.width >= WIDE and not plain()
 
     @property
     def _inline_plan(self) -> tuple[str, bool] | None:
@@ -135,31 +140,37 @@ class WritingScreen(PassageActions):
         if page.versions > 1 and self.live is None:
             versions = said(
                 (f"version {page.version} of {page.versions}", MUTED),
-                ("  Tab ← →", "dim"),
+                (
+                    f"  Tab {hint('version.previous', mark('←', 'Left'))}"
+                    f" {hint('version.next', mark('→', 'Right'))}",
+                    "dim",
+                ),
             )
         self.query_one(ScoreLine).show(self._score_words(), versions)
 
     def _score_words(self) -> Content:
         if self.live is not None:
-            what = "stopping" if self.live.stopping else "Esc stops and keeps what came"
+            key = hint("page.stop", "Esc")
+            what = "stopping" if self.live.stopping else f"{key} stops and keeps what came"
             return said((what, MUTED))
         if not self.talecraft.can_write:
-            return said(("There is no model to write with. F2 chooses one.", "$text-warning"))
+            key = hint("app.models", "F2")
+            return said((f"There is no model to write with. {key} chooses one.", "$text-warning"))
         turn = self._scored_turn
         if turn is None:
-            hint = "Enter: the model writes on from the plan" if self._outline else (
-                "Enter: the model begins"
-            )  # fmt: skip
-            return said((hint, MUTED))
+            what = "writes on from the plan" if self._outline else "begins"
+            return said((f"{hint('page.continue', 'Enter')}: the model {what}", MUTED))
         score = self.page.scores.get(turn.id)
         if score is not None:
             composer = self.query_one(ScoringComposer)
             here = composer.takes_score_back and self.focused is composer
-            undo = "Ctrl+Z takes it back" if here else "Tab, then u takes it back"
-            return said((stars(score), "$text-accent"), (f"   {undo}", MUTED))
+            key = hint("composer.undo", "Ctrl+Z") if here else (
+                f"Tab, then {hint('score.take_back', 'u')}"
+            )  # fmt: skip
+            return said((stars(score), "$text-accent"), (f"   {key} takes it back", MUTED))
+        another = f"{mark(' · ', ', ')}{hint('page.retry', 'Ctrl+R')} another version"
         chosen = self.manuscript.chosen is not None
-        hint = "1–5 or + − score it" if chosen else "1–5 or + − score it · Ctrl+R another version"
-        return said((hint, MUTED))
+        return said((f"{score_keys()} score it{'' if chosen else another}", MUTED))
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """What takes a score back depends on whether there is text."""

@@ -17,12 +17,22 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from talecraft.app.live import Live
-from talecraft.app.widgets.pages import BLANK, Layout, Line, Stream, selected_text
+from talecraft.app.marks import mark, plain
+from talecraft.app.widgets.pages import (
+    BLANK,
+    Layout,
+    Line,
+    Stream,
+    byline,
+    selected_text,
+    text_length,
+)
 from talecraft.studio.reading import Page
 
 # Left of the text: where the chosen passage is marked, where the writer's words have their bar.
 _GUTTER, _MARGIN = 3, 4
 _BAR, _CHOSEN, _CARET = "▎", "›", "▌"
+_CHOSEN_TOLD = "Chosen. "
 
 
 class Manuscript(ScrollView, can_focus=True):
@@ -33,39 +43,37 @@ class Manuscript(ScrollView, can_focus=True):
 
     HELP = "The manuscript (Tab or a click moves there)"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "screen.sibling(-1)", "Previous version", tooltip="The version before"),
-        Binding("right", "screen.sibling(1)", "Next version", tooltip="The version after"),
-        Binding("k", "choose(-1)", "Passage up", show=False, tooltip="Choose the passage above"),
-        Binding("j", "choose(1)", "Passage down", show=False, tooltip="Choose the passage below"),
-        Binding("c", "screen.copy_passage", "Copy", tooltip="Copy the chosen or last passage"),
+        Binding("left", "screen.sibling(-1)", "Previous version",
+                tooltip="The version before", id="version.previous"),
+        Binding("right", "screen.sibling(1)", "Next version",
+                tooltip="The version after", id="version.next"),
+        Binding("k", "choose(-1)", "Passage up", show=False,
+                tooltip="Choose the passage above", id="passage.up"),
+        Binding("j", "choose(1)", "Passage down", show=False,
+                tooltip="Choose the passage below", id="passage.down"),
+        Binding("c", "screen.copy_passage", "Copy",
+                tooltip="Copy the chosen or last passage", id="passage.copy"),
         Binding("ctrl+c", "screen.copy_text", "Copy selection", show=False,
-                tooltip="Copy what is selected with the mouse"),
-        Binding(
-            "f", "screen.end_story", "Finish", tooltip="Let the model bring the story to its end"
-        ),
-        Binding("u", "screen.unrate", "Take score back", tooltip="Take back the passage's score"),
-        Binding(
-            "e", "screen.export('txt')", "Export", tooltip="Export the story as plain text"
-        ),
-        Binding(
-            "m", "screen.export('md')", "Markdown", show=False,
-            tooltip="Export the story as Markdown",
-        ),
-        Binding("enter", "screen.go_on", "Continue", show=False, tooltip="Let the model write on"),
+                tooltip="Copy what is selected with the mouse", id="selection.copy"),
+        Binding("f", "screen.end_story", "Finish",
+                tooltip="Let the model bring the story to its end", id="story.finish"),
+        Binding("u", "screen.unrate", "Take score back",
+                tooltip="Take back the passage's score", id="score.take_back"),
+        Binding("e", "screen.export('txt')", "Export",
+                tooltip="Export the story as plain text", id="story.export"),
+        Binding("m", "screen.export('md')", "Markdown", show=False,
+                tooltip="Export the story as Markdown", id="story.export_markdown"),
+        Binding("enter", "screen.go_on", "Continue", show=False,
+                tooltip="Let the model write on", id="page.continue"),
         *(
-            Binding(
-                str(n), f"screen.rate({n})", "Score", show=False,
-                tooltip="Score the chosen or last passage, 1 to 5",
-            )
+            Binding(str(n), f"screen.rate({n})", "Score", show=False,
+                    tooltip="Score the chosen or last passage, 1 to 5", id=f"score.{n}")
             for n in range(1, 6)
         ),
-        Binding(
-            "plus", "screen.thumb(1)", "Like", show=False, tooltip="Like the chosen passage"
-        ),
-        Binding(
-            "minus", "screen.thumb(-1)", "Dislike", show=False,
-            tooltip="Dislike the chosen passage",
-        ),
+        Binding("plus", "screen.thumb(1)", "Like", show=False,
+                tooltip="Like the chosen passage", id="score.like"),
+        Binding("minus", "screen.thumb(-1)", "Dislike", show=False,
+                tooltip="Dislike the chosen passage", id="score.dislike"),
     ]  # fmt: skip
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "manuscript--title",
@@ -184,8 +192,11 @@ class Manuscript(ScrollView, can_focus=True):
             self._coming = self._layout_of.plan(*self._plan)
         prose = self._live.prose.lstrip()
         if prose:
+            if plain():
+                self._coming.append(byline("model", self._live.keep))
             self._coming += self._stream.lines(prose)
-            self._coming[-1] = self._coming[-1]._replace(text=self._coming[-1].text + _CARET)
+            text = self._coming[-1].text + mark(_CARET)
+            self._coming[-1] = self._coming[-1]._replace(text=text)
 
     def on_resize(self) -> None:
         top = None if self.at_end else self._place(round(self.scroll_y))
@@ -199,7 +210,7 @@ class Manuscript(ScrollView, can_focus=True):
         passage = self._line(y).passage
         before = 0
         while y > 0 and (above := self._line(y - 1)).passage == passage:
-            before += len(above.text) + len(above.join)
+            before += text_length(above)
             y -= 1
         return passage, before
 
@@ -211,7 +222,7 @@ class Manuscript(ScrollView, can_focus=True):
             line = self._line(y)
             if line.passage != passage:
                 break
-            ends.append((ends[-1] if ends else 0) + len(line.text) + len(line.join))
+            ends.append((ends[-1] if ends else 0) + text_length(line))
         return first + bisect_left(ends, before + 1)
 
     # ------------------------------------------------------------------ drawing
@@ -237,15 +248,19 @@ class Manuscript(ScrollView, can_focus=True):
         line = self._line(row)
         base = self._style("")
         chosen = line.passage is not None and line.passage == self.chosen
-        style = base if line.kind == "blank" else self._style(line.kind)
+        style = base if line.kind in ("blank", "byline") else self._style(line.kind)
         if chosen:
             base, style = base + self._style("chosen"), style + self._style("chosen")
         first = chosen and (row == 0 or self._line(row - 1).passage != line.passage)
-        gutter = f"{_CHOSEN if first else ' '}{_BAR if line.kind == 'writer' else ' '} "
+        gutter = (
+            f"{mark(_CHOSEN, ' ') if first else ' '}"
+            f"{mark(_BAR, ' ') if line.kind == 'writer' else ' '} "
+        )
+        told = mark("", _CHOSEN_TOLD) if first else ""
         segments = [
             Segment(" " * self._left, self._style("")),
             Segment(gutter, base + self._style("bar")),
-            *self._body(row, line.text, style),
+            *self._body(row, told + line.text, style),
         ]
         strip = Strip(segments)
         note_at = self._left + _GUTTER + self._layout_of.width

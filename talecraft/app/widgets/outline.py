@@ -7,6 +7,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from talecraft.app.keymap import hint
 from talecraft.app.text import MUTED, beats, said
 
 
@@ -16,7 +17,10 @@ class OutlinePane(VerticalScroll, can_focus=False):
     _shown: tuple[list[str], bool] | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static(said(("Plan", "bold"), ("   Ctrl+T folds", MUTED)), id="plan-head")
+        yield Static(
+            said(("Plan", "bold"), (f"   {hint('plan.fold', 'Ctrl+T')} folds", MUTED)),
+            id="plan-head",
+        )
         yield Static(markup=False, id="plan-beats")
 
     def show(self, outline: str, thinking: bool) -> None:

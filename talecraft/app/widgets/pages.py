@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from talecraft.app.keymap import hint
+from talecraft.app.marks import mark, plain
 from talecraft.app.text import beats, count, short_score
 from talecraft.app.widgets.wrapping import Wrapped, wrap
 from talecraft.story.clean import clean, clean_line
@@ -12,7 +14,7 @@ from talecraft.story.feedback import Score
 from talecraft.story.turns import title_from
 from talecraft.studio.reading import Page
 
-Kind = Literal["title", "premise", "writer", "model", "plan", "blank"]
+Kind = Literal["title", "premise", "writer", "model", "plan", "blank", "byline"]
 
 
 class Line(NamedTuple):
@@ -75,6 +77,9 @@ class Layout:
         for index, turn in enumerate(page.path[:until]):
             if turn.prose:
                 note = margin_note(page.scores.get(turn.id))
+                if plain():
+                    lines.append(byline(turn.author, index, note))
+                    note = ""
                 lines += self.text(turn.prose, turn.author, index, note)
                 lines.append(BLANK)
         return lines
@@ -84,12 +89,15 @@ class Layout:
         found = beats(outline)
         if not found:
             return []
+        key = hint("plan.fold", "Ctrl+T")
         if folded:
-            return [Line(f"▸ Plan, {count(len(found), 'beat')}  (Ctrl+T opens)", "plan"), BLANK]
-        lines = [Line("▾ Plan  (Ctrl+T folds)", "plan")]
+            words = f"{mark('▸ ')}Plan, {count(len(found), 'beat')}{mark('', ', folded')}"
+            return [Line(f"{words}  ({key} opens)", "plan"), BLANK]
+        lines = [Line(f"{mark('▾ ')}Plan  ({key} folds)", "plan")]
+        bullet = mark("  • ", "  - ")
         for beat in found:
             for at, (text, join) in enumerate(wrap(beat, self.width - 4)):
-                lines.append(Line(("  • " if at == 0 else "    ") + text, "plan", None, join))
+                lines.append(Line((bullet if at == 0 else "    ") + text, "plan", None, join))
         return [*lines, BLANK]
 
 
@@ -118,10 +126,21 @@ class Stream:
         return [Line(line, "model", self._passage, join) for line, join in wrapped]
 
 
+def byline(author: str, passage: int, note: str = "") -> Line:
+    """Who wrote what follows, and its grade, in words: a line of the page, not of the story."""
+    by = "you" if author == "writer" else "the model"
+    return Line(f"Written by {by}{f', {note}' if note else ''}:", "byline", passage, "")
+
+
+def text_length(line: Line) -> int:
+    """How much of the story's text a line holds, with what joins it to the next."""
+    return 0 if line.kind == "byline" else len(line.text) + len(line.join)
+
+
 def margin_note(score: Score | None) -> str:
     return short_score(score) if score is not None else ""
 
 
 def selected_text(lines: Sequence[Line]) -> str:
     """Lines as the text they show, soft breaks undone."""
-    return "".join(line.text + line.join for line in lines).rstrip("\n")
+    return "".join(line.text + line.join for line in lines if line.kind != "byline").rstrip("\n")
