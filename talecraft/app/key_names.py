@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 
-from textual.keys import KEY_TO_UNICODE_NAME, Keys, _character_to_key, format_key, key_to_character
+from textual.keys import (
+    KEY_NAME_REPLACEMENTS,
+    KEY_TO_UNICODE_NAME,
+    Keys,
+    _character_to_key,
+    format_key,
+    key_to_character,
+)
 
 from talecraft.app.marks import plain
 
@@ -14,6 +21,7 @@ _OTHER_NAMES = {
     "page_up": "pageup", "pgdn": "pagedown", "pgup": "pageup", "return": "enter",
 }  # fmt: skip
 _KNOWN = {key.value for key in Keys if key.value.isalnum()} | set(KEY_TO_UNICODE_NAME)
+_KNOWN |= set(KEY_NAME_REPLACEMENTS.values())
 # What most terminals send for these cannot be told from another key.
 _TAKEN = {"ctrl+i": "tab", "ctrl+m": "enter", "ctrl+left_square_bracket": "escape"}
 _SAID = {

@@ -83,7 +83,7 @@ def page(
         if plain or no_color:
             option = "--plain" if plain else "--no-color"
             raise UsageError(
-                f"{option} belongs to the page.", "The commands write no colours and no marks."
+                f"{option} belongs to the page, which opens without a command.", "Leave it out."
             )
         return
     front: Front = context.obj

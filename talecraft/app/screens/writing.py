@@ -226,14 +226,18 @@ class WritingScreen(PassageActions):
             app.tell(error)
             self.reload()
             if self.page.story.leaf_id != leaf:
-                self._sent()
+                self._sent(text)
             return
-        self._sent()
+        self._sent(text)
         self._page = None
         self._begin(request, keep if keep < len(path) else len(self.page.path))
 
-    def _sent(self) -> None:
+    def _sent(self, text: str) -> None:
+        """It is in the story now. What was typed after it in the same moment stays."""
+        rest = self.composer.text.removeprefix(text)
         self.show_draft("")
+        if rest:
+            self.composer.type_in(rest)
 
     def action_retry(self) -> None:
         path = self.page.path

@@ -208,7 +208,7 @@ class Manuscript(ScrollView, can_focus=True):
     def _place(self, y: int) -> tuple[int | None, int]:
         """Which text line `y` shows: the passage, and how many characters into it."""
         passage = self._line(y).passage
-        before = 0
+        before = -1 if self._line(y).kind == "byline" else 0
         while y > 0 and (above := self._line(y - 1)).passage == passage:
             before += text_length(above)
             y -= 1

@@ -1,0 +1,307 @@
+"""A plain page, and one without colours: every meaning is in the words."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from textual.command import CommandPalette
+
+from talecraft.app import marks
+from talecraft.app.key_names import plainly
+from talecraft.app.screens.dialogs import Confirm
+from tests.app.conftest import (
+    HandRun,
+    begun,
+    finished,
+    notices,
+    outcome,
+    page_of,
+    past_run,
+    phase_events,
+    scored,
+    seen,
+    static,
+    step,
+    until,
+)
+from tests.app.test_adapters import adapter
+
+# Boxes, blocks, bars, braille, shapes, stars, ticks and arrows: nothing of these may be there.
+DRAWN = re.compile("[\u2190-\u21ff\u2500-\u27bf\u2800-\u28ff\u2b00-\u2bff›‹•●]")
+
+
+@pytest.fixture
+def plain(place):
+    place.settings_file.parent.mkdir(parents=True, exist_ok=True)
+    place.settings_file.write_text("[page]\nplain = true\n")
+
+
+def words(pilot) -> str:
+    text = seen(pilot)
+    assert not DRAWN.search(text), DRAWN.findall(text)
+    return text
+
+
+async def test_the_option_and_the_setting_make_the_page_plain(make_app, place):
+    app = make_app()
+    assert not marks.plain()
+    assert "-plain" not in app.classes
+    place.settings_file.parent.mkdir(parents=True, exist_ok=True)
+    place.settings_file.write_text("[page]\nplain = true\n")
+    app = make_app()
+    assert marks.plain()
+    assert "-plain" in app.classes
+    assert app.animation_level == "none"
+
+
+async def test_the_page_of_a_story_in_words(running, plain):
+    async with running((120, 40)) as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        app.studio.writing.say(page.story_id, "She wrote the number down.")
+        await pilot.press("enter")
+        await finished(app, pilot)
+        await pilot.press("4")
+        await pilot.pause()
+        text = words(pilot)
+        assert re.search(r"Written by you:\s+She wrote the number down\.", text)
+        assert re.search(r"Written by the model, 4 of 5 stars:\s+Take 2", text)
+        assert "4 of 5 stars   Ctrl+Z takes it back" in text
+        assert not page.query_one("#plan").display  # never side by side
+        assert "- The fox waits at the harbour" in text
+        await pilot.press("tab", "k")
+        await pilot.pause()
+        assert "Chosen. Written by the model, 4 of 5 stars:" in words(pilot)
+        await pilot.press("k")
+        await pilot.pause()
+        assert "Chosen. Written by you:" in words(pilot)
+        assert words(pilot).count("Chosen.") == 1
+        await pilot.press("ctrl+t")
+        await pilot.pause()
+        assert "Plan, 2 beats, folded  (Ctrl+T opens)" in words(pilot)
+        await pilot.press("c")
+        assert app.clipboard == "She wrote the number down."
+        page.screen.text_select_all()
+        assert "Written by" not in (page.get_selected_text() or "")
+
+
+async def test_while_the_model_writes(running, plain):
+    async with running() as (app, pilot):
+        await page_of(app, pilot, app.studio.writing.new_story("SLOW harbour").id)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.live and app.live.prose)
+        text = words(pilot)
+        assert "Written by the model:" in text
+        assert " writing " in text
+        assert "esc Stop" in text
+        await pilot.press("escape")
+        await finished(app, pilot)
+
+
+async def test_a_score_does_not_move_the_text_under_the_reader(running, plain):
+    async with running((80, 20)) as (app, pilot):
+        page = await begun(app, pilot, "A harbour", turns=4)
+        await pilot.press("tab", "k")
+        page.manuscript.scroll_to(y=9, animate=False, immediate=True)
+        await pilot.pause()
+        before = page.manuscript.visible_text[0]
+        await pilot.press("4")
+        await pilot.pause()
+        assert page.manuscript.visible_text[0] == before
+
+
+async def test_lists_tell_what_is_highlighted(running, plain, studio):
+    scored(studio, [4], "The salt road to the north is closed.")
+    scored(studio, [4], "A fox at the harbour")
+    async with running() as (_app, pilot):
+        assert re.search(r"Chosen:  A fox at the harbour\n", words(pilot))
+        await pilot.press("down")
+        await pilot.pause()
+        assert re.search(r"Chosen:  The salt road", words(pilot))
+        assert words(pilot).count("Chosen:") == 1
+        assert "enter Open" in words(pilot)
+        await pilot.press("n")
+        await pilot.pause()
+        assert re.search(r"Chosen:  1  ", words(pilot))
+        await pilot.press("f2")
+        await pilot.pause()
+        assert re.search(r"Chosen:  Llama Ember .* in use", words(pilot))
+
+
+async def test_a_run_its_outcome_and_its_adapters_in_words(running, plain, studio, place):
+    scored(studio, [1, 2, 3, 4, 5] * 4)
+    first = adapter(studio, 1)
+    adapter(studio, 2, first, "rejected")
+    async with running((100, 90)) as (_app, pilot):
+        await pilot.press("f3")
+        await until(pilot, lambda: "So far I think" in static(pilot, "#training-plan"))
+        text = words(pilot)
+        assert "5 stars: 4" in text
+        assert "1 star: 4" in text
+        assert re.search(r"Chosen:  After the model as it came: .* writes now", text)
+        assert re.search(r"After 1 adapter: .* not adopted", text)
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "check"),
+    [("adopted", "Adopted.", "Passed:"), ("rejected", "Not adopted.", "Failed:")],
+)
+async def test_a_verdict_and_its_conditions_in_words(running, plain, studio, state, verdict, check):
+    past_run(studio, outcome(state, "So it is."))
+    async with running((100, 60)) as (_app, pilot):
+        await pilot.press("escape", "f3")
+        await until(pilot, lambda: f"  {verdict} So it is." in seen(pilot))
+        assert f"{check} preferred on 72 of 100 unseen prompts" in words(pilot)
+        assert "“she asked” 2 times before, 19 after" in words(pilot)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_live_run_has_no_curves_but_tells_them(running, plain, studio, place, size):
+    run = HandRun(place, studio)
+    run.say(*phase_events(), *[step(n) for n in range(1, 8)])
+    async with running(size) as (app, pilot):
+        await until(pilot, lambda: app.run_watch is not None)
+        await pilot.press("escape", "f3")
+        await until(pilot, lambda: "Reward" in seen(pilot))
+        text = words(pilot)
+        assert not app.screen.query("Plot")
+        assert "50% is done." in text
+        assert "Reward: +0.84, up from +0.12, its highest" in text
+        assert "Freedom (entropy): 2.00, unchanged" in text
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.pause()
+        assert "Reward" not in words(pilot)  # the question alone, not across the page
+        await pilot.press("n")
+    run.end()
+
+
+async def test_a_taste_round_has_one_passage_below_the_other(running, plain):
+    async with running((120, 40)) as (app, pilot):
+        await pilot.press("escape", "f3", "t")
+        await until(pilot, lambda: getattr(app.screen, "_round", None) is not None)
+        await until(pilot, lambda: app.screen._round.pair is not None)
+        assert "Taste round  1 of 24" in words(pilot)
+        a, b = (app.screen.query_one(f"#candidate-{key}").region for key in "ab")
+        assert a.bottom <= b.y
+        assert a.x == b.x
+
+
+async def test_help_and_footer_name_keys_in_letters(running, plain):
+    async with running((80, 60), loaded=False) as (_app, pilot):
+        await pilot.press("f1")
+        await pilot.pause()
+        text = words(pilot)
+        assert re.search(r"ctrl\+r +Write the last passage once more", text)
+        assert re.search(r"left +The version before", text)
+    assert plainly("equals_sign") == "equals sign"
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([1.0], "unchanged"),
+        ([2.0, 2.0, 2.0], "unchanged"),
+        ([1.0, 3.0, 2.0], "up from x"),
+        ([1.0, 2.0, 3.0], "up from x, its highest"),
+        ([3.0, 2.0, 1.0], "down from x, its lowest"),
+        ([3.0, 1.0, 2.0], "down from x"),
+        ([1.0, 5.0, 1.0], "now as at first"),
+    ],
+)
+def test_a_course_in_words(values, told):
+    assert marks.course("x", values) == told
+
+
+# ------------------------------------------------------------------ without colours
+def colours(app) -> set[str]:
+    """Every colour that the screen is drawn with, but the terminal's own."""
+    return {
+        colour.name
+        for strip in app.screen._compositor.render_strips()
+        for segment in strip
+        if segment.style is not None
+        for colour in (segment.style.color, segment.style.bgcolor)
+        if colour is not None and not colour.is_default
+    }
+
+
+def styled(app, how: str) -> str:
+    """What stands `reverse` or `underline` on the screen."""
+    return "".join(
+        segment.text
+        for strip in app.screen._compositor.render_strips()
+        for segment in strip
+        if segment.style is not None and getattr(segment.style, how)
+    )
+
+
+def reversed_text(app) -> str:
+    return styled(app, "reverse")
+
+
+def underlined(app) -> str:
+    return styled(app, "underline")
+
+
+@pytest.mark.parametrize(("value", "without"), [("1", True), ("yes-please", True), ("", False)])
+async def test_no_color_counts_where_it_is_not_empty(running, monkeypatch, value, without):
+    monkeypatch.setenv("NO_COLOR", value)
+    async with running() as (app, pilot):
+        assert app.no_color == without
+        for key in ("", "f1", "f2", "f3", "escape"):
+            if key:
+                await pilot.press(key)
+            await pilot.pause()
+            assert bool(colours(app)) != without
+
+
+async def test_without_colours_it_still_shows_what_is_chosen_selected_and_typed(
+    running, monkeypatch, studio
+):
+    monkeypatch.setenv("NO_COLOR", "1")
+    scored(studio, [4], "The salt road")
+    scored(studio, [4], "A fox at the harbour")
+    async with running() as (app, pilot):
+        assert "A fox at the harbour" in reversed_text(app)
+        assert "salt" not in reversed_text(app)
+        page = await begun(app, pilot, "A quay")
+        assert page.composer.has_focus
+        assert reversed_text(app) == "W"  # the cursor, on the hint
+        await pilot.press("4")
+        await pilot.pause()
+        assert "★★★★☆ 4 of 5" in seen(pilot)
+        app.studio.writing.say(page.story_id, "Mine.")
+        page.reload()
+        await pilot.press("tab", "k")
+        await pilot.pause()
+        assert "›▎ Mine." in seen(pilot)
+        page.screen.text_select_all()
+        await pilot.pause()
+        assert "Mine." in reversed_text(app)
+        app.push_screen(Confirm("Stop?", "It ends.", "Stop"))
+        await pilot.pause()
+        assert "No (n)" in reversed_text(app)
+        await pilot.press("left")
+        await pilot.pause()
+        assert "Stop (y)" in reversed_text(app)
+        await pilot.press("n", "ctrl+p")
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+        await pilot.pause(0.3)
+        await pilot.press("down")
+        await pilot.pause(0.3)
+        assert underlined(app)
+        assert not colours(app)
+
+
+async def test_no_notice_is_grave_by_its_colour_alone(running):
+    from talecraft.errors import EngineError
+
+    async with running((100, 40)) as (app, pilot):
+        app.tell(EngineError("It broke.", "Mend it."))
+        app.say("Odd.", severity="warning")
+        app.say("Fine.")
+        await pilot.pause()
+        assert "That did not work: It broke. Mend it." in notices(pilot)
+        assert "Careful: Odd." in notices(pilot)
+        assert ": Fine." in notices(pilot)
