@@ -57,7 +57,7 @@ def _located(path: Path, source: str, problem: str) -> str:
     what, _, place = problem.partition(" - at `")
     keys = re.findall(r"\.([A-Za-z_][\w-]*)", place)
     index = re.search(r"\[(\d+)\]", place)
-    if "[...]" in place:  # an entry of a table with the user's own names, which is not named
+    if place.endswith("[...]`"):  # an entry of a table with the user's own names: it is not named
         return _mistyped(path, source, keys, what)
     named = re.search(r"(?:unknown|required) field `([^`]+)`", what)
     key = named[1] if named else (keys.pop() if keys else "")

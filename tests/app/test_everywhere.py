@@ -6,6 +6,7 @@ import gc
 import re
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from textual.command import CommandPalette
@@ -195,21 +196,26 @@ async def test_key_palette_and_mouse_do_the_same(running, studio, place, monkeyp
         ours = [
             one for one in screen.active_bindings.items() if one[1].binding.id and one[1].enabled
         ]
-        assert len(ours) > 3
+        assert ours
         for key, active in ours:
             expected = app._parse_action(active.binding.action, active.node)
             await pilot.press(key)
             assert done == [expected], key
             done.clear()
             if not screen.is_modal:
-                found = {}
+                found = []
                 for words, shown, run in Commands(screen)._available():
+                    if not isinstance(run, partial):
+                        continue  # the theme: Textual's own list
                     await run()
-                    found[str(done)] = words, shown
+                    found.append((str(done), words, shown))
                     done.clear()
-                words, shown = found[str([expected])]
-                assert active.tooltip in words
-                assert app.get_key_display(active.binding) in shown.split(" ")
+                key_shown = app.get_key_display(active.binding)
+                assert any(
+                    did == str([expected]) and active.tooltip in words
+                    and key_shown in shown.split(" ")
+                    for did, words, shown in found
+                ), active.binding  # fmt: skip
             line = screen.query(KeyLine)
             if line and active.binding.show:
                 x, _ = next(one for one in line.first()._placed()

@@ -32,7 +32,7 @@ class ToldList(OptionList):
         chosen = option is not None and option == self.highlighted
         if not strip.text.strip("─"):  # a rule, or nothing
             chosen = False
-            if plain():
+            if plain() or self.app.no_color:  # a rule is drawn in a shade that one hardly sees
                 strip = Strip.blank(strip.cell_length)
         if chosen and self.has_focus and self.app.no_color:
             strip = strip.apply_style(_REVERSED)
