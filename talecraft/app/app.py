@@ -179,7 +179,7 @@ class TalecraftApp(Manners, Navigation):
 
     def refresh_status(self) -> None:
         """Say on the status line what is true now."""
-        screen = self.screen
+        screen = self.screen_stack[-1] if self.screen_stack else None  # the engine outlives them
         if not isinstance(screen, TalecraftScreen):
             return
         loaded = self.studio.loaded

@@ -20,17 +20,24 @@ class Keymap:
     """`own` is what the writer rebound, by binding id; `defaults` every id's keys.
 
     Textual takes all bindings off a key of which one is rebound. Where a key means several things
-    in turn, the others would be lost: `complete`, which it is given, therefore names every id.
+    in turn, the others would be lost: `complete`, which it is given, therefore names these too.
     """
 
     def __init__(
         self, own: Mapping[str, Keys] | None = None, defaults: Mapping[str, Keys] | None = None
     ) -> None:
         self.own: Mapping[str, Keys] = own or {}
-        self.complete: dict[str, str] = {}
-        if own:
-            every = {**(defaults or {}), **own}
-            self.complete = {name: ",".join(keys) for name, keys in every.items()}
+        every = {**(defaults or {}), **self.own}
+        names, touched = set(self.own), set[str]()
+        while more := {
+            key
+            for name in names
+            for key in (*every[name], *(defaults or {}).get(name, ()))
+            if key not in touched
+        }:
+            touched |= more
+            names |= {name for name, keys in every.items() if touched & set(keys)}
+        self.complete = {name: ",".join(keys) for name, keys in every.items() if name in names}
         self._maps: dict[type[DOMNode], BindingsMap] = {}
 
     def rebound(self, bindings: Iterable[Binding]) -> list[Binding]:

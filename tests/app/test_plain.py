@@ -98,16 +98,21 @@ async def test_while_the_model_writes(running, plain):
         await finished(app, pilot)
 
 
-async def test_a_score_does_not_move_the_text_under_the_reader(running, plain):
-    async with running((80, 20)) as (app, pilot):
-        page = await begun(app, pilot, "A harbour", turns=4)
-        await pilot.press("tab", "k")
-        page.manuscript.scroll_to(y=9, animate=False, immediate=True)
+@pytest.mark.parametrize("line", [0, 1, 2])
+async def test_a_score_does_not_move_the_text_under_the_reader(running, plain, line):
+    """Its words stand before the passage, in a line that grows, and are none of the text."""
+    async with running((80, 16)) as (app, pilot):
+        page = await begun(app, pilot, "A harbour", turns=5)
+        await pilot.press("tab", "k", "k")
+        lines = [page.manuscript._line(y) for y in range(page.manuscript._line_count)]
+        y = next(at for at, one in enumerate(lines) if one.passage == page.manuscript.chosen) + line
+        page.manuscript.scroll_to(y=y, animate=False, immediate=True)
         await pilot.pause()
-        before = page.manuscript.visible_text[0]
+        assert page.manuscript.scroll_y == y
         await pilot.press("4")
         await pilot.pause()
-        assert page.manuscript.visible_text[0] == before
+        assert "4 of 5 stars" in seen(pilot)
+        assert page.manuscript.scroll_y == y
 
 
 async def test_lists_tell_what_is_highlighted(running, plain, studio):
