@@ -8,96 +8,24 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import random
-import re
-import select
 import statistics
 import string
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from benchmarks import report
 from benchmarks.report import Row
+from benchmarks.terminal import BACKSPACE, ENTER, FIRST, Page
 from talecraft.config.assets import reference
 from talecraft.studio import simulated
 
-SIZE = {"COLUMNS": "120", "LINES": "40"}
-KEPT = 20_000  # characters of what was painted
-_ESCAPES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]")
-_PHASES = re.compile("[●○◌] (?:ready|waiting|thinking|writing|reading|loading|starting|stopping)")
 KEYS = 200  # of each kind
 LINE = 30  # typed before Enter sends them
 PAUSE = (0.04, 0.16)  # seconds between two keys
 BAR_MS = 100.0
-ENTER, BACKSPACE = b"\r", b"\x7f"
-FIRST = "qzx"  # what no prose contains: typed text is found by it
-
-
-class Page:
-    """The program in a terminal. What it paints is read as it is, without its escapes: a screen
-    kept up to date here would take the time that is to be measured."""
-
-    def __init__(self, home: Path) -> None:
-        self._seen = ""
-        self.status = ""  # what the engine does, as last painted
-        self.pid, self._terminal = pty.fork()
-        if self.pid == 0:
-            env = {**os.environ, **SIZE, "TERM": "xterm-256color", "TALECRAFT_HOME": str(home)}
-            os.execve(sys.executable, [sys.executable, "-m", "talecraft"], env)
-
-    def read(self, seconds: float) -> float | None:
-        """Take in what is painted within `seconds`; when it came, or None."""
-        ready, _, _ = select.select([self._terminal], [], [], max(0.0, seconds))
-        if not ready:
-            return None
-        data = os.read(self._terminal, 65536)
-        came = time.perf_counter()
-        text = _ESCAPES.sub(b"", data).decode(errors="replace")
-        self._seen = (self._seen + text)[-KEPT:]
-        for found in _PHASES.findall(text):
-            self.status = found
-        return came
-
-    @property
-    def generating(self) -> bool:
-        return self.status.startswith("●")
-
-    def press(self, keys: bytes) -> None:
-        os.write(self._terminal, keys)
-
-    def until(self, words: str, seconds: float = 120) -> None:
-        end = time.perf_counter() + seconds
-        while words not in self._seen:
-            self.read(0.1)
-            if time.perf_counter() > end:
-                raise RuntimeError(f"'{words}' did not come:\n{self._seen}")
-
-    def settle(self, seconds: float) -> None:
-        """Take in what is painted, for so long."""
-        end = time.perf_counter() + seconds
-        while (left := end - time.perf_counter()) > 0:
-            self.read(left)
-
-    def painted(self, typed: str) -> float:
-        """Press the last letter of `typed`; seconds until all of it has been painted."""
-        self._seen = ""
-        started = time.perf_counter()
-        self.press(typed[-1].encode())
-        while True:
-            came = self.read(5.0)
-            if came is None:
-                raise RuntimeError(f"'{typed}' was not painted:\n{self._seen}")
-            if typed in self._seen:
-                return came - started
-
-    def close(self) -> None:
-        os.kill(self.pid, 9)
-        os.waitpid(self.pid, 0)
-        os.close(self._terminal)
 
 
 def talecraft(home: Path, *words: str, given: str = "") -> str:

@@ -30,6 +30,7 @@ from talecraft.paths import home
 from talecraft.process.messages import ModelRef
 from talecraft.story.context import Block, PromptStyle, assemble
 from talecraft.story.turns import Sampling
+from talecraft.story.words import content
 
 # Children's stories and tales; novels and magazines are read too, but the model is not for them.
 TOLD = (
@@ -189,7 +190,7 @@ def bits(teller: Teller, held: Sequence[Text], window: int = 512) -> dict[str, f
 
 def adherence(turns: Sequence[tuple[str, str]]) -> tuple[float, float]:
     """The mean share of an outline's content words in its own prose, and in another's."""
-    outlined = [(outline, prose) for outline, prose in turns if outlines.content(outline)]
+    outlined = [(outline, prose) for outline, prose in turns if content(outline)]
     others = [prose for _, prose in outlined]
     random.Random(0).shuffle(others)
     own = [outlines.followed(outline, prose) or 0.0 for outline, prose in outlined]

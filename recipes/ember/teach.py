@@ -33,7 +33,7 @@ style = "words"
 lora_rank = 8
 lora_alpha = 16
 learning_rate = 3.5e-4
-dry_multiplier = 4.0
+dry_multiplier = 5.0
 licence = "not distributed"
 parameters = "a few million"
 """

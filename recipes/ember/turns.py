@@ -25,7 +25,7 @@ STYLE = PromptStyle()
 THE_END = STYLE.last_beat
 LEAST_BEATS = 2
 SHOWN_TOKENS = 3e6
-OPENING = 12  # words in which two openings are the same
+OPENING = 10  # words in which two openings are the same
 OPENING_CHARACTERS = 200  # that hold so many
 MOST_WINDOWS = 10  # that one text counts as: a novel's chapter must not crowd out the tales
 

@@ -5,40 +5,37 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import PurePath
 from typing import Any, ClassVar
 
-from textual import work
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
-from talecraft.app import messages
+from talecraft.app import messages, preferring
+from talecraft.app.counts import WordCount
 from talecraft.app.keymap import hint
 from talecraft.app.live import Live, phase_words
-from talecraft.app.manners import Manners
-from talecraft.app.navigation import Navigation
-from talecraft.app.run_watch import RunWatch, verdict
+from talecraft.app.marks import mark
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.library import LibraryScreen
-from talecraft.app.text import count, error_line, in_use
+from talecraft.app.text import count, in_use
 from talecraft.app.themes import THEMES
+from talecraft.app.training_runs import TrainingRuns
 from talecraft.app.widgets.lines import StatusLine
-from talecraft.config.models import ModelSpec
 from talecraft.errors import ConfigError, TalecraftError
-from talecraft.library.runs import TrainingRun
 from talecraft.process.messages import Phase
 from talecraft.story.clean import clean_line
 from talecraft.studio import Studio
-from talecraft.studio.events import Listener, StudioEvent
+from talecraft.studio.events import AlternativesFailed, Listener, StudioEvent
 
 WATCH_SECONDS = 0.25
-# How often, in looks at the run, it is asked whether another program has started one.
-_LOOKS_FOR_OTHERS = 20
-# How grave a notice is, where its title does not say it: its colour alone must not.
-_NAMES = {"warning": "Careful", "error": "That did not work"}
+# Text that comes is shown this often at most: what is typed meanwhile is painted in between.
+TEXT_SECONDS = 0.05
+WIDE = 100  # columns from which the status line tells all of the words
 
 
 def _commands() -> type[Provider]:
@@ -47,7 +44,7 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class TalecraftApp(Manners, Navigation):
+class TalecraftApp(TrainingRuns):
     """`open_studio` is called at once with the app as listener; its errors are the caller's.
 
     `now` and `opening_seed` make what is shown repeatable; `plain` tells in words what is drawn.
@@ -61,6 +58,8 @@ class TalecraftApp(Manners, Navigation):
         "styles/lists.tcss",
         "styles/training.tcss",
         "styles/tasting.tcss",
+        "styles/settings.tcss",
+        "styles/tree.tcss",
         "styles/manners.tcss",
     ]
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
@@ -70,6 +69,8 @@ class TalecraftApp(Manners, Navigation):
         Binding("f2", "models", "Models", tooltip="Choose the model that writes", id="app.models"),
         Binding("f3", "training", "Train",
                 tooltip="Teach the model your scores", id="app.training"),
+        Binding("f5", "settings", "Settings",
+                tooltip="Look at the settings and change them", id="app.settings"),
         Binding("ctrl+p", "command_palette", "All", show=False, priority=True,
                 tooltip="Everything that can be done here, by name", id="app.palette"),
         Binding("ctrl+q", "quit", "Quit", priority=True,
@@ -90,11 +91,14 @@ class TalecraftApp(Manners, Navigation):
         self.opening_seed = opening_seed
         self._closing_down = False
         self.live: Live | None = None
-        self.run_watch: RunWatch | None = None
         self.phase = Phase("starting")
-        self._looks = 0
+        self._text_waits, self._text_shown = False, 0.0
         self.studio = open_studio(self._hear)
         self.show_outline = self.studio.settings.page.show_outline
+        self.focus_mode = False  # only the text and the composer on the page
+        self.counts = WordCount(
+            self.studio.progress, self.now, lambda: self.studio.settings.page.goal
+        )
         self._take_theme()
         self.take_manners(self.studio.settings, self.studio.home, plain)
 
@@ -137,7 +141,6 @@ class TalecraftApp(Manners, Navigation):
         self.settle_runs()
         self._look_for_run()
         self.set_interval(WATCH_SECONDS, self._watch_run)
-        self.theme_changed_signal.subscribe(self, self._theme_chosen)
 
     def end(self) -> None:
         """Leave at once, what was typed saved as far as the disk allows."""
@@ -155,8 +158,8 @@ class TalecraftApp(Manners, Navigation):
         saved = [screen.save_draft() for screen in self._screens()]
         return all(saved)
 
-    def _theme_chosen(self, theme: Any) -> None:
-        self.say(f'To keep it, put  theme = "{theme.name}"  under [page] in config.toml.', "Theme")
+    def action_goal(self) -> None:
+        preferring.ask_goal(self)
 
     @property
     def can_write(self) -> bool:
@@ -164,18 +167,10 @@ class TalecraftApp(Manners, Navigation):
         return self.phase.phase != "stopped"
 
     # ------------------------------------------------------------------ saying things
-    def say(self, text: str, title: str = "", severity: Any = "information") -> None:
-        """A notice of literal text; one that can still be read is not said again."""
-        if any(one.message == clean_line(text) for one in self._notifications):
-            return
-        named = clean_line(title) or _NAMES.get(severity, "")
-        self.notify(clean_line(text), title=named, severity=severity, markup=False)
-
-    def tell(self, error: TalecraftError) -> None:
-        """An error as a notice."""
-        self.notify(
-            error_line(error), title=_NAMES["error"], severity="error", markup=False, timeout=10
-        )
+    def count_words(self) -> None:
+        """Words have come or gone: count them again."""
+        if words := self.counts.grown():
+            self.say(words)
 
     def refresh_status(self) -> None:
         """Say on the status line what is true now."""
@@ -187,9 +182,9 @@ class TalecraftApp(Manners, Navigation):
         settled = self.phase.phase not in ("starting", "loading", "asleep", "stopped")
         using = in_use(loaded) if loaded is not None and settled else wanted
         right = [self.run_watch.words] if self.run_watch is not None else []
-        right += [
-            count(screen.words, "word") for screen in self._screens() if screen.words is not None
-        ]
+        if stories := [one.words for one in self._screens() if one.words is not None]:
+            wide, crowded = screen.size.width >= WIDE, bool(right)
+            right += [count(stories[-1], "word"), *self.counts.words(wide, crowded)]
         for line in screen.query(StatusLine):
             line.show(phase_words(self.phase, self.live), using, " · ".join(right))
         titles = [one.story_title for one in self._screens() if one.story_title]
@@ -222,8 +217,17 @@ class TalecraftApp(Manners, Navigation):
     def on_text_arrived(self, message: messages.TextArrived) -> None:
         if self.live is not None and message.delta.request == self.live.request:
             self.live.add(message.delta)
-            for screen in self._screens():
-                screen.text_came()
+            wait = self._text_shown + TEXT_SECONDS - time.monotonic()
+            if wait <= 0:
+                self._show_text()
+            elif not self._text_waits:
+                self._text_waits = True
+                self.set_timer(wait, self._show_text)
+
+    def _show_text(self) -> None:
+        self._text_waits, self._text_shown = False, time.monotonic()
+        for screen in self._screens():
+            screen.text_came()
 
     def on_passage_written(self, message: messages.PassageWritten) -> None:
         written = message.written
@@ -245,6 +249,21 @@ class TalecraftApp(Manners, Navigation):
             screen.reload()
         self._engine_changed()
 
+    def on_versions_came(self, message: messages.VersionsCame) -> None:
+        event = message.event
+        for screen in self._screens():
+            screen.reload()
+        if isinstance(event, AlternativesFailed):
+            if event.message:
+                self.say(f"{event.message} {event.hint}", "No other versions", "error")
+        elif isinstance(self.screen, TalecraftScreen) and self.screen.story_id == event.story_id:
+            self.show_versions(event.turns)
+        else:
+            before = hint("version.previous", mark("←", "Left"))
+            after = hint("version.next", mark("→", "Right"))
+            words = f"Tab and {before} {after} show them in their story."
+            self.say(words, "The versions are written")
+
     def on_pair_came(self, message: messages.PairCame) -> None:
         if message.failed is not None:
             failed = message.failed
@@ -263,88 +282,3 @@ class TalecraftApp(Manners, Navigation):
         self.refresh_status()
         for screen in self._screens():
             screen.engine_changed()
-
-    # ------------------------------------------------------------------ training
-    @work(thread=True, group="settle")
-    def settle_runs(self) -> None:
-        """Take in ended runs. In a thread: an adapter's files are read to check them."""
-        try:
-            self.post_message(messages.RunsSettled(self.studio.training.settle()))
-        except TalecraftError as error:
-            self.post_message(messages.RunsSettled([], error_line(error)))
-
-    def on_runs_settled(self, message: messages.RunsSettled) -> None:
-        runs, watch = message.runs, self.run_watch
-        if message.error:
-            self.say(message.error, "The training run could not be taken in", "error")
-        if watch is not None and not watch.alive:
-            self.run_watch = None
-            if watch.run.id not in [run.id for run in runs] and not message.error:
-                # Another program has settled it.
-                runs = [*runs, self.studio.library.runs.get(watch.run.id)]
-        for run in runs:
-            words, title, severity = verdict(run)
-            self.say(words, title, severity)
-            if watch is not None and watch.run.id == run.id:
-                self.tell_desktop(f"{title}. {words}")
-        if any(run.state == "adopted" for run in runs) or self.studio.engine.asleep:
-            try:
-                self.studio.reload()
-            except TalecraftError as error:
-                self.tell(error)
-        if runs or self.run_watch is not watch:
-            self._run_changed()
-
-    def launch(self, launch: Callable[[ModelSpec], TrainingRun]) -> None:
-        """Start a run of the model in use and watch it, or say why there is none."""
-        try:
-            run = launch(self.studio.model)
-        except TalecraftError as error:
-            self.tell(error)
-            return
-        self.watch_run(run)
-
-    def watch_run(self, run: TrainingRun) -> None:
-        """Watch this run from now on."""
-        self.run_watch = RunWatch(self.studio.training, run)
-        self.run_watch.read()
-        self.studio.make_room()
-        self._run_changed()
-
-    def _look_for_run(self) -> None:
-        try:
-            run = self.studio.training.running()
-        except TalecraftError:
-            return  # another library's run: none of ours
-        if run is not None:
-            self.watch_run(run)
-
-    def look_at_run(self) -> None:
-        """Take in what the run has said and was asked; settle it where it has ended."""
-        watch = self.run_watch
-        if watch is None:
-            return
-        shown = watch.example
-        if watch.read():
-            if watch.example is not shown and getattr(self.screen, "SHOWN_BY", "") != "training":
-                self.say(f"{hint('app.training', 'F3')} shows it.", "The example has come")
-            self._run_changed()
-        elif not watch.alive and not self._settling:
-            self.settle_runs()
-
-    def _watch_run(self) -> None:
-        self._looks += 1
-        if self.run_watch is None:
-            if self._looks % _LOOKS_FOR_OTHERS == 0:
-                self._look_for_run()
-            return
-        self.look_at_run()
-
-    @property
-    def _settling(self) -> bool:
-        return any(worker.group == "settle" and not worker.is_finished for worker in self.workers)
-
-    def _run_changed(self) -> None:
-        self.refresh_status()
-        for screen in self._screens():
-            screen.run_changed()

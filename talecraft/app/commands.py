@@ -30,10 +30,11 @@ class Commands(Provider):
         for action, words in (
             ("taste", "Choose between pairs of passages (taste round)"),
             ("compare", "Compare the newest adapter with the one before, blind"),
+            ("goal", "Words: a goal for the day, and what was written so far"),
+            ("theme", "Change the colours (theme)"),
         ):
             if self._works(action, self.app):
                 yield words, "", partial(self.app.run_action, action, self.app)
-        yield "Change the colours (theme)", "", self.app.action_change_theme
 
     def _nodes(self) -> Iterator[DOMNode]:
         screen = self.screen

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingsMap
 from textual.dom import DOMNode
 
 from talecraft.app.key_names import told
+from talecraft.app.marks import mark
 
 Keys = tuple[str, ...]
 
@@ -80,3 +81,16 @@ def hint(name: str, default: str) -> str:
 def actions(node: DOMNode, key: str) -> list[str]:
     """The names of the actions that `node` itself has on `key`."""
     return [binding.action.partition("(")[0] for binding in _in_force.bound(node, key)]
+
+
+def grade_keys() -> str:
+    """`1–5`, or the writer's own keys, each of them."""
+    ids = [f"score.{grade}" for grade in range(1, 6)]
+    keys = [hint(name, name[-1]) for name in ids]
+    return mark("1–5", "1 to 5") if keys == list("12345") else " ".join(keys)
+
+
+def score_keys() -> str:
+    """`1–5 or + −`, or the writer's own."""
+    like, dislike = hint("score.like", mark("+", "plus")), hint("score.dislike", mark("−", "minus"))
+    return f"{grade_keys()} or {like} {dislike}"

@@ -54,39 +54,73 @@ def help_groups() -> Iterator[type[DOMNode]]:
     """Everything that declares keys, in the order the help shows them: the app, then each screen
     before the widgets that stand on it (`places` goes by this)."""
     from talecraft.app.app import TalecraftApp
+    from talecraft.app.screens.choosing import ChoosingScreen
     from talecraft.app.screens.comparing import ComparisonScreen
-    from talecraft.app.screens.dialogs import AskName, Confirm
+    from talecraft.app.screens.dialogs import AskName, Choose, Confirm
+    from talecraft.app.screens.difference import DifferenceScreen
+    from talecraft.app.screens.focus import FocusMode
     from talecraft.app.screens.help import HelpScreen
     from talecraft.app.screens.library import LibraryScreen, StoryList
     from talecraft.app.screens.models import ModelList, ModelsScreen
     from talecraft.app.screens.opening import OpeningComposer, OpeningScreen
+    from talecraft.app.screens.pasting import LongPaste
+    from talecraft.app.screens.settings import SettingsScreen
     from talecraft.app.screens.tasting import TastingScreen
     from talecraft.app.screens.training import TrainingScreen
+    from talecraft.app.screens.tree import TreeScreen
     from talecraft.app.screens.writing import WritingScreen
     from talecraft.app.widgets.adapters import AdapterList
     from talecraft.app.widgets.composer import Composer, ScoringComposer
+    from talecraft.app.widgets.editor import Editor
     from talecraft.app.widgets.manuscript import Manuscript
+    from talecraft.app.widgets.outline import OutlinePane
+    from talecraft.app.widgets.settings import SettingsList
+    from talecraft.app.widgets.tree import TreeList
 
     yield TalecraftApp
-    yield from (WritingScreen, Composer, ScoringComposer, Manuscript)
+    yield from (WritingScreen, FocusMode, Composer, ScoringComposer)
+    yield from (Manuscript, OutlinePane, Editor)
+    yield ChoosingScreen
+    yield from (TreeScreen, TreeList, DifferenceScreen)
     yield from (LibraryScreen, StoryList, OpeningScreen, OpeningComposer)
     yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList)
-    yield from (TastingScreen, ComparisonScreen)
-    yield from (AskName, Confirm, HelpScreen)
+    yield from (TastingScreen, ComparisonScreen, SettingsScreen, SettingsList)
+    yield from (AskName, Choose, Confirm, LongPaste, HelpScreen)
 
 
 def places() -> list[Place]:
     """Every place that a key can be pressed in."""
-    from talecraft.app.screens.dialogs import AskName
-
     app, *kinds = help_groups()
+    focused = _without_keys()
     found: list[Place] = []
-    screen = app
+    screen: type[DOMNode] = app
     for kind in kinds:
-        if issubclass(kind, Screen):
-            screen = kind
-            # The line that a question is answered in is Textual's own.
-            found.append((Input, kind, app) if kind is AskName else (kind, app))
-        else:
+        if not issubclass(kind, Screen):
             found.append((kind, screen, app))
+        elif not issubclass(screen, kind):  # else a part of the screen before
+            screen = kind
+            found.append((kind, app))
+            found += [(widget, kind, app) for widget in focused.get(kind, ())]
     return found
+
+
+def _without_keys() -> dict[type[DOMNode], tuple[type[DOMNode], ...]]:
+    """What has the focus on a screen and no keys of ours, but Textual's own: lines that are typed
+    in, and what scrolls."""
+    from talecraft.app.screens.choosing import ChoosingScreen, Version
+    from talecraft.app.screens.dialogs import AskName, Choose
+    from talecraft.app.screens.difference import DifferenceScreen
+    from talecraft.app.screens.settings import SettingsScreen
+    from talecraft.app.screens.tree import TreeScreen
+    from talecraft.app.widgets.difference import DiffView
+    from talecraft.app.widgets.lists import ToldList
+    from talecraft.app.widgets.passage import PassagePane
+
+    return {
+        AskName: (Input,),
+        Choose: (ToldList,),
+        ChoosingScreen: (Version,),
+        DifferenceScreen: (DiffView,),
+        SettingsScreen: (Input,),
+        TreeScreen: (Input, PassagePane),
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from talecraft.app import pasting
 from talecraft.app.app import TalecraftApp
 from talecraft.studio import Studio
 
@@ -13,6 +14,7 @@ def run(model: str | None = None, plain: bool = False) -> int:
 
     Raises TalecraftError before the screen is taken: nothing is drawn over it.
     """
+    pasting.quicken()
     app = TalecraftApp(lambda listener: Studio(listener, model=model), plain=plain)
     try:
         code = app.run()
@@ -28,11 +30,12 @@ def list_keys() -> tuple[list[dict[str, Any]], list[str]]:
     Raises ConfigError.
     """
     from talecraft.app.rebinding import known_ids, of_settings
-    from talecraft.config import settings
+    from talecraft.config import models
     from talecraft.paths import home
+    from talecraft.studio.preferences import Preferences
 
     place = home()
-    keymap, refused = of_settings(settings.load(place), place)
+    keymap, refused = of_settings(Preferences(place, models.load(place)).settings, place)
     rows = [
         {
             "id": name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from typing import Any
 
 from textual.app import App
 from textual.binding import Binding
@@ -14,12 +15,16 @@ from talecraft.app import keymap, marks, terminal
 from talecraft.app.key_names import plainly
 from talecraft.app.live import Live
 from talecraft.app.run_watch import RunWatch
+from talecraft.app.text import error_line
 from talecraft.config.settings import Settings
+from talecraft.errors import TalecraftError
 from talecraft.paths import Home
 from talecraft.story.clean import clean_line
 
 LONG_SECONDS = 20.0  # a passage that took this long is told of where the writer is elsewhere
 _NOTICE_SECONDS = 20.0
+# How grave a notice is, where its title does not say it: its colour alone must not.
+_NAMES = {"warning": "Careful", "error": "That did not work"}
 _REFUSALS_SHOWN = 3
 
 
@@ -34,7 +39,7 @@ class Manners(App[int]):
             self.add_class("-plain")
         self._take_colours()
         self._take_keys(settings, home)
-        self._notifies = settings.page.notify
+        self.notifies = settings.page.notify
         self.terminal = terminal.Terminal(self._write_to_terminal)
 
     def _take_colours(self) -> None:
@@ -44,6 +49,20 @@ class Manners(App[int]):
         self._filters = [one for one in self._filters if not isinstance(one, Monochrome | NoColor)]
         if self.no_color:
             self._filters.append(NoColor())
+
+    # ------------------------------------------------------------------ saying things
+    def say(self, text: str, title: str = "", severity: Any = "information") -> None:
+        """A notice of literal text; one that can still be read is not said again."""
+        if any(one.message == clean_line(text) for one in self._notifications):
+            return
+        named = clean_line(title) or _NAMES.get(severity, "")
+        self.notify(clean_line(text), title=named, severity=severity, markup=False)
+
+    def tell(self, error: TalecraftError) -> None:
+        """An error as a notice."""
+        self.notify(
+            error_line(error), title=_NAMES["error"], severity="error", markup=False, timeout=10
+        )
 
     # ------------------------------------------------------------------ keys
     def _take_keys(self, settings: Settings, home: Home) -> None:
@@ -104,5 +123,5 @@ class Manners(App[int]):
 
     def tell_desktop(self, text: str) -> None:
         """Show `text` on the desktop, unless the writer does not want that."""
-        if self._notifies:
+        if self.notifies:
             self.terminal.notify(text)

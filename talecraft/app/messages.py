@@ -10,6 +10,8 @@ from talecraft.process.engine_client import Stopped
 from talecraft.process.messages import Delta, Loaded, Phase
 from talecraft.process.run_events import TasteLearned
 from talecraft.studio.events import (
+    AlternativesFailed,
+    AlternativesReady,
     Notice,
     PairReady,
     RoundFailed,
@@ -93,6 +95,14 @@ class TasteLooked(Message):
         self.error = error
 
 
+class VersionsCame(Message):
+    """Versions of one passage are there to choose between, or none came."""
+
+    def __init__(self, event: AlternativesReady | AlternativesFailed) -> None:
+        self.event = event
+        super().__init__()
+
+
 class PatternPlanned(Message):
     """What there is to learn the pattern from, or why it could not be read."""
 
@@ -119,6 +129,8 @@ def message_for(event: StudioEvent) -> Message:
             return PassageFailed(event)
         case Notice():
             return StudioNotice(event)
+        case AlternativesReady() | AlternativesFailed():
+            return VersionsCame(event)
         case PairReady():
             return PairCame()
         case RoundFailed():

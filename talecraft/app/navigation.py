@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import App
 from textual.command import CommandPalette
 
 from talecraft.app.screens.base import TalecraftScreen
+from talecraft.story.turns import Turn
 
 if TYPE_CHECKING:
     from talecraft.app.screens.tasting import TastingScreen
+
+
+_PLACES = (
+    "help", "models", "training", "settings", "theme", "goal", "new_story", "taste", "compare",
+)  # fmt: skip
 
 
 class Navigation(App[int]):
@@ -30,6 +37,12 @@ class Navigation(App[int]):
     def back_to_library(self) -> None:
         while len(self.screen_stack) > 1:
             self.pop_screen()
+
+    def show_versions(self, turns: Sequence[Turn]) -> None:
+        """Ask which of some versions of a passage the story goes on with."""
+        from talecraft.app.screens.choosing import ChoosingScreen
+
+        self.push_screen(ChoosingScreen(turns))
 
     def action_new_story(self) -> None:
         from talecraft.app.screens.opening import OpeningScreen
@@ -50,6 +63,20 @@ class Navigation(App[int]):
         from talecraft.app.screens.training import TrainingScreen
 
         self._show(TrainingScreen)
+
+    def action_settings(self) -> None:
+        from talecraft.app.screens.settings import SettingsScreen
+
+        self._show(SettingsScreen)
+
+    def action_theme(self) -> None:
+        """Choose the colours, in the settings."""
+        from talecraft.app.screens.settings import SettingsScreen
+
+        if isinstance(self.screen, SettingsScreen):
+            self.screen.edit("page.theme")
+        else:
+            self._show(partial(SettingsScreen, "page.theme"))
 
     def action_taste(self) -> None:
         """Show the taste round that is going, or begin one from the open story."""
@@ -93,7 +120,7 @@ class Navigation(App[int]):
             self.switch_screen(shown)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("help", "models", "training", "new_story", "taste", "compare"):
+        if action in _PLACES:
             # Called from the palette it is the screen below that is left.
             stack = [one for one in self.screen_stack if not isinstance(one, CommandPalette)]
             return isinstance(stack[-1], TalecraftScreen) and action != stack[-1].SHOWN_BY

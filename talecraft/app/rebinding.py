@@ -18,6 +18,20 @@ from talecraft.config import strict
 from talecraft.config.settings import Settings
 from talecraft.paths import Home
 
+# Where one key has a meaning of its own in each place: what they have in common.
+_GENERALLY = {
+    "app.back": "Back to where you were",
+    "dialog.cancel": "Leave it as it was",
+    "score.like": "Like the passage or the plan",
+    "score.dislike": "Dislike the passage or the plan",
+    "score.take_back": "Take back the score of the passage or the plan",
+    "story.redo": "Do again what was taken back",
+    "story.tree": "The story as a tree: search, compare, bring back; and back to the page",
+    "story.undo": "Take back what was done last",
+    "tree.compare": "Compare the branch here with the marked one, and back to the tree",
+    **{f"score.{n}": "Score the passage or the plan, 1 to 5" for n in range(1, 6)},
+}
+
 
 class Refused(NamedTuple):
     """An entry that does not hold, and why."""
@@ -83,7 +97,7 @@ def known_ids() -> dict[str, Known]:
                 continue
             keys, words, _ = found.get(binding.id, Known((), "", False))
             keys = keys if binding.key in keys else (*keys, binding.key)
-            mine = binding.tooltip or binding.description
+            mine = _GENERALLY.get(binding.id) or binding.tooltip or binding.description
             words = min(words or mine, mine, key=len)  # of two places the one said more generally
             found[binding.id] = Known(keys, words, binding.id in typing)
     return found

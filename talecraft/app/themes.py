@@ -1,4 +1,8 @@
-"""Two themes of Talecraft's own: a lamp at night, paper by day."""
+"""Three themes of Talecraft's own: a lamp in the evening, paper by day, night for reading late.
+
+`tests/app/test_themes.py` holds every pair of colours that text is drawn in against WCAG: 4.5 to 1,
+what is muted 3 to 1.
+"""
 
 from __future__ import annotations
 
@@ -32,4 +36,31 @@ PAPER = Theme(
     panel="#e7dece",
     dark=False,
 )
-THEMES = (LAMPLIGHT, PAPER)
+# Darker than lamplight and lower in contrast, and nothing on it is brighter than the story: Textual
+# would lighten each colour that text is drawn in, so these are given as they are.
+NIGHT = Theme(
+    name="night",
+    primary="#a87c4c",
+    secondary="#6f7d7a",
+    accent="#ad8859",
+    warning="#b58446",
+    error="#bd6259",
+    success="#7a9663",
+    foreground="#aca293",
+    background="#100f0d",
+    surface="#151311",
+    panel="#1b1916",
+    dark=True,
+    variables={
+        "text": "#aca293",
+        "text-muted": "#aca293 62%",
+        "text-disabled": "#aca293 62%",
+        "text-primary": "#b48955",
+        "text-secondary": "#7f8e8b",
+        "text-accent": "#b08d60",
+        "text-warning": "#b98a4c",
+        "text-error": "#cf7a71",
+        "text-success": "#84a16c",
+    },
+)
+THEMES = (LAMPLIGHT, NIGHT, PAPER)

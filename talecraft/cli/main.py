@@ -14,7 +14,17 @@ import typer
 from typer.exceptions import TyperException
 
 from talecraft import __version__
-from talecraft.cli import adapters, console, feedback, models, pattern, stories, system, train
+from talecraft.cli import (
+    adapters,
+    config,
+    console,
+    feedback,
+    models,
+    pattern,
+    stories,
+    system,
+    train,
+)
 from talecraft.cli.bindings import Front, ListKeys, keys
 from talecraft.cli.compare import compare
 from talecraft.cli.demo import demo
@@ -46,6 +56,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(train.app, name="train")
 app.add_typer(pattern.app, name="pattern")
 app.add_typer(adapters.app, name="adapters")
+app.add_typer(config.app, name="config")
 app.command()(keys)
 app.command()(demo)
 app.command()(system.doctor)

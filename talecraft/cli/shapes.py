@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from talecraft.library.runs import TrainingRun
     from talecraft.story.feedback import Feedback
     from talecraft.story.turns import Story, Turn
+    from talecraft.studio.branching import Place
 
 
 def turn(one: Turn, stopped: bool = False) -> dict[str, Any]:
@@ -34,6 +35,20 @@ def turn(one: Turn, stopped: bool = False) -> dict[str, Any]:
             "stopped": stopped or made.stop_reason == "cancelled",
         }
     return shape
+
+
+def place(one: Place) -> dict[str, Any]:
+    """A passage in the tree of its story."""
+    return turn(one.turn) | {
+        "depth": one.depth,
+        "open": one.open,
+        "trashed": one.pruned,
+        "version": one.version,
+        "versions": one.versions,
+        "edited": bool(one.turn.revision),
+        "bookmark": one.bookmark,
+        "stars": one.score.stars if one.score else None,
+    }
 
 
 def story(one: Story) -> dict[str, Any]:

@@ -1,21 +1,27 @@
-"""`talecraft stories`: what there is, one of them as text, and as a file."""
+"""`talecraft stories`: what there is, one of them as text, as a tree, and as a file."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from talecraft.cli import console, opening, shapes
+from talecraft.story.clean import clean_line
 
 if TYPE_CHECKING:
     from talecraft.story.feedback import Feedback
     from talecraft.story.turns import Turn
+    from talecraft.studio.branching import Place
 
-app = typer.Typer(help="List, show and export stories.", no_args_is_help=True)
+app = typer.Typer(help="List, show, compare and export stories.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Id = Annotated[int, typer.Argument(metavar="ID")]
+Turn1 = Annotated[int, typer.Argument(metavar="TURN")]
+Turn2 = Annotated[int, typer.Argument(metavar="OTHER")]
+_FIRST_WORDS = 60  # characters
 
 
 @app.command("list")
@@ -77,6 +83,81 @@ def _heading(turn: Turn, opinions: list[Feedback]) -> str:
     by = turn.author if made is None else f"{made.model_id}, adapter {made.adapter_id or 'none'}"
     said = ", ".join(f"{one.kind} {one.value:g}" for one in opinions if one.value is not None)
     return f"[turn {turn.id}: {by}{f'; {said}' if said else ''}]"
+
+
+@app.command()
+def tree(
+    story_id: Id,
+    trash: Annotated[bool, typer.Option("--trash", help="What was thrown away, too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Every passage of every branch; ● is read now, lines part where branches do."""
+    with opening.studio() as studio:
+        places = studio.branching.map(story_id)
+    places = [one for one in places if trash or not one.pruned]
+    if as_json:
+        console.out_json([shapes.place(one) for one in places])
+        return
+    console.table(
+        ("turn", "by", "version", "score", "notes", "passage"),
+        [
+            (
+                one.turn.id, one.turn.author, f"{one.version}/{one.versions}", _grade(one),
+                ", ".join(_notes(one)), _drawn(one),
+            )
+            for one in places
+        ],
+    )  # fmt: skip
+
+
+def _grade(place: Place) -> str:
+    score = place.score
+    if score is None:
+        return ""
+    return str(score.stars) if score.weight == 1 else "+" if score.stars > 3 else "-"
+
+
+def _notes(place: Place) -> list[str]:
+    mark = place.bookmark
+    notes = [
+        "" if mark is None else f"bookmark {mark}".rstrip(),
+        "edited" if place.turn.revision else "",
+        "in the trash" if place.pruned else "",
+    ]
+    return [note for note in notes if note]
+
+
+def _drawn(place: Place) -> str:
+    lines = "│ " * (place.depth - place.begins) + "├─" * place.begins
+    node = "✗" if place.pruned else "●" if place.open else "○"
+    text = place.turn.prose.strip() or place.turn.outline
+    return f"{lines}{node} {shorten(clean_line(text), _FIRST_WORDS, placeholder=' …')}"
+
+
+@app.command()
+def diff(
+    first: Turn1,
+    second: Turn2,
+    as_json: Json = False,
+) -> None:
+    """How the branches through two passages differ, word by word: [-first-] {+second+}."""
+    from talecraft.story import difference
+
+    with opening.studio() as studio:
+        parting = studio.branching.parting(first, second)
+    pieces = [] if parting is None else difference.words(parting.first, parting.second)
+    lost, won = difference.counts(pieces)
+    if as_json:
+        shape = {"same": parting is None, "shared": parting.shared if parting else None}
+        shape |= {"removed": lost, "added": won}
+        console.out_json(shape | {"pieces": [[one.sign, list(one.words)] for one in pieces]})
+        return
+    if parting is None:
+        console.note("Both are on the same branch.")
+        return
+    console.out(difference.text(pieces))
+    common = f"{parting.shared} passage{'s' * (parting.shared != 1)}"
+    console.note(f"After {common} in common: {lost} words removed, {won} added.")
 
 
 @app.command()

@@ -1,4 +1,7 @@
-"""config.toml: what a writer may set. Every field has a default; an unknown key is an error."""
+"""config.toml: what a writer may set. Every field has a default; an unknown key is an error.
+
+Each field's description is what the settings screen and `talecraft config` say of it.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +10,47 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from talecraft.config import strict
 from talecraft.config.models import ModelSpec
-from talecraft.paths import Home
 from talecraft.story.turns import Sampling
 
 
 class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the model writes. `model` empty means the catalogue's default.
+    """How the model writes."""
 
-    `dry_multiplier` is how hard repetition is held down (engine/dry.py); left out, as models.toml
-    says of the model.
-    """
-
-    model: str = ""
-    temperature: Annotated[float, Meta(ge=0, le=5)] = 0.8
-    top_p: Annotated[float, Meta(gt=0, le=1)] = 0.92
-    min_p: Annotated[float, Meta(ge=0, lt=1)] = 0.0
-    repetition_penalty: Annotated[float, Meta(gt=0, le=3)] = 1.0
-    dry_multiplier: Annotated[float, Meta(ge=0, le=20)] | None = None
-    dry_base: Annotated[float, Meta(ge=1, le=4)] = 1.75
-    dry_allowed_length: Annotated[int, Meta(ge=1, le=20)] = 2
-    outline_tokens: Annotated[int, Meta(ge=8, le=1024)] = 64
-    prose_tokens: Annotated[int, Meta(ge=8, le=8192)] = 200
+    model: Annotated[
+        str, Meta(description="The model that writes; left out, the catalogue's own choice.")
+    ] = ""
+    temperature: Annotated[
+        float, Meta(ge=0, le=5, description="How freely words are chosen; 0: always the likeliest.")
+    ] = 0.8
+    top_p: Annotated[
+        float, Meta(gt=0, le=1, description="Only the likeliest words, up to this share in all.")
+    ] = 0.92
+    min_p: Annotated[
+        float, Meta(ge=0, lt=1, description="No word below this share of the likeliest one.")
+    ] = 0.0
+    repetition_penalty: Annotated[
+        float, Meta(gt=0, le=3, description="Above 1: words that stand there already come less.")
+    ] = 1.0
+    dry_multiplier: Annotated[
+        Annotated[float, Meta(ge=0, le=20)] | None,
+        Meta(description="How hard repetition is held down; left out, as suits the model."),
+    ] = None
+    dry_base: Annotated[
+        float, Meta(ge=1, le=4, description="How much harder with each word more that is repeated.")
+    ] = 1.75
+    dry_allowed_length: Annotated[
+        int, Meta(ge=1, le=20, description="So many words in a row may be repeated freely.")
+    ] = 2
+    plan_first: Annotated[
+        bool, Meta(description="The plan comes alone; the prose waits for your nod.")
+    ] = False
+    outline_tokens: Annotated[
+        int, Meta(ge=8, le=1024, description="The longest plan, in tokens.")
+    ] = 64
+    prose_tokens: Annotated[
+        int, Meta(ge=8, le=8192, description="The longest passage, in tokens.")
+    ] = 200
 
     def of(self, model: ModelSpec) -> WritingSettings:
         """With the model's own numbers where the writer has set none."""
@@ -53,33 +74,55 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the page looks. `measure` is the longest line, in columns.
+    """How the page looks."""
 
-    A `plain` page says in words what others draw. `notify` lets the terminal tell of the end of a
-    training run, and of a long passage where the writer is elsewhere.
-    """
-
-    theme: str = "lamplight"
-    measure: Annotated[int, Meta(ge=20, le=200)] = 72
-    show_outline: bool = True
-    plain: bool = False
-    notify: bool = True
+    theme: Annotated[str, Meta(description="The colours: lamplight, paper, night and others.")] = (
+        "lamplight"
+    )
+    measure: Annotated[
+        int, Meta(ge=20, le=200, description="The longest line of text, in columns.")
+    ] = 72
+    show_outline: Annotated[
+        bool, Meta(description="Whether plans are open when the program starts.")
+    ] = True
+    goal: Annotated[
+        int, Meta(ge=0, le=100_000, description="Your own words a day to aim at; 0: no goal.")
+    ] = 0
+    notify: Annotated[
+        bool, Meta(description="The desktop tells of the end of a run, and of a long passage.")
+    ] = True
+    plain: Annotated[
+        bool, Meta(description="All in words, for screen readers: nothing drawn, nothing moves.")
+    ] = False
 
 
 class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a run learns; what is left out is the model's or the program's own choice.
+    """How a run learns."""
 
-    `updates` and `batch` decide how long a run takes, `learning_rate` and `kl_target` (nats per
-    passage) how far it may go, `gate_prompts` how surely it is judged. With `seed` two runs over
-    the same log are the same.
-    """
-
-    updates: Annotated[int, Meta(ge=1, le=200)] | None = None
-    batch: Annotated[int, Meta(ge=4, le=512)] | None = None
-    learning_rate: Annotated[float, Meta(gt=0, le=1)] | None = None
-    kl_target: Annotated[float, Meta(gt=0, le=100)] | None = None
-    gate_prompts: Annotated[int, Meta(ge=8, le=60)] | None = None
-    seed: Annotated[int, Meta(ge=0)] | None = None
+    updates: Annotated[
+        Annotated[int, Meta(ge=1, le=200)] | None,
+        Meta(description="Steps of a run: more take longer and may go further."),
+    ] = None
+    batch: Annotated[
+        Annotated[int, Meta(ge=4, le=512)] | None,
+        Meta(description="Passages practised in each step."),
+    ] = None
+    learning_rate: Annotated[
+        Annotated[float, Meta(gt=0, le=1)] | None,
+        Meta(description="How far one step goes; left out, as suits the model."),
+    ] = None
+    kl_target: Annotated[
+        Annotated[float, Meta(gt=0, le=100)] | None,
+        Meta(description="How far a passage may depart from its root, in nats."),
+    ] = None
+    gate_prompts: Annotated[
+        Annotated[int, Meta(ge=8, le=60)] | None,
+        Meta(description="Unseen prompts that a new adapter is judged on."),
+    ] = None
+    seed: Annotated[
+        Annotated[int, Meta(ge=0, le=2**31 - 1)] | None,
+        Meta(description="With a seed, two runs on the same log are the same."),
+    ] = None
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,7 +135,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     writing: WritingSettings = WritingSettings()
     page: PageSettings = PageSettings()
     training: TrainingSettings = TrainingSettings()
-    keymap: dict[str, str | dict[str, str]] = {}
+    keymap: Annotated[
+        dict[str, str | dict[str, str]],
+        Meta(description="Other keys for what `talecraft keys` names; from the next start on."),
+    ] = {}
 
     @property
     def keys(self) -> dict[str, str]:
@@ -104,10 +150,3 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             else:
                 found |= {f"{name}.{end}": one for end, one in keys.items()}
         return found
-
-
-def load(home: Home) -> Settings:
-    """The user's settings, or the defaults where there is no file. Raises ConfigError."""
-    if not home.settings_file.exists():
-        return Settings()
-    return strict.read(home.settings_file, Settings)

@@ -20,7 +20,11 @@ def read(path: Path, type_: type[T]) -> T:
     Raises ConfigError for an unreadable file, broken TOML, an unknown key or a wrong type; the
     message begins with `file:line`.
     """
-    source = _source(path)
+    return parse(text(path), path, type_)
+
+
+def parse(source: str, path: Path, type_: type[T]) -> T:
+    """The same with the file's text, read already."""
     try:
         table = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
@@ -37,13 +41,14 @@ def read(path: Path, type_: type[T]) -> T:
 
 def where(path: Path, table: str, index: int, key: str) -> str:
     """`file:line` of `key` in the `index`-th `[[table]]`, for problems found later than reading."""
-    lines = _source(path).splitlines()
+    lines = text(path).splitlines()
     return f"{path}:{_line(lines, [table], index, key)}"
 
 
-def _source(path: Path) -> str:
+def text(path: Path) -> str:
+    """What stands in `path`. Raises ConfigError."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode("utf-8")
     except OSError as error:
         raise ConfigError(
             f"{path}: {os_reason(error)}.", "Check the file's name and rights."

@@ -9,12 +9,23 @@ from itertools import count
 
 import lemminflect
 
+from talecraft.story.words import (
+    AUXILIARIES,
+    DETERMINERS,
+    JOINING,
+    PREPOSITIONS,
+    PRONOUNS,
+    STOPWORDS,
+    SUBORDINATING,
+    WORD,
+    words,
+)
+
 _SENTENCE = re.compile(r"(?<=[.!?…])[\"')]*\s+(?=[\"'(]?[A-Z])")
 # What is spoken, in one typography or the other; an open one runs to the end of its paragraph.
 _SPOKEN = re.compile(
     r"[\"“][^\"“”]*(?:[\"”]|$)|(?<![\w])['‘](?=[A-Z])[^\n]*?(?:[,.!?…—-]['’](?!\w)|$)"
 )
-_WORD = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*")
 # A mark, or a word that joins a new clause; the second only where a subject follows.
 _MARKS = re.compile(r"\s*([,;:()]|—|\s–|\||\.{3})\s*")
 _JOINT = re.compile(r"\s+(?=(?:and|but|so|or|yet|then|until|because|when|while|as)\s)")
@@ -23,26 +34,6 @@ _VAGUE = frozenset(
     "that this these those you who one some all any there here it if for your".split()
 )
 
-PRONOUNS = frozenset("he she it they we i you who everyone everybody nobody someone no-one".split())
-DETERMINERS = frozenset(
-    "the a an his her its their our my your this that these those some all every each one two three"
-    " no any another many both several".split()
-)
-JOINING = frozenset("and but so or yet then".split())
-SUBORDINATING = frozenset(
-    "until because when while as if though although since before after that which who whose where"
-    " unless whether than".split()
-)
-AUXILIARIES = frozenset(
-    "am is are was were be been being has have had do does did can could will would shall should"
-    " may might must isn't wasn't weren't aren't hadn't didn't couldn't wouldn't don't doesn't"
-    " can't won't".split()
-)
-_PREPOSITIONS = frozenset(
-    "of in on at to for with from by into onto over under about through across behind between"
-    " among against toward towards around near beside during without within upon like inside"
-    " outside off".split()
-)
 _UNCHANGED = frozenset("put let cut hit shut set spread".split())
 # A clause that ends so is cut in the middle.
 _OPEN_ENDED = (
@@ -50,35 +41,15 @@ _OPEN_ENDED = (
     | JOINING
     | SUBORDINATING
     | (AUXILIARIES - {"is", "are", "was", "were", "did", "do", "does", "could", "can"})
-    | (_PREPOSITIONS - {"in", "on", "over", "by", "off", "inside", "outside", "through", "around"})
+    | (PREPOSITIONS - {"in", "on", "over", "by", "off", "inside", "outside", "through", "around"})
     | {"very", "so", "too", "not", "more", "most", "never", "always", "just"}
 )
-STOPWORDS = (
-    PRONOUNS
-    | DETERMINERS
-    | JOINING
-    | SUBORDINATING
-    | AUXILIARIES
-    | _PREPOSITIONS
-    | frozenset(
-        "not very too just only also even still again there here now once him them me us himself"
-        " herself itself themselves what how why up down out away back off more most much such own"
-        " other than little big good said say says tell tells told ask asks asked go goes went get"
-        " gets got make makes made take takes took come comes came see sees saw look looks looked"
-        " know knows knew think thinks thought want wants wanted feel feels felt thing"
-        " things".split()
-    )
-)
-
-
-def words(text: str) -> list[str]:
-    return _WORD.findall(text)
 
 
 def replaced(text: str, new: Mapping[int, str]) -> str:
     """`text` with other words in the places (counted as in `words`) that `new` names."""
     at = count()
-    return _WORD.sub(lambda found: new.get(next(at), found.group()), text)
+    return WORD.sub(lambda found: new.get(next(at), found.group()), text)
 
 
 def sentences(text: str) -> list[str]:
@@ -143,7 +114,7 @@ def verb_at(found: list[str]) -> int | None:
             return None
         if low in {"named", "called"} and before not in PRONOUNS:
             continue
-        if before not in DETERMINERS and before not in _PREPOSITIONS and is_past(found[at]):
+        if before not in DETERMINERS and before not in PREPOSITIONS and is_past(found[at]):
             return at
     return None
 
@@ -174,7 +145,7 @@ def _goes_on(after: str) -> bool:
         return begins_a_subject(found[1]) or is_past(found[1])
     if low.endswith("ing"):
         return found[1].lower() in STOPWORDS
-    return begins_a_subject(found[0]) or low in JOINING | SUBORDINATING | _PREPOSITIONS
+    return begins_a_subject(found[0]) or low in JOINING | SUBORDINATING | PREPOSITIONS
 
 
 def _next_joint(text: str) -> re.Match[str] | None:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
-
-import snowballstemmer
 
 from talecraft.corpus import clauses
 from talecraft.corpus.present import present
+from talecraft.story.words import PRONOUNS, content, words
 
 MOST_BEATS = 4
 WORDS_A_BEAT = 32  # of prose
 _STATES = frozenset("is are has have feels seems looks knows thinks likes says".split())
-_STEMMER = snowballstemmer.stemmer("english")
 
 
 def beats(prose: str) -> tuple[str, ...]:
     """What happens in `prose`, in order: clauses in the present tense, about one for every 32
     words, the most telling of each stretch first. () where nothing can be taken whole."""
     told = clauses.sentences(clauses.told(prose))
-    lengths = [len(clauses.words(one)) for one in told]
+    lengths = [len(words(one)) for one in told]
     count = min(MOST_BEATS, max(2, round(sum(lengths) / WORDS_A_BEAT)))
     every: list[_Candidate] = []
     read = 0
@@ -92,23 +89,11 @@ def placed(beats: Sequence[str], passages: Sequence[str]) -> list[tuple[str, ...
     return [tuple(one[:MOST_BEATS]) for one in found]
 
 
-@cache
-def stem(word: str) -> str:
-    """Porter's second stemmer ("English" of Snowball)."""
-    return str(_STEMMER.stemWord(word.lower().removesuffix("'s")))
-
-
-def content(text: str) -> set[str]:
-    """The stems of the words that carry meaning."""
-    low = (word.lower() for word in clauses.words(text))
-    return {stem(word) for word in low if word not in clauses.STOPWORDS and len(word) > 2}
-
-
 def _worth(beat: str) -> float:
     """More content and a named subject are worth more, a mere state less."""
-    found = clauses.words(beat)
+    found = words(beat)
     worth = float(len(content(beat)))
-    if found[0].lower() not in clauses.PRONOUNS:
+    if found[0].lower() not in PRONOUNS:
         worth += 1.0
     if any(word.lower() in _STATES for word in found[1:4]):
         worth -= 1.0
@@ -128,9 +113,9 @@ def followed(outline: str, prose: str) -> float | None:
 
 def copied(outline: str, prose: str, length: int = 6) -> bool:
     """Whether a run of `length` words of one beat stands in the prose as it is."""
-    text = f" {' '.join(clauses.words(prose.lower()))} "
+    text = f" {' '.join(words(prose.lower()))} "
     for beat in outline.lower().splitlines():
-        found = clauses.words(beat)
+        found = words(beat)
         runs = (found[at : at + length] for at in range(len(found) - length + 1))
         if any(f" {' '.join(run)} " in text for run in runs):
             return True

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from talecraft.corpus import clauses, outlines
 from talecraft.corpus.present import present
 from talecraft.corpus.tales import Passage, Tale
+from talecraft.story.words import content, words
 
 SHORTEST, LONGEST = 45, 110  # words
 PREMISE_WORDS = 24
@@ -61,9 +62,7 @@ def premise_of(text: str, rng: random.Random) -> str:
     who = _INTRODUCED.search(clauses.told(" ".join(opening.split()[:60])))
     if who and rng.random() < 0.7:
         subject = re.split(r"\s(?:but|who|that|which|with|in|on|near|at|by)\s", who[1])[0].strip()
-        then = [
-            one for one in beats if clauses.words(one)[0].lower() in {"he", "she", "it", "they"}
-        ]
+        then = [one for one in beats if words(one)[0].lower() in {"he", "she", "it", "they"}]
         line = f"{subject} who {then[0].partition(' ')[2]}" if then else who[1].strip()
     else:
         line = rng.choice(beats) if beats else present(clauses.sentences(text)[0])
@@ -73,8 +72,8 @@ def premise_of(text: str, rng: random.Random) -> str:
 
 def _merged(told: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
     """The summary's one beat before those of the passage that say something else."""
-    known = {stem for one in told for stem in outlines.content(one)}
-    fresh = [one for one in own if len(outlines.content(one) & known) <= 1]
+    known = {stem for one in told for stem in content(one)}
+    fresh = [one for one in own if len(content(one) & known) <= 1]
     return (told + tuple(fresh))[: outlines.MOST_BEATS] if told else own
 
 

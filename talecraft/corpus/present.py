@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from talecraft.corpus import clauses
+from talecraft.story.words import AUXILIARIES, PRONOUNS, words
 
 _PLURAL = frozenset("they we you i both many several these those all two three".split())
 _MODAL = {"could": "can", "would": "will", "couldn't": "can't", "wouldn't": "won't"}
@@ -11,13 +12,13 @@ _MODAL = {"could": "can", "would": "will", "couldn't": "can't", "wouldn't": "won
 def present(clause: str) -> str:
     """`clause` in the present tense, as far as its verbs are known; the verb after the subject,
     and those that follow 'and', 'but' or 'then' with no subject of their own."""
-    found = clauses.words(clause)
+    found = words(clause)
     verb = clauses.verb_at(found)
     if verb is None:
         return clause
     plural = _plural(found[:verb])
     changed = {verb: _changed(found, verb, plural)}
-    alone = found[verb].lower() not in clauses.AUXILIARIES  # not 'is seized and led'
+    alone = found[verb].lower() not in AUXILIARIES  # not 'is seized and led'
     for at in range(verb + 1, len(found) - 1 if alone else 0):
         if found[at].lower() in {"and", "but", "then"}:
             then = at + 1 + _is_adverb(found[at + 1])
@@ -39,7 +40,7 @@ def _changed(found: list[str], at: int, plural: bool) -> str:
         return ("are" if plural or low.startswith("were") else "is") + ending
     if low in {"had", "hadn't"}:
         return ("have" if plural else "has") + low[3:]
-    if low in clauses.AUXILIARIES:
+    if low in AUXILIARIES:
         return found[at]
     pair = clauses.present_of(found[at])
     if pair is None:
@@ -56,7 +57,7 @@ def _plural(subject: list[str]) -> bool:
     first, last = subject[0].lower(), subject[-1].lower()
     if first in _PLURAL or "and" in (word.lower() for word in subject):
         return True
-    if first in clauses.PRONOUNS or subject[-1][:1].isupper():
+    if first in PRONOUNS or subject[-1][:1].isupper():
         return False
     return (last.endswith("s") and not last.endswith(("ss", "us", "'s"))) or last in _IRREGULAR
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from talecraft.corpus import cleaning, passages
-from talecraft.corpus.clauses import words
 from talecraft.corpus.tales import Passage, Tale
 from talecraft.errors import UsageError, os_reason
 from talecraft.story.clean import clean, clean_line
+from talecraft.story.words import words
 
 PREMISE = ("prompt", "premise", "wp_source", "instruction")
 OUTLINE = ("outline", "think", "plan")

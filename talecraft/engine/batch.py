@@ -58,8 +58,9 @@ class Row:
 
     @property
     def text(self) -> list[int]:
-        """The ids of prompt and response so far, once there is prose to hold repetition down in."""
-        return self.prompt + self.response.ids if self._splitter.part == "prose" else []
+        """What the next token should not repeat: in the plan the plan, in the prose everything."""
+        before = self.prompt if self._splitter.part == "prose" else []
+        return before + self.response.ids
 
     def next(self, sampled: int) -> int:
         """The token that follows: a forced one if there is any, else `sampled`.

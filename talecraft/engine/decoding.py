@@ -70,6 +70,7 @@ class Writer:
         self._stream = TextStream(codec)
         self._splitter = OutlineSplitter(codec.style.prose_tag, codec.style.stops)
         self._ending = False
+        self._spent_from = 0  # where the prose begins that is the model's own
         self.response = Response()
 
     @torch.inference_mode()
@@ -79,33 +80,46 @@ class Writer:
         cancelled: Cancelled,
         outline: str | None = None,
         ending: bool = False,
+        prose: str = "",
+        plan_only: bool = False,
     ) -> Response:
         """The whole turn after `logits` (vocabulary,). With `outline`, that plan and no other;
-        with `ending` the plan's last beat asks for the story's end.
+        with `ending` the plan's last beat asks for the story's end. `prose` is how the passage
+        begins, after that plan or none; with `plan_only` the turn ends where its prose would begin.
 
         Raises EngineError where the model gives no probabilities.
         """
         style = self._codec.style
         self._ending = ending
         opening = style.think_open
-        if outline is not None:
+        if outline is None and prose:
+            opening = style.story_open
+        elif outline is not None:
             outline = outline.strip() + "\n"
             outline += style.asked_to_end(outline) if ending else ""
             opening += outline + style.story_open
         logits = self._force(opening, logits)
         if outline is not None:
             self._show([Piece("think", outline)])
+        if outline is not None or prose:
             self._begin_prose()
+        if prose:
+            logits = self._force(prose, logits)
+            self._show([Piece("prose", prose)])
+            self._spent_from = len(self.response.ids)
         think_budget = len(self.response.ids) + self._sampling.outline_tokens
         while True:
             if cancelled():
                 return self._end("cancelled")
             if self._splitter.part == "think" and len(self.response.ids) >= think_budget:
+                if plan_only:
+                    return self._end("plan")
                 logits = self._close_outline(logits)
             if self._splitter.part == "prose" and self._spent():
                 return self._end("length")
-            # A plan may well say again what the text says; prose should not.
-            text = self._session.ids if self._splitter.part == "prose" else []
+            # A plan may well say again what the text says, but not what itself says; prose neither.
+            prose_now = self._splitter.part == "prose"
+            text = self._session.ids if prose_now else self.response.ids
             token, raw, sampled = self._sampler.draw(logits, self.response.ids, text)
             self.response.add(token, False, raw, sampled)
             came = self._stream.feed(token)
@@ -115,11 +129,13 @@ class Writer:
             ended = ended or self._splitter.part == "done"
             opens = was == "think" and self._splitter.part == "prose"
             asks = opens and self._asks_for_the_end(pieces)
-            if asks:
+            if asks or plan_only:
                 pieces = [piece for piece in pieces if piece.part == "think"]
             self._show(pieces)
             if ended and was == "prose":
                 return self._end("end", tag=True)
+            if plan_only and (ended or opens):
+                return self._end("plan")
             if ended or asks:
                 logits = self._rewind_tag(logits)
                 logits = self._close_outline(logits)
@@ -162,7 +178,7 @@ class Writer:
     def _begin_prose(self) -> None:
         if self._splitter.part == "think":
             self._splitter.force_prose()
-        self.response.prose_start = len(self.response.ids)
+        self.response.prose_start = self._spent_from = len(self.response.ids)
 
     def _rewind_tag(self, logits: Tensor) -> Tensor:
         """Take back the token (or tokens) of the tag that ended the outline."""
@@ -181,7 +197,7 @@ class Writer:
 
     def _spent(self) -> bool:
         """Has the prose used its budget, to the end of its sentence or of its grace?"""
-        used = len(self.response.ids) - self.response.prose_start
+        used = len(self.response.ids) - self._spent_from
         if used < self._sampling.prose_tokens:
             return False
         over = used >= self._sampling.prose_tokens + GRACE

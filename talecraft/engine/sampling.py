@@ -45,8 +45,7 @@ class Sampler:
         """A token for `logits` (vocabulary,), its raw and its sampled log-probability.
 
         `written` are the ids of this turn so far, which the repetition penalty looks at; `text`
-        those of prompt and turn, which DRY looks at (none: it does not). Raises EngineError where
-        the logits are no numbers.
+        those that DRY looks at. Raises EngineError where the logits are no numbers.
         """
         raw = logits.float().cpu()
         logprobs = torch.log_softmax(raw, -1)

@@ -200,7 +200,8 @@ class Service:
         def cancelled() -> bool:
             return request in self._cancelled
 
-        prompt = self._prompt(command.blocks, codec, command.sampling, command.outline)
+        given = (command.outline or "") + command.prose
+        prompt = self._prompt(command.blocks, codec, command.sampling, given)
         stream = Deltas(self._wire, request)
         response = Response(stop_reason="cancelled")
         try:
@@ -208,7 +209,14 @@ class Service:
                 prompt, cancelled, lambda done, total: self._reading(done, total)
             )
             writer = Writer(self._session, codec, command.sampling, stream.add)
-            response = writer.write(logits, cancelled, command.outline, command.ending)
+            response = writer.write(
+                logits,
+                cancelled,
+                command.outline,
+                command.ending,
+                command.prose,
+                command.plan_only,
+            )
         except ReadingCancelled:
             pass
         stream.close()
@@ -217,10 +225,11 @@ class Service:
         self._wire.send(self._finished(request, command.sampling, prompt, response, seconds))
 
     def _prompt(
-        self, blocks: Sequence[Block], codec: Codec, sampling: Sampling, outline: str | None = None
+        self, blocks: Sequence[Block], codec: Codec, sampling: Sampling, given: str = ""
     ) -> list[int]:
+        """Room is left for the turn, of which `given` is there already."""
         assert self._ref is not None
-        plan = len(codec.encode(outline)) if outline else sampling.outline_tokens
+        plan = max(len(codec.encode(given)) if given else 0, sampling.outline_tokens)
         budget = self._ref.context_length - plan - sampling.prose_tokens - SPARE_TOKENS
         if budget < 16:
             raise EngineError(

@@ -21,8 +21,9 @@ from talecraft.errors import EngineError
 from talecraft.learning import checkpoint
 from talecraft.learning.checkpoint import pack, pack_optimiser, unpack, unpack_optimiser
 from talecraft.learning.events import Events
-from talecraft.learning.material import Lesson, Lessons
+from talecraft.learning.material import Lessons
 from talecraft.learning.policy import ADAPTER, Policy
+from talecraft.learning.scribe import Lesson
 from talecraft.process.run_events import (
     PatternStep,
     RunSettings,
@@ -149,7 +150,9 @@ def still(model: Any) -> None:
             module.attention_dropout = 0.0
 
 
-def collate(lessons: Sequence[Lesson], pad: int, tag_weight: float = 1.0) -> dict[str, Tensor]:
+def collate(
+    lessons: Sequence[Lesson], pad: int, plan_weight: float = 1.0, end_weight: float = 1.0
+) -> dict[str, Tensor]:
     """Sequences as one batch (B, L), padded on the right: ids, labels and the weights of these.
 
     Right padding needs no attention mask: nothing attends forward.
@@ -162,7 +165,8 @@ def collate(lessons: Sequence[Lesson], pad: int, tag_weight: float = 1.0) -> dic
         here = torch.tensor(one.ids)
         ids[row, : len(here)] = here
         labels[row, : len(here)] = torch.where(torch.tensor(one.learned), here, IGNORED)
-        weights[row, : len(here)][torch.tensor(one.turning)] = tag_weight
+        weights[row, : len(here)][torch.tensor(one.planning)] = plan_weight
+        weights[row, : len(here)][torch.tensor(one.ending)] = end_weight
     return {"input_ids": ids, "labels": labels, "weights": weights}
 
 
@@ -252,7 +256,7 @@ def train(policy: Policy, tokenizer: Any, pad: int, course: Course, folder: Path
         args=config,
         train_dataset=datasets.Dataset.from_dict({"at": range(first, len(lessons))}),
         data_collator=lambda rows: collate(
-            [lessons[row["at"]] for row in rows], pad, settings.tag_weight
+            [lessons[row["at"]] for row in rows], pad, settings.plan_weight, settings.tag_weight
         ),
         processing_class=tokenizer,
         callbacks=[Follow()],

@@ -12,10 +12,11 @@ from talecraft.engine import loading
 from talecraft.learning import material, pattern_gate
 from talecraft.learning.evaluate import Verdict
 from talecraft.learning.events import Events
-from talecraft.learning.material import Lessons, Material, Scribe
+from talecraft.learning.material import Lessons, Material
 from talecraft.learning.pattern import Course, still, train
 from talecraft.learning.pattern_gate import Judge
 from talecraft.learning.policy import Policy
+from talecraft.learning.scribe import Scribe
 from talecraft.process import run_client
 from talecraft.process.run_events import (
     FEWEST_HELD,

@@ -17,6 +17,7 @@ from talecraft.engine import loading
 from talecraft.engine.codec import Codec
 from talecraft.learning import material
 from talecraft.learning.child import answer
+from talecraft.learning.scribe import Scribe
 from talecraft.process.run_events import RunSettings, TalesRead
 
 COUNTED = 400  # tales
@@ -35,7 +36,7 @@ def survey(settings: RunSettings) -> TalesRead:
     left += [f"{where} (too short)" for where in every.short]
     tokenizer = loading.load_tokenizer(settings.model)
     codec = Codec(tokenizer, settings.model.style, _ends(tokenizer))
-    scribe = material.Scribe.of(codec, tokenizer, settings.pattern.max_tokens)
+    scribe = Scribe.of(codec, tokenizer, settings.pattern.max_tokens)
     some = tales[:: max(1, len(tales) // COUNTED)]
     found = material.prepare(some, scribe, settings.pattern, settings.seed).summary(scribe)
     train, held = material.split(tales, settings.pattern.held_out, settings.seed)

@@ -9,18 +9,28 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 import msgspec
 
 from talecraft.library.database import Database
 from talecraft.story.turns import Change, Revision, Step, StepKind
 
+EditedPart = Literal["prose", "outline"]
 _CHANGES = msgspec.json.Decoder(list[Change])
 
 
 def now() -> str:
     """This moment in UTC, ISO 8601. Order is by id; clocks jump."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+class EditDraft(msgspec.Struct, frozen=True):
+    """A passage, or its plan, in the midst of being edited."""
+
+    turn_id: int
+    part: EditedPart
+    text: str
 
 
 class Branches:
@@ -96,6 +106,7 @@ class Branches:
                 "INSERT INTO revisions (turn_id, prose, created_at) VALUES (?, ?, ?)",
                 (turn_id, prose, now()),
             )
+            self._db.execute("INSERT INTO counted VALUES (?, ?, words(?))", (turn_id, made, prose))
         return _revision(self._db.rows("SELECT * FROM revisions WHERE id=?", (made,))[0])
 
     def revisions(self, turn_id: int) -> Sequence[Revision]:
@@ -107,6 +118,21 @@ class Branches:
         """The revision that is shown of this turn, 0 for the text it was written with."""
         rows = self._db.rows("SELECT revision_id FROM shown WHERE turn_id=?", (turn_id,))
         return int(rows[0]["revision_id"]) if rows else 0
+
+    def save_edit_draft(
+        self, story_id: int, turn_id: int, text: str = "", part: EditedPart = "prose"
+    ) -> None:
+        """Keep what is being edited as it is typed; turn 0: nothing is."""
+        with self._db.transaction():
+            self._db.execute("DELETE FROM edit_drafts WHERE story_id=?", (story_id,))
+            if turn_id:
+                values = story_id, turn_id, part, text
+                self._db.execute("INSERT INTO edit_drafts VALUES (?, ?, ?, ?)", values)
+
+    def edit_draft(self, story_id: int) -> EditDraft | None:
+        """What is being edited in this story, as far as it came."""
+        rows = self._db.rows("SELECT * FROM edit_drafts WHERE story_id=?", (story_id,))
+        return EditDraft(rows[0]["turn_id"], rows[0]["part"], rows[0]["text"]) if rows else None
 
     # ------------------------------------------------------------------ trash and bookmarks
     def pruned(self, story_id: int) -> frozenset[int]:

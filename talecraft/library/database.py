@@ -17,6 +17,7 @@ from typing import Any
 from talecraft.errors import LibraryError, UsageError, os_reason
 from talecraft.library.migrations import MIGRATIONS
 from talecraft.paths import PRIVATE_FILE, private_folder
+from talecraft.story.turns import word_count
 
 BUSY_SECONDS = 5.0
 _FULL = {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_SHMSIZE"}
@@ -55,6 +56,7 @@ class Database:
             self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
+        connection.create_function("words", 1, word_count, deterministic=True)
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")

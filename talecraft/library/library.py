@@ -10,6 +10,8 @@ from talecraft.library.adapters import Adapters
 from talecraft.library.branches import Branches
 from talecraft.library.database import Database
 from talecraft.library.feedback import FeedbackLog
+from talecraft.library.growth import Growth
+from talecraft.library.lengths import Lengths
 from talecraft.library.runs import Runs
 from talecraft.library.stories import Stories
 
@@ -23,6 +25,8 @@ class Library:
         self.database = Database(path)
         self.branches = Branches(self.database)
         self.stories = Stories(self.database, self.branches)
+        self.lengths = Lengths(self.database)
+        self.growth = Growth(self.database)
         self.feedback = FeedbackLog(self.database)
         self.adapters = Adapters(self.database)
         self.runs = Runs(self.database)

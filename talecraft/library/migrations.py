@@ -173,4 +173,22 @@ MIGRATIONS: Mapping[str, str] = {
         );
         CREATE INDEX steps_by_story ON steps(story_id, id);
     """,
+    "0008_word_counts": """
+        CREATE TABLE counted (
+            turn_id INTEGER NOT NULL REFERENCES turns(id),
+            revision_id INTEGER NOT NULL,
+            words INTEGER NOT NULL,
+            PRIMARY KEY (turn_id, revision_id)
+        ) WITHOUT ROWID;
+        INSERT INTO counted SELECT id, 0, words(prose) FROM turns;
+        INSERT INTO counted SELECT turn_id, id, words(prose) FROM revisions;
+    """,
+    "0009_edit_drafts": """
+        CREATE TABLE edit_drafts (
+            story_id INTEGER PRIMARY KEY REFERENCES stories(id),
+            turn_id INTEGER NOT NULL REFERENCES turns(id),
+            part TEXT NOT NULL CHECK (part IN ('prose', 'outline')),
+            text TEXT NOT NULL
+        );
+    """,
 }

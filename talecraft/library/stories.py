@@ -122,6 +122,14 @@ class Stories:
                 self._db.execute("UPDATE stories SET draft=? WHERE id=?", (draft, story_id))
         return self.turn(turn_id)
 
+    def add_passages(self, story_id: int, parent_id: int | None, proses: Sequence[str]) -> None:
+        """Commit the writer's passages, each after the other, as one step that can be undone."""
+        with self._db.transaction():
+            before = self._leaf(story_id)
+            for prose in proses:
+                parent_id = self._insert(story_id, parent_id, "writer", prose, "", None)
+            self._branches.take(story_id, "write", [Change("leaf", 0, before, parent_id)])
+
     def add_trials(
         self,
         story_id: int | None,
@@ -166,6 +174,7 @@ class Stories:
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (story_id, parent_id, author, outline, prose, now(), trial),
         )
+        self._db.execute("INSERT INTO counted VALUES (?, 0, words(?))", (turn_id, prose))
         if generation is not None:
             self._db.execute(
                 f"INSERT INTO generations VALUES ({','.join('?' * 16)})",

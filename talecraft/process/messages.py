@@ -57,13 +57,16 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 
 class Generate(msgspec.Struct, frozen=True, tag="generate"):
     """Write one turn after `blocks`. `outline`, where given, is the plan to follow as it is; with
-    `ending` the plan closes by asking for the story's end."""
+    `ending` the plan closes by asking for the story's end. `prose` is how the passage begins;
+    with `plan_only` the turn is over when its plan is."""
 
     request: int
     blocks: list[Block]
     sampling: Sampling
     outline: str | None = None
     ending: bool = False
+    prose: str = ""
+    plan_only: bool = False
 
 
 class Draft(msgspec.Struct, frozen=True, tag="draft"):

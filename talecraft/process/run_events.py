@@ -70,10 +70,10 @@ class PatternSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `one_shot` is the share of examples that stand before the prompt at the beginning of the run;
     it falls evenly to nothing when `one_shot_until` of the run is over. They come from a fixed set
-    of `one_shots` short tales. The tags that close a plan and end a turn weigh `tag_weight` times
-    as much as other tokens: see pattern.py. `held_out` is the share of tales kept for the gate,
-    which writes `gate_turns` passages. Of more than `most_tales` stories (0: of any number) so
-    many are drawn.
+    of `one_shots` short tales. What ends a plan's lines and closes it weighs `plan_weight` times as
+    much as other tokens, what ends a turn `tag_weight` times: see pattern.py. `held_out` is the
+    share of tales kept for the gate, which writes `gate_turns` passages. Of more than `most_tales`
+    stories (0: of any number) so many are drawn.
     """
 
     epochs: int = 3
@@ -86,6 +86,7 @@ class PatternSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     one_shot: float = 0.5
     one_shot_until: float = 0.6
     one_shots: int = 8
+    plan_weight: float = 8.0
     tag_weight: float = 3.0
     held_out: float = 0.1
     gate_turns: int = 60

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 Author = Literal["writer", "model"]
-StopReason = Literal["end", "length", "cancelled"]
+StopReason = Literal["end", "length", "cancelled", "plan"]
 StoryKind = Literal["story", "taste"]
 
 

@@ -1,4 +1,5 @@
-"""The tree of a story: editing in place, undo and redo, the trash, bookmarks, going elsewhere.
+"""The tree of a story: editing in place, undo and redo, the trash, bookmarks, going elsewhere,
+and what two branches have in common.
 
 An edit is a revision of its passage: the texts stand beside each other as versions do, but what
 follows stays where it is, in every branch.
@@ -6,6 +7,7 @@ follows stays where it is, in every branch.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -13,21 +15,37 @@ import msgspec
 from talecraft.errors import UsageError
 from talecraft.library import Library
 from talecraft.story.clean import clean, clean_line
-from talecraft.story.feedback import Feedback
-from talecraft.story.turns import Change, Revision, Step, StepKind, Tree, Turn
+from talecraft.story.feedback import Feedback, Score
+from talecraft.story.turns import Change, Revision, Step, StepKind, Story, Tree, Turn
+from talecraft.studio import reading
 
 Append = Callable[[list[Feedback]], list[Feedback]]
 
 
 class Place(msgspec.Struct, frozen=True):
-    """One turn in the map of a story. `depth` grows where branches part, not along them."""
+    """One turn in the map of a story.
+
+    `depth` is how many branches off the trunk it stands; it grows where branches part, not along
+    them. `version` of `versions` is which of those it is that are not in the trash, itself counted.
+    """
 
     turn: Turn
     depth: int
+    begins: bool  # it is the first of a branch that parts from the one it follows
     open: bool  # it is read now
     pruned: bool  # it lies in the trash itself, or hangs on what does
+    version: int
     versions: int
     bookmark: str | None
+    score: Score | None
+
+
+class Parting(msgspec.Struct, frozen=True):
+    """Two branches: how many passages they share, and each one's text from there on."""
+
+    shared: int
+    first: str
+    second: str
 
 
 class Branching:
@@ -93,55 +111,100 @@ class Branching:
         if turn_id in pruned:
             return
         changes = [Change("pruned", turn_id, 0, 1)]
-        tree = self._library.stories.tree(story.id, records=False)
+        tree = self._tree(story.id)
         if turn_id in [one.id for one in tree.path(story.leaf_id)]:
             others = [one for one in tree.siblings(turn_id) if one.id not in {*pruned, turn_id}]
             leaf = _end(tree, others[-1], pruned).id if others else turn.parent_id
             changes.append(Change("leaf", 0, story.leaf_id, leaf))
         self._take(story.id, "prune", changes)
 
-    def restore(self, turn_id: int) -> None:
-        """Bring back what was thrown away."""
+    def restore(self, turn_id: int) -> bool:
+        """Bring back what was thrown away: the passage, and all it hangs on; False where it was
+        not in the trash."""
         turn = self._library.stories.turn(turn_id)
-        if turn_id in self._library.branches.pruned(turn.story_id):
-            self._take(turn.story_id, "restore", [Change("pruned", turn_id, 1, 0)])
+        pruned = self._library.branches.pruned(turn.story_id)
+        path = self._library.stories.path(turn_id)
+        changes = [Change("pruned", one.id, 1, 0) for one in path if one.id in pruned]
+        if changes:
+            self._take(turn.story_id, "restore", changes)
+        return bool(changes)
 
     # ------------------------------------------------------------------ going elsewhere
     def go_to(self, turn_id: int) -> None:
         """Read the branch that goes through this turn, to its newest end."""
-        turn = self._library.stories.turn(turn_id)
-        tree = self._library.stories.tree(turn.story_id, records=False)
-        pruned = self._library.branches.pruned(turn.story_id)
-        story = self._library.stories.get(turn.story_id)
-        if turn_id in [one.id for one in tree.path(story.leaf_id)]:
-            return  # it is being read
-        self._library.stories.open_leaf(story.id, _end(tree, turn, pruned).id)
+        story, tree = self._story_of(turn_id)
+        self._library.stories.open_leaf(story.id, self._leaf(story, tree, turn_id))
+
+    def parting(self, first_id: int, second_id: int) -> Parting | None:
+        """Where the branches through two passages part; None where they are one branch.
+
+        Raises UsageError for passages of different stories.
+        """
+        story, tree = self._story_of(first_id)
+        if self._library.stories.turn(second_id).story_id != story.id:
+            raise UsageError("They are passages of different stories.", "Compare within one.")
+        one, other = (tree.path(self._leaf(story, tree, at)) for at in (first_id, second_id))
+        shared = sum(a.id == b.id for a, b in zip(one, other, strict=False))
+        if shared == len(one) == len(other):
+            return None
+        return Parting(shared, _text(one[shared:]), _text(other[shared:]))
 
     def bookmark(self, turn_id: int, name: str | None) -> None:
         """Mark a passage, with a name or an empty one; None takes the mark away."""
         self._library.branches.bookmark(turn_id, None if name is None else clean_line(name).strip())
 
     def map(self, story_id: int) -> Sequence[Place]:
-        """Every turn, each branch after the one it parts from, the newest last."""
-        story = self._library.stories.get(story_id)
-        tree = self._library.stories.tree(story_id, records=False)
+        """Every turn, each branch right after the passage it parts from.
+
+        Of the versions of a passage the one with most after it is the trunk: it comes last and
+        stands where the passage before it stands. So lines run deep only where branches of
+        branches have branches, never because each passage was retried once.
+        """
+        story, tree = self._library.stories.get(story_id), self._tree(story_id)
         pruned = self._library.branches.pruned(story_id)
         marks = self._library.branches.bookmarks(story_id)
+        scores = reading.standing_scores(self._library.feedback.of_story(story_id))
         read = {one.id for one in tree.path(story.leaf_id)}
+        sizes = _sizes(tree, pruned)
+
+        def after(parent: int | None, depth: int, gone: bool) -> list[Place]:
+            """The places of what follows, the one to be shown first at the end."""
+            children = tree.children(parent)
+            trunk = max((sizes[one.id], one.id) for one in children)[1] if children else None
+            kept = sum(one.id not in pruned for one in children)
+            places, version = [], 0
+            for one in children:
+                thrown, side = one.id in pruned, one.id != trunk
+                version += not thrown
+                places.append(
+                    Place(
+                        one, depth + side, side, one.id in read, gone or thrown,
+                        version + thrown, kept + thrown, marks.get(one.id), scores.get(one.id),
+                    )
+                )  # fmt: skip
+            return sorted(places, key=lambda one: (one.begins, -one.turn.id))
+
         found: list[Place] = []
-        waiting = [(one, 0, False) for one in reversed(tree.children(None))]
-        waiting = [(one, 0 if len(waiting) < 2 else 1, gone) for one, _, gone in waiting]
+        waiting = after(None, 0, False)
         while waiting:
-            turn, depth, gone = waiting.pop()
-            gone = gone or turn.id in pruned
-            versions = len(tree.siblings(turn.id))
-            found.append(Place(turn, depth, turn.id in read, gone, versions, marks.get(turn.id)))
-            children = tree.children(turn.id)
-            deeper = depth + (len(children) > 1)
-            waiting += [(one, deeper, gone) for one in reversed(children)]
+            found.append(place := waiting.pop())
+            waiting += after(place.turn.id, place.depth, place.pruned)
         return found
 
     # ------------------------------------------------------------------ inside
+    def _tree(self, story_id: int) -> Tree:
+        return self._library.stories.tree(story_id, records=False)
+
+    def _story_of(self, turn_id: int) -> tuple[Story, Tree]:
+        story = self._library.stories.get(self._library.stories.turn(turn_id).story_id)
+        return story, self._tree(story.id)
+
+    def _leaf(self, story: Story, tree: Tree, turn_id: int) -> int | None:
+        """The end of the branch through this turn: what is read now, else the newest."""
+        if any(one.id == turn_id for one in tree.path(story.leaf_id)):
+            return story.leaf_id
+        return _end(tree, tree.turn(turn_id), self._library.branches.pruned(story.id)).id
+
     def _take(self, story_id: int, kind: StepKind, changes: list[Change]) -> None:
         with self._library.transaction():
             self._library.branches.take(story_id, kind, changes)
@@ -174,3 +237,16 @@ def _end(tree: Tree, turn: Turn, pruned: frozenset[int]) -> Turn:
     while following := [one for one in tree.children(turn.id) if one.id not in pruned]:
         turn = following[-1]
     return turn
+
+
+def _text(path: Sequence[Turn]) -> str:
+    return "\n\n".join(turn.prose.strip() for turn in path if turn.prose.strip())
+
+
+def _sizes(tree: Tree, pruned: frozenset[int]) -> dict[int | None, int]:
+    """How many turns each one is and has after it, the trash not counted."""
+    sizes: dict[int | None, int] = defaultdict(int)
+    for turn in reversed(list(tree)):  # what follows has the higher id
+        sizes[turn.id] = 0 if turn.id in pruned else sizes[turn.id] + 1
+        sizes[turn.parent_id] += sizes[turn.id]
+    return sizes

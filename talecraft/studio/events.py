@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -47,7 +47,32 @@ class RoundFailed(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
+class AlternativesReady(msgspec.Struct, frozen=True):
+    """Versions of one passage are on disk, to choose between; none of them is open."""
+
+    story_id: int
+    turns: Sequence[Turn]
+
+
+class AlternativesFailed(msgspec.Struct, frozen=True):
+    """No versions came; `message` empty where they were stopped."""
+
+    story_id: int
+    message: str
+    hint: str = ""
+
+
 StudioEvent = (
-    Phase | Loaded | Delta | Stopped | TurnWritten | TurnFailed | Notice | PairReady | RoundFailed
+    Phase
+    | Loaded
+    | Delta
+    | Stopped
+    | TurnWritten
+    | TurnFailed
+    | Notice
+    | PairReady
+    | RoundFailed
+    | AlternativesReady
+    | AlternativesFailed
 )
 Listener = Callable[[StudioEvent], None]

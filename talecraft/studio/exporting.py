@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -17,7 +18,7 @@ Format = Literal["txt", "md"]
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])|^(\s*)(\d+)([.)])|^(\s*)([-+=])", re.MULTILINE)
 
 
-def render(story: Story, path: list[Turn], form: Format, outlines: bool = False) -> str:
+def render(story: Story, path: Sequence[Turn], form: Format, outlines: bool = False) -> str:
     """The open branch as text, its first line first; `outlines` puts each plan before its prose."""
     parts = [_prose(story.premise, form)]
     for turn in path:
@@ -63,7 +64,7 @@ def text(library: Library, story_id: int, form: str, outlines: bool = False) -> 
     if form not in get_args(Format):
         raise UsageError(f"'{form}' is not a format.", f"Formats: {', '.join(get_args(Format))}.")
     story = library.stories.get(story_id)
-    path = library.stories.tree(story_id).path(story.leaf_id)
+    path = library.stories.path(story.leaf_id)
     return render(story, path, cast(Format, form), outlines)
 
 

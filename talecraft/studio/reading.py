@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from talecraft.library import Library
+from talecraft.library.lengths import Length
 from talecraft.story import feedback
 from talecraft.story.feedback import Feedback, Score
-from talecraft.story.turns import Story, Turn, word_count
+from talecraft.story.turns import Story, Turn
 
 
 class Shelved(msgspec.Struct, frozen=True):
@@ -33,35 +34,33 @@ class Page(msgspec.Struct, frozen=True):
     version: int
     versions: int
     scores: Mapping[int, Score]
-
-    @property
-    def words(self) -> int:
-        return sum(word_count(turn.prose) for turn in self.path)
+    words: int
 
 
 def shelf(library: Library, trashed: bool = False) -> list[Shelved]:
     """All stories, newest work first, or the trash."""
+    stories = library.stories.list(trashed)
+    lengths = library.lengths.of([one.leaf_id for one in stories if one.leaf_id is not None])
     shelved = []
-    for story in library.stories.list(trashed):
-        path = library.stories.path(story.leaf_id)
-        words = sum(word_count(turn.prose) for turn in path)
-        changed_at = path[-1].created_at if path else story.created_at
-        shelved.append(Shelved(story, words, len(path), changed_at))
+    for story in stories:
+        empty = Length(0, 0, story.created_at)
+        long = lengths[story.leaf_id] if story.leaf_id is not None else empty
+        shelved.append(Shelved(story, long.words, long.passages, long.written_at))
     return shelved
 
 
 def page(library: Library, story_id: int) -> Page:
     """Raises UsageError for an unknown story."""
     story = library.stories.get(story_id)
-    versions: Sequence[int] = []
-    if story.leaf_id is not None:
-        versions = library.stories.versions(story.leaf_id)
+    leaf = story.leaf_id
+    versions = library.stories.versions(leaf) if leaf is not None else []
     return Page(
         story,
-        library.stories.path(story.leaf_id),
-        versions.index(story.leaf_id) + 1 if story.leaf_id is not None else 0,
+        library.stories.path(leaf),
+        versions.index(leaf) + 1 if leaf is not None else 0,
         len(versions),
         standing_scores(library.feedback.of_story(story_id)),
+        library.lengths.of([leaf])[leaf].words if leaf is not None else 0,
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Sequence
 
-from talecraft.config import models, settings
+from talecraft.config import models
 from talecraft.config.models import ModelSpec
+from talecraft.config.settings import Settings, WritingSettings
 from talecraft.errors import AdapterError, LibraryError, UsageError
 from talecraft.library import Library
 from talecraft.library.adapters import Adapter
@@ -29,10 +31,13 @@ from talecraft.process.run_events import PatternSettings, PpoSettings
 from talecraft.process.run_requests import WritingSign
 from talecraft.studio import memory
 from talecraft.studio.adapters import AdapterHistory
+from talecraft.studio.alternatives import Alternatives
 from talecraft.studio.branching import Branching
 from talecraft.studio.events import Listener, Notice, StudioEvent
 from talecraft.studio.memory import Room
 from talecraft.studio.pattern import PatternLearning
+from talecraft.studio.preferences import Preferences
+from talecraft.studio.progress import Progress
 from talecraft.studio.tasting import Tasting
 from talecraft.studio.training import Training
 from talecraft.studio.writing import Writing
@@ -57,8 +62,8 @@ class Studio:
         model: str | None = None,
     ) -> None:
         self.home = at or home()
-        self.settings = settings.load(self.home)
         self.catalogue = models.load(self.home)
+        self.preferences = Preferences(self.home, self.catalogue)
         chosen = model or self.settings.writing.model
         self.model: ModelSpec = self.catalogue.get(chosen) if chosen else self.catalogue.default
         private_folder(self.home.data)
@@ -72,20 +77,34 @@ class Studio:
         self._sign = WritingSign(self.home.runs)
         self.engine = EngineClient(self._on_engine, self.home.logs, engine_command, self._sign.show)
         self.writing = Writing(self.library, self.engine, self._tell, self._prompting)
+        self.progress = Progress(self.library)
         self.branching = Branching(self.library, self.writing.score_many)
-        self.tasting = Tasting(
-            self.library, self.engine, self._tell, self._prompting, self.writing.score_many
-        )
+        # Counted downwards: these never meet the numbers of the page's requests.
+        drafts = itertools.count(-1, -1)
+        asking = self.library, self.engine, self._tell, self._prompting, self.writing.score_many
+        self.tasting = Tasting(*asking, drafts)
+        self.alternatives = Alternatives(*asking, drafts)
         self.training = Training(
             self.library,
             self.home,
-            self.settings,
+            lambda: self.settings,
             self.model_ref,
             self.adapter_ref,
             self._room,
             self.make_room,
         )
         self.pattern = PatternLearning(self.training, self.home, self._installed_ref, self._room)
+
+    @property
+    def settings(self) -> Settings:
+        """What holds now."""
+        return self.preferences.settings
+
+    def settings_changed(self, before: Settings) -> None:
+        """Another model in the settings than `before` writes from now on. Raises UsageError."""
+        wanted = self.settings.writing.model
+        if wanted != before.writing.model:
+            self.choose_model(wanted or self.catalogue.default.id)
 
     # ------------------------------------------------------------------ models and adapters
     def start_engine(
@@ -229,7 +248,7 @@ class Studio:
                 f" {self.catalogue.folder(spec, self.home)}.",
             )
 
-    def _prompting(self) -> tuple[ModelRef, settings.WritingSettings]:
+    def _prompting(self) -> tuple[ModelRef, WritingSettings]:
         return self.model_ref(), self.settings.writing.of(self.model)
 
     # ------------------------------------------------------------------ events and the end
@@ -240,11 +259,13 @@ class Studio:
                 self.make_room()
             case Drafted() | DraftsOver():
                 self.tasting.settle(event)
+                self.alternatives.settle(event)
                 if isinstance(event, DraftsOver):
                     self.make_room()
-            case Failed(request=int()):  # whichever of the two has asked
+            case Failed(request=int()):  # whichever of them has asked
                 self.writing.settle(event)
                 self.tasting.settle(event)
+                self.alternatives.settle(event)
                 self.make_room()
             case Failed():
                 self._tell(Notice(event.message, event.hint))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -53,7 +53,8 @@ def places(library: Library, story_id: int | None, pairs: int, dice: random.Rand
 
 
 class Tasting:
-    """Drafts pairs and keeps them. One round at a time; `score` appends feedback (see Writing)."""
+    """Drafts pairs and keeps them. One round at a time; `score` appends feedback (see Writing),
+    `numbers` gives requests that no other asker uses."""
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class Tasting:
         tell: Listener,
         prompting: Prompting,
         score: Callable[[list[Feedback]], list[Feedback]],
+        numbers: Iterator[int],
     ) -> None:
         self._library = library
         self._engine = engine
@@ -69,8 +71,7 @@ class Tasting:
         self._prompting = prompting
         self._score = score
         self._round: Round | None = None
-        # Counted downwards: these never meet the numbers of the page's requests.
-        self._numbers = itertools.count(-1, -1)
+        self._numbers = numbers
 
     def begin(
         self,

@@ -46,7 +46,7 @@ class Training(Settling):
         self,
         library: Library,
         home: Home,
-        settings: Settings,
+        settings: Callable[[], Settings],
         model_ref: Callable[[ModelSpec], ModelRef],
         adapter_ref: Callable[[Adapter | None], AdapterRef | None],
         room: Callable[[ModelSpec, PpoSettings | PatternSettings], Room],
@@ -89,7 +89,7 @@ class Training(Settling):
 
     def ppo(self, model: ModelSpec, updates: int | None = None) -> PpoSettings:
         """The hyperparameters of a run: the program's, the model's, and over these the writer's."""
-        chosen = msgspec.structs.asdict(self._settings.training)
+        chosen = msgspec.structs.asdict(self._settings().training)
         chosen["updates"] = updates or chosen["updates"]
         chosen = {k: v for k, v in chosen.items() if v is not None and k != "seed"}
         return msgspec.structs.replace(
@@ -98,7 +98,7 @@ class Training(Settling):
 
     def seed(self, seed: int | None) -> int:
         """This seed, or the settings', or one at random."""
-        for given in (seed, self._settings.training.seed):
+        for given in (seed, self._settings().training.seed):
             if given is not None:
                 return given
         return secrets.randbelow(2**31)
@@ -184,7 +184,7 @@ class Training(Settling):
             seed=seed,
             watermark=watermark,
             reference_file=str(reference_file()),
-            sampling=self._settings.writing.of(model).sampling(0),
+            sampling=self._settings().writing.of(model).sampling(0),
             ppo=self.ppo(model, updates),
         )
 

@@ -20,8 +20,10 @@ from talecraft.story import context, feedback
 from talecraft.story.clean import clean, clean_line
 from talecraft.story.context import Block
 from talecraft.story.feedback import Aspect, Feedback, Kind
-from talecraft.story.turns import Story, Turn, title_from
+from talecraft.story.splitting import passages
+from talecraft.story.turns import Story, Turn, title_from, word_count
 from talecraft.studio.events import Listener, TurnFailed, TurnWritten
+from talecraft.studio.recent import recent
 
 Prompting = Callable[[], tuple[ModelRef, WritingSettings]]
 
@@ -68,22 +70,64 @@ class Writing:
         leaf = self._base(story_id)
         return self._library.stories.add_turn(story_id, leaf, "writer", text, draft="")
 
+    def take_in(self, story_id: int, text: str) -> int:
+        """Commit a long text as passages of the writer's own; returns how many words it has."""
+        found = list(passages(clean(text).strip()))
+        if found:
+            self._library.stories.add_passages(story_id, self._base(story_id), found)
+        return sum(word_count(one) for one in found)
+
     # ------------------------------------------------------------------ the model's turns
     def continue_story(
-        self, story_id: int, text: str = "", seed: int | None = None, ending: bool = False
+        self,
+        story_id: int,
+        text: str = "",
+        seed: int | None = None,
+        ending: bool = False,
+        outline: str | None = None,
+        plan_only: bool = False,
     ) -> int:
         """Commit `text`, if any, then ask for the next passage; returns the request's number.
 
-        A plan that was stopped before its prose is kept and followed. With `ending` the passage is
-        to bring the story to its end.
+        A plan that stands there without its prose is followed; `outline` is one of the writer's
+        own. With `ending` the passage is to bring the story to its end. With `plan_only` only the
+        plan is written, instead of one that stands there.
         """
         said = self.say(story_id, text)
         story = self._library.stories.get(story_id)
-        if said is None and story.leaf_id is not None:
-            leaf = self._library.stories.turn(story.leaf_id)
+        parent = story.leaf_id
+        if said is None and parent is not None:
+            leaf = self._library.stories.turn(parent)
             if leaf.author == "model" and not leaf.prose:
-                return self._ask(story, leaf.parent_id, seed, leaf.outline, ending)
-        return self._ask(story, story.leaf_id, seed, ending=ending)
+                parent = leaf.parent_id
+                outline = leaf.outline if outline is None else outline
+        if plan_only:
+            outline = None
+        return self._ask(story, parent, seed, outline, ending, plan_only=plan_only)
+
+    def draw_plan(self, turn_id: int, seed: int | None = None) -> int:
+        """Another plan in the place of this passage, and nothing more."""
+        turn = self._library.stories.turn(turn_id)
+        story = self._library.stories.get(turn.story_id)
+        return self._ask(story, turn.parent_id, seed, plan_only=True)
+
+    def write_from_plan(self, turn_id: int, outline: str, seed: int | None = None) -> int:
+        """A passage from `outline`, in the place of this one or of its plan."""
+        turn = self._library.stories.turn(turn_id)
+        story = self._library.stories.get(turn.story_id)
+        return self._ask(story, turn.parent_id, seed, clean(outline).strip())
+
+    def go_on_from(self, turn_id: int, prose: str, seed: int | None = None) -> int:
+        """Another version of the model's passage, which begins with `prose`; its plan stays.
+
+        Raises UsageError where the passage is the writer's own.
+        """
+        turn = self._library.stories.turn(turn_id)
+        if turn.author != "model":
+            raise UsageError("This passage is your own.", "Enter lets the model write on from it.")
+        story = self._library.stories.get(turn.story_id)
+        prose = clean(prose).lstrip().rstrip(" ")  # a word's space is the model's to write
+        return self._ask(story, turn.parent_id, seed, turn.outline or None, prose=prose)
 
     def retry(self, story_id: int, outline: str | None = None, seed: int | None = None) -> int:
         """Write the last passage once more, as a sibling; with `outline`, from that plan.
@@ -110,7 +154,7 @@ class Writing:
         if story_id is None:
             return context.blocks(_premise(text), [], model.style, model.key)
         story = self._library.stories.get(story_id)
-        path = self._library.stories.tree(story_id).path(self._base(story_id))
+        path = recent(self._library, self._base(story_id), model.context_length)
         if text:
             path.append(Turn(0, story_id, None, "writer", "", text, ""))
         return context.blocks(story, path, model.style, model.key)
@@ -232,9 +276,11 @@ class Writing:
         seed: int | None,
         outline: str | None = None,
         ending: bool = False,
+        prose: str = "",
+        plan_only: bool = False,
     ) -> int:
         model, writing = self._prompting()
-        path = self._library.stories.tree(story.id).path(parent_id)
+        path = recent(self._library, parent_id, model.context_length)
         request = next(self._numbers)
         with self._lock:
             self._pending[request] = _Pending(story.id, parent_id)
@@ -246,6 +292,8 @@ class Writing:
                     writing.sampling(random.getrandbits(31) if seed is None else seed),
                     outline,
                     ending,
+                    prose,
+                    plan_only,
                 )
             )
         except BaseException:

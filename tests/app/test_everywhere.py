@@ -6,7 +6,6 @@ import gc
 import re
 import subprocess
 import sys
-from functools import partial
 
 import pytest
 from textual.command import CommandPalette
@@ -14,10 +13,15 @@ from textual.content import Content
 
 from talecraft.app.commands import Commands
 from talecraft.app.keys import bindings_of, commands_of, help_groups
+from talecraft.app.screens.choosing import ChoosingScreen
+from talecraft.app.screens.difference import DifferenceScreen
 from talecraft.app.screens.help import HelpScreen
+from talecraft.app.screens.pasting import LongPaste
 from talecraft.app.text import said
 from talecraft.app.widgets.keyline import KeyLine
 from talecraft.app.widgets.wrapping import wrap
+from talecraft.studio import reading
+from talecraft.studio.branching import Parting
 from tests.app.conftest import (
     begun,
     finished,
@@ -63,7 +67,7 @@ async def test_a_models_text_is_never_obeyed(running, script, shown):
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
 
 
-@pytest.mark.parametrize("key", ["f1", "f2", "f3", "escape"])
+@pytest.mark.parametrize("key", ["f1", "f2", "f3", "f5", "escape"])
 async def test_every_size_on_every_screen(running, studio, key):
     scored(studio, [3, 4])
     past_run(studio, outcome())
@@ -94,7 +98,7 @@ async def test_sizes_while_the_model_writes(running):
 
 
 async def test_every_key_is_in_the_help(running):
-    async with running((100, 200), loaded=False) as (app, pilot):
+    async with running((100, 260), loaded=False) as (app, pilot):
         await pilot.press("f1")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         await pilot.pause()
@@ -150,8 +154,25 @@ WALK = {
     "adapters": "f3 a down",
     "taste": "f3 t",
     "help": "f1",
+    "plan": "enter tab p",
+    "focus": "enter f9",
+    "editor": "enter tab e",
+    "tree": "enter f4",
+    "search": "enter f4 slash",
+    "settings": "f5",
+    "a value": "f5 down enter",
+    "versions": "enter",
+    "difference": "enter f4",
     "a name": "r",
     "a yes": "f3 b",
+    "a choice": "f5 enter",
+    "a paste": "enter",
+}
+# Shown by the program itself, over what the keys lead to.
+COMES = {
+    "versions": lambda path: ChoosingScreen([one for one in path if one.author == "model"]),
+    "difference": lambda path: DifferenceScreen(Parting(1, "A long night.", "A short night.")),
+    "a paste": lambda path: LongPaste(300_000, lambda: ""),
 }
 # Some keys changed: two change places, some have two, some moved among those that share a key.
 OTHER_KEYS = """[keymap]
@@ -186,6 +207,10 @@ async def test_key_palette_and_mouse_do_the_same(running, studio, place, monkeyp
             await until(
                 pilot, lambda: getattr(app.screen, "_round", None) and app.screen._round.pair
             )
+        if where in COMES:
+            path = reading.page(studio.library, app.screen.story_id or 1).path
+            app.push_screen(COMES[where](path))
+        await pilot.pause()
         screen, done = app.screen, []
 
         async def note(target, name, parameters):
@@ -202,11 +227,9 @@ async def test_key_palette_and_mouse_do_the_same(running, studio, place, monkeyp
             await pilot.press(key)
             assert done == [expected], key
             done.clear()
-            if not screen.is_modal:
+            if not screen.is_modal and active.node in list(Commands(screen)._nodes()):
                 found = []
                 for words, shown, run in Commands(screen)._available():
-                    if not isinstance(run, partial):
-                        continue  # the theme: Textual's own list
                     await run()
                     found.append((str(done), words, shown))
                     done.clear()
@@ -217,7 +240,7 @@ async def test_key_palette_and_mouse_do_the_same(running, studio, place, monkeyp
                     for did, words, shown in found
                 ), active.binding  # fmt: skip
             line = screen.query(KeyLine)
-            if line and active.binding.show:
+            if line and line.first().size and active.binding.show:
                 x, _ = next(one for one in line.first()._placed()
                             if one[1].words == active.binding.description)  # fmt: skip
                 await pilot.click(KeyLine, offset=(x + line.first().gutter.left, 0))

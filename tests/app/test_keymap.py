@@ -14,8 +14,12 @@ from hypothesis import strategies as st
 from talecraft.app import keymap
 from talecraft.app.commands import Commands
 from talecraft.app.key_names import parse, told
-from talecraft.app.keys import bindings_of, help_groups
-from talecraft.app.rebinding import known_ids, take
+from talecraft.app.keys import bindings_of, help_groups, places
+from talecraft.app.rebinding import _GENERALLY, known_ids, take
+from talecraft.app.screens.focus import FocusMode
+from talecraft.app.screens.tree import TreeScreen
+from talecraft.app.screens.writing import WritingScreen
+from talecraft.app.widgets.composer import Composer
 from talecraft.config import strict
 from talecraft.config.settings import Settings
 from talecraft.errors import ConfigError
@@ -40,7 +44,7 @@ def keys(place: Home) -> Callable[..., None]:
 @pytest.mark.parametrize(
     ("written", "keys"),
     [
-        ("f5", ("f5",)),
+        ("f8", ("f8",)),
         ("Ctrl+R", ("ctrl+r",)),
         ("shift+ctrl+left", ("ctrl+shift+left",)),
         ("?", ("question_mark",)),
@@ -118,11 +122,20 @@ def test_a_hint_names_the_key_that_the_binding_has() -> None:
     assert len(seen_ids) > 25
 
 
+def test_what_is_said_of_keys_in_general_is_of_keys_there_are() -> None:
+    assert set(_GENERALLY) <= set(known_ids())
+
+
+def test_a_part_of_a_screen_is_no_place_of_its_own() -> None:
+    assert (Composer, WritingScreen) in [place[:2] for place in places()]
+    assert not any(FocusMode in place for place in places())
+
+
 # ------------------------------------------------------------------ what holds
 @pytest.mark.parametrize(
     "wanted",
     [
-        {"page.retry": "f5"},
+        {"page.retry": "f8"},
         {"page.retry": "ctrl+t", "plan.fold": "ctrl+r"},  # they change places
         {"composer.newline": "enter", "page.continue": "ctrl+s"},
         {"taste.first": "left", "taste.second": "right"},
@@ -130,6 +143,9 @@ def test_a_hint_names_the_key_that_the_binding_has() -> None:
         {"library.show_trash": "x", "library.stories": "x"},  # they take turns
         {"app.back": "f12"},
         {"adapters.name": "i", "training.start": "n"},
+        {"story.undo": "f8", "story.redo": "f10"},
+        {"tree.compare": "c", "settings.default": "r", "choosing.a": "1"},
+        {"plan.edit": "p", "passage.edit": "i"},
     ],
 )
 def test_these_hold(wanted: dict[str, str]) -> None:
@@ -141,10 +157,10 @@ def test_these_hold(wanted: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("wanted", "name", "why"),
     [
-        ({"page.rety": "f5"}, "page.rety", "is it page.retry?"),
+        ({"page.rety": "f8"}, "page.rety", "is it page.retry?"),
         ({"page.retry": "qq"}, "page.retry", "no key called 'qq'"),
         ({"page.retry": "ctrl+t"}, "page.retry", "ctrl+t is the key of plan.fold"),
-        ({"page.retry": "f5", "plan.fold": "f5"}, "plan.fold", "f5 is the key of page.retry"),
+        ({"page.retry": "f8", "plan.fold": "f8"}, "plan.fold", "f8 is the key of page.retry"),
         ({"adapters.name": "s"}, "adapters.name", "s is the key of training.start"),
         ({"compare.adopt": "a"}, "compare.adopt", "a is the key of taste.first"),
         ({"dialog.yes": "f1"}, "dialog.yes", "f1 is the key of app.help"),
@@ -155,6 +171,15 @@ def test_these_hold(wanted: dict[str, str]) -> None:
         ({"dialog.cancel": "c"}, "dialog.cancel", "c is text"),
         ({"page.continue": "space"}, "page.continue", "space is text"),
         ({"score.1": "a"}, "score.1", "a begins a text"),
+        ({"story.tree": "f5"}, "story.tree", "f5 is the key of app.settings"),
+        ({"story.undo": "ctrl+u"}, "story.undo", "ctrl+u is taken"),  # the composer's own
+        ({"editor.keep": "k"}, "editor.keep", "k is text"),
+        ({"tree.end_search": "q"}, "tree.end_search", "q is text"),
+        ({"tree.mark": "d"}, "tree.mark", "d is the key of tree.compare"),
+        ({"choosing.a": "b"}, "choosing.a", "b is the key of choosing.b"),
+        ({"choosing.next": "down"}, "choosing.next", "down is taken"),  # it scrolls a version
+        ({"difference.next": "pagedown"}, "difference.next", "pagedown is taken"),
+        ({"plan.redraw": "e"}, "plan.redraw", "e is the key of plan.edit"),
     ],
 )
 def test_these_do_not_and_the_rest_does(wanted: dict[str, str], name: str, why: str) -> None:
@@ -167,7 +192,7 @@ def test_these_do_not_and_the_rest_does(wanted: dict[str, str], name: str, why: 
 
 @given(st.dictionaries(
     st.sampled_from(sorted(known_ids())),
-    st.sampled_from(["f5", "f6", "a", "x", "enter", "escape", "ctrl+t", "up", "tab", "1,2", "?"]),
+    st.sampled_from(["f8", "f10", "a", "x", "enter", "escape", "ctrl+t", "up", "tab", "1,2", "?"]),
     max_size=8,
 ))  # fmt: skip
 @settings(max_examples=60, deadline=None)
@@ -183,18 +208,18 @@ def test_no_keymap_leaves_two_on_a_key_or_anything_without_one(wanted: dict[str,
 
 # ------------------------------------------------------------------ config.toml
 def test_a_name_may_be_written_without_quotes(place: Home, keys) -> None:
-    keys('page.retry = "f5"\n"plan.fold" = "f6"\n')
+    keys('page.retry = "f8"\n"plan.fold" = "f10"\n')
     assert strict.read(place.settings_file, Settings).keys == {
-        "page.retry": "f5", "plan.fold": "f6",
+        "page.retry": "f8", "plan.fold": "f10",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("text", "line", "name"),
     [
-        ('"plan.fold" = "f6"\npage.retry = 5\n', 6, "page.retry"),
-        ('"plan.fold" = ["f6"]\n', 5, "plan.fold"),
-        ('page.retry.x = "f5"\n', 5, "page.retry"),
+        ('"plan.fold" = "f10"\npage.retry = 5\n', 6, "page.retry"),
+        ('"plan.fold" = ["f10"]\n', 5, "plan.fold"),
+        ('page.retry.x = "f8"\n', 5, "page.retry"),
     ],
 )
 def test_a_wrong_type_is_an_error_with_its_line(place: Home, keys, text, line, name) -> None:
@@ -205,18 +230,18 @@ def test_a_wrong_type_is_an_error_with_its_line(place: Home, keys, text, line, n
 
 
 async def test_a_bad_entry_is_told_with_file_and_line_and_the_rest_holds(running, keys, place):
-    keys('page.retry = "f5"\n"plan.fold" = "qq[/x]"\n')
+    keys('page.retry = "f8"\n"plan.fold" = "qq[/x]"\n')
     async with running((120, 40)) as (app, pilot):
         await until(pilot, lambda: "not yours" in notices(pilot))
         assert f'{place.settings_file}:6: plan.fold = "qq[/x]" does not hold' in notices(pilot)
         await begun(app, pilot, "A harbour")
-        await pilot.press("f5")
+        await pilot.press("f8")
         await finished(app, pilot)
         assert "Take 2" in seen(pilot)
 
 
 async def test_many_bad_entries_are_few_notices(running, keys):
-    keys("".join(f'"no.such_{n}" = "f5"\n' for n in range(9)))
+    keys("".join(f'"no.such_{n}" = "f8"\n' for n in range(9)))
     async with running((120, 40), loaded=False) as (_app, pilot):
         await until(pilot, lambda: "6 more entries" in notices(pilot))
         assert notices(pilot).count("does not hold") == 3
@@ -224,25 +249,25 @@ async def test_many_bad_entries_are_few_notices(running, keys):
 
 # ------------------------------------------------------------------ on the page
 async def test_help_footer_palette_and_hints_show_the_keys_in_force(running, keys):
-    keys('page.retry = "f5"\napp.training = "f9"\nstory.finish = "F"\n"app.palette" = "f10"\n')
+    keys('page.retry = "f8"\napp.training = "f11"\nstory.finish = "F"\n"app.palette" = "f10"\n')
     async with running((120, 100)) as (app, pilot):
         page = await begun(app, pilot, "A harbour")
         text = seen(pilot)
         footer = text.splitlines()[-1]
-        assert "f5 Retry" in footer
+        assert "f8 Retry" in footer
         assert "^r" not in footer
         assert footer.rstrip().endswith("f10 All")
-        assert "f9 Train" in footer or "Train" not in footer
-        assert "F5 another version" in text
+        assert "f11 Train" in footer or "Train" not in footer
+        assert "F8 another version" in text
         found = {hit.text: hit.help async for hit in Commands(page).discover()}
-        assert found["Write the last passage once more"] == "f5"
+        assert found["Write the last passage once more"] == "f8"
         assert found["Let the model bring the story to its end"] == "F"
         await pilot.press("f1")
         await pilot.pause()
-        assert re.search(r"f5 +Write the last passage once more", seen(pilot))
-        assert "train (F9)" in seen(pilot)
+        assert re.search(r"f8 +Write the last passage once more", seen(pilot))
+        assert "train (F11)" in seen(pilot)
         assert "ctrl+r" not in str(app.screen.active_bindings)
-        await pilot.press("escape", "f9")
+        await pilot.press("escape", "f11")
         await pilot.pause()
         assert "Training" in seen(pilot)
 
@@ -316,6 +341,44 @@ async def test_a_rebound_key_that_does_nothing_now_says_why(running, keys, studi
         await pilot.press(key)
         await pilot.pause()
         assert {"x": "no run", "s": "Not yet."}[key].lower() in notices(pilot).lower()
+
+
+async def test_the_new_screens_tell_of_other_keys(running, keys):
+    keys('story.undo = "f8"\nstory.tree = "f10"\ntree.mark = "o"\ntree.compare = "c"\n'
+         'plan.edit = "w"\npage.focus = "f11"\neditor.keep = "f12"\ntree.restore = "g"\n'
+         'score.3 = "*"\ntree.trash = "z"\n')  # fmt: skip
+    async with running((120, 40)) as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await pilot.press("tab", "p")
+        await until(pilot, lambda: "w edits" in seen(pilot))
+        assert "1 2 * 4 5" in seen(pilot)
+        await pilot.press("w")
+        await until(pilot, lambda: page.editor.is_open)
+        assert "F12 keeps the text" in seen(pilot)
+        await pilot.press("f12")
+        await until(pilot, lambda: not page.editor.is_open)
+        await pilot.press("f11")
+        await until(pilot, lambda: "F11 shows everything again" in seen(pilot))
+        await pilot.press("f11", "f10")
+        await until(pilot, lambda: isinstance(app.screen, TreeScreen))
+        await pilot.press("o")
+        await until(pilot, lambda: "Marked. c on another" in notices(pilot))
+        await pilot.press("x")
+        await until(pilot, lambda: "g or F8 brings it back" in notices(pilot))
+        assert "(z shows it)" in seen(pilot)
+        await pilot.press("f8")
+        await until(pilot, lambda: "Undone" in notices(pilot))
+        await pilot.press("f10")
+        await until(pilot, lambda: app.screen is page)
+
+
+async def test_what_is_changed_by_hand_holds_from_the_next_start_on(running, keys, place):
+    keys('page.retry = "f8"\n')
+    async with running((120, 40)) as (_app, pilot):
+        text = place.settings_file.read_text()
+        place.settings_file.write_text(text.replace("f8", "f10"))
+        await pilot.press("escape", "f5")
+        await until(pilot, lambda: "other keys: from the next start on" in notices(pilot))
 
 
 async def test_a_taste_round_by_other_keys(running, keys, studio):

@@ -9,7 +9,8 @@ from textual.command import CommandPalette
 
 from talecraft.app import marks
 from talecraft.app.key_names import plainly
-from talecraft.app.screens.dialogs import Confirm
+from talecraft.app.screens.dialogs import Choose, Confirm
+from talecraft.app.screens.difference import DifferenceScreen
 from tests.app.conftest import (
     HandRun,
     begun,
@@ -26,6 +27,7 @@ from tests.app.conftest import (
     until,
 )
 from tests.app.test_adapters import adapter
+from tests.app.test_tree import a_tree
 
 # Boxes, blocks, bars, braille, shapes, stars, ticks and arrows: nothing of these may be there.
 DRAWN = re.compile("[\u2190-\u21ff\u2500-\u27bf\u2800-\u28ff\u2b00-\u2bff›‹•●]")
@@ -104,7 +106,8 @@ async def test_a_score_does_not_move_the_text_under_the_reader(running, plain, l
     async with running((80, 16)) as (app, pilot):
         page = await begun(app, pilot, "A harbour", turns=5)
         await pilot.press("tab", "k", "k")
-        lines = [page.manuscript._line(y) for y in range(page.manuscript._line_count)]
+        column = page.manuscript._column
+        lines = [column.line(y) for y in range(column.height)]
         y = next(at for at, one in enumerate(lines) if one.passage == page.manuscript.chosen) + line
         page.manuscript.scroll_to(y=y, animate=False, immediate=True)
         await pilot.pause()
@@ -202,6 +205,118 @@ async def test_help_and_footer_name_keys_in_letters(running, plain):
     assert plainly("equals_sign") == "equals sign"
 
 
+async def test_the_tree_in_words(running, plain, studio):
+    story = a_tree(studio)
+    async with running((120, 40)) as (app, pilot):
+        await page_of(app, pilot, story)
+        await pilot.press("f4", "m", "b", "enter")
+        app.clear_notifications()
+        await pilot.pause()
+        text = words(pilot)
+        assert text.count("Chosen. ") == 1
+        row = next(line for line in text.splitlines() if "Chosen. " in line)
+        assert re.search(r"Chosen\. Marked\. .*Read now\. You: .*bookmark", row)
+        assert re.search(r"New branch, level 1\. .*version 2 of 2", text)
+        assert re.search(r"Read now\. You: She wrote", text)
+        assert "Bookmark" in static(pilot, "#passage-text")
+        await pilot.press("t", "up")
+        await pilot.pause()
+        assert "in the trash" in words(pilot)
+        tree, passage = app.screen.query_one("#tree").region, app.screen.query_one("#passage")
+        assert tree.bottom <= passage.region.y  # never side by side
+        await pilot.press("t", "end", "d")
+        await until(pilot, lambda: isinstance(app.screen, DifferenceScreen))
+        await until(pilot, lambda: "marked" in static(pilot, "#difference-head"))
+        app.clear_notifications()
+        await pilot.pause()
+        text = words(pilot)
+        assert "(only in the marked one: " in text
+        assert "(only in the other: " in text
+        assert not re.search(r"\[-|\{\+|±", text)
+
+
+async def test_a_plan_and_its_beats_in_words(running, plain):
+    async with running((120, 40)) as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await pilot.press("tab", "p")
+        await until(pilot, lambda: page.query_one("#plan").display)
+        await pilot.pause()
+        text = words(pilot)
+        assert "2 beats taken up" in text
+        assert re.search(r"- The fox waits at the harbour( \(taken up\))?", text)
+        assert "Enter writes from it, e edits, r draws another, 1 to 5 score it" in text
+        plan, manuscript = page.query_one("#plan").region, page.manuscript.region
+        assert manuscript.bottom <= plan.y
+        await pilot.press("escape")
+        await until(pilot, lambda: not page.query_one("#plan").display)
+
+
+async def test_focus_mode_in_words(running, plain):
+    async with running() as (app, pilot):
+        await page_of(app, pilot, app.studio.writing.new_story("SLOW harbour").id)
+        await pilot.press("f9", "enter")
+        await until(pilot, lambda: app.live and not app.live.prose)
+        await until(pilot, lambda: "The model is thinking." in seen(pilot))
+        words(pilot)
+        await until(pilot, lambda: app.live and app.live.prose)
+        await pilot.pause()
+        assert "thinking" not in words(pilot)
+        await pilot.press("escape")
+        await finished(app, pilot)
+
+
+async def test_versions_are_below_each_other(running, plain):
+    async with running((120, 40)) as (app, pilot):
+        await begun(app, pilot, "A harbour")
+        await pilot.press("tab", "v")
+        await until(pilot, lambda: app.screen.query("#version-c"))
+        await pilot.pause()
+        app.clear_notifications()
+        text = words(pilot)
+        assert "Here: version a" in text
+        assert "  Version b" in text
+        a, b = (app.screen.query_one(f"#version-{key}").region for key in "ab")
+        assert a.bottom <= b.y
+        await pilot.press("right")
+        await pilot.pause()
+        assert "Here: version b" in words(pilot)
+        assert words(pilot).count("Here: ") == 1
+
+
+async def test_the_settings_in_words(running, plain, place):
+    async with running((120, 60)) as (app, pilot):
+        await pilot.press("escape", "f5")
+        await pilot.pause()
+        text = words(pilot)
+        assert re.search(r"Chosen: model ", text)
+        assert re.search(r"plain +yours: true", text)
+        assert "(no" not in text
+        await pilot.press("down")
+        await pilot.pause()
+        assert re.search(r"Chosen: temperature", words(pilot))
+        assert words(pilot).count("Chosen: ") == 1
+        app.screen.edit("page.theme")
+        await until(pilot, lambda: isinstance(app.screen, Choose))
+        await pilot.pause()
+        assert "Chosen:  lamplight, as it is now" in words(pilot)
+        await pilot.press("escape")
+        app.screen.edit("page.plain")
+        await until(pilot, lambda: "from the next start on" in notices(pilot))
+        assert marks.plain()
+        assert "holds from the next start on" in static(pilot, "#setting-detail")
+        words(pilot)
+
+
+async def test_the_goal_in_words(running, plain, place):
+    place.settings_file.write_text("[page]\nplain = true\ngoal = 5\n")
+    async with running((120, 40)) as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        assert "goal: 0 of 5 today" in words(pilot)
+        app.studio.writing.say(page.story_id, "She wrote the number down.")
+        page.reload()
+        await until(pilot, lambda: "goal reached, 5 of 5 today" in seen(pilot))
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [
@@ -247,6 +362,29 @@ def reversed_text(app) -> str:
 
 def underlined(app) -> str:
     return styled(app, "underline")
+
+
+async def test_without_colours_the_new_screens_show_where_one_is(running, monkeypatch, studio):
+    monkeypatch.setenv("NO_COLOR", "1")
+    story = a_tree(studio)
+    async with running((120, 40)) as (app, pilot):
+        await page_of(app, pilot, story)
+        await pilot.press("f4")
+        await pilot.pause()
+        assert "In the harbour" in reversed_text(app)
+        await pilot.press("f5", "down")
+        await pilot.pause()
+        assert reversed_text(app).split() == ["temperature"]
+        app.screen.edit("page.theme")
+        await until(pilot, lambda: isinstance(app.screen, Choose))
+        await pilot.pause()
+        assert "lamplight" in reversed_text(app)
+        await pilot.press("escape", "escape", "escape")
+        await page_of(app, pilot, story)
+        app.show_versions([one for one in app.screen.page.path if one.author == "model"][:2])
+        await pilot.pause()
+        assert reversed_text(app).startswith("a")
+        assert not colours(app)
 
 
 @pytest.mark.parametrize(("value", "without"), [("1", True), ("yes-please", True), ("", False)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from talecraft.app.widgets import whisper
 from talecraft.library import stories
 from talecraft.process.run_events import Example, Sample
 from talecraft.studio import memory
@@ -21,6 +22,7 @@ from tests.app.conftest import (
     until,
 )
 from tests.app.test_adapters import adapter
+from tests.app.test_tree import a_tree
 
 SIZES = [(80, 24), (120, 40)]
 MOMENT = "2026-11-20T20:15:00.000+00:00"
@@ -29,7 +31,7 @@ PREMISE = "A lighthouse keeper counts the ships that do not come."
 
 @pytest.fixture(autouse=True)
 def _fixed_times(monkeypatch):
-    for module in ("stories", "feedback", "adapters", "runs"):
+    for module in ("stories", "feedback", "adapters", "runs", "branches"):
         monkeypatch.setattr(f"talecraft.library.{module}.now", lambda: MOMENT)
     assert stories.now() == MOMENT
     monkeypatch.setattr(memory, "free_mb", lambda: 12_000.0)
@@ -90,13 +92,7 @@ def test_writing(look, studio, size):
     story = _written(studio)
 
     async def prepare(app, pilot):
-        await page_of(app, pilot, story)
-        await pilot.press("enter")
-        await finished(app, pilot)
-        app.studio.writing.say(story, "She wrote the number down, and crossed it out.")
-        await pilot.press("enter")
-        await finished(app, pilot)
-        await pilot.press("4", "O", "n")
+        await _page(app, pilot, story)
         await pilot.pause()
 
     assert look(prepare, size)
@@ -118,6 +114,25 @@ def test_writing_plain(look, studio):
     assert look(prepare, SIZES[0], plain=True)
 
 
+def test_tree_plain(look, studio):
+    story = a_tree(studio)
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
+        await pilot.press("f4", "up", "up", "m", "down", "t", "up")
+        app.clear_notifications()
+
+    assert look(prepare, SIZES[1], plain=True)
+
+
+def test_settings_plain(look):
+    async def prepare(app, pilot):
+        await pilot.press("escape", "f5", "down")
+        await pilot.pause()
+
+    assert look(prepare, SIZES[0], plain=True)
+
+
 def test_training_plain(look, studio, place):
     run = HandRun(place, studio)
     run.say(*phase_events(), *[step(n) for n in range(1, 8)])
@@ -131,6 +146,43 @@ def test_training_plain(look, studio, place):
     run.end()
 
 
+@pytest.mark.parametrize("size", [*SIZES, (200, 60)])
+def test_tree(look, studio, size):
+    story = a_tree(studio)
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
+        await pilot.press("f4", "up", "up", "m", "down", "t", "up", "up", "up", "up")
+        app.clear_notifications()
+
+    assert look(prepare, size)
+
+
+def test_tree_on_paper(look, studio):
+    story = a_tree(studio)
+
+    async def prepare(app, pilot):
+        app.theme = "paper"
+        await page_of(app, pilot, story)
+        await pilot.press("f4", "slash", *"lamp")
+        app.clear_notifications()
+
+    assert look(prepare, (120, 40))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_two_branches_compared(look, studio, size):
+    story = a_tree(studio)
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
+        await pilot.press("f4", "home", "down", "down", "m", "end", "d")
+        await until(pilot, lambda: "marked" in static(pilot, "#difference-head"))
+        app.clear_notifications()
+
+    assert look(prepare, size)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_models(look, size):
     async def prepare(app, pilot):
@@ -139,6 +191,54 @@ def test_models(look, size):
         app.screen.query_one("#model-files").display = False  # a path of this machine
 
     assert look(prepare, size)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (200, 60)])
+def test_settings(look, place, size):
+    place.config.mkdir(parents=True)
+    place.settings_file.write_text("[writing]\ntemperature = 0.7\n[page]\ngoal = 500\n")
+
+    async def prepare(app, pilot):
+        await pilot.press("f5", "down")
+        await pilot.pause()
+
+    assert look(prepare, size)
+
+
+async def _page(app, pilot, story):
+    """A page with passages of both, and a score."""
+    await page_of(app, pilot, story)
+    await pilot.press("enter")
+    await finished(app, pilot)
+    app.studio.writing.say(story, "She wrote the number down, and crossed it out.")
+    await pilot.press("enter")
+    await finished(app, pilot)
+    await pilot.press("4", "O", "n")
+
+
+def test_focus_mode(look, studio, monkeypatch):
+    monkeypatch.setattr(whisper, "SECONDS", 600)
+    story = _written(studio)
+
+    async def prepare(app, pilot):
+        await _page(app, pilot, story)
+        await pilot.press("f9")
+        await pilot.pause()
+
+    assert look(prepare, (120, 40))
+
+
+@pytest.mark.parametrize("theme", ["night", "paper"])
+def test_reading_themes(look, studio, place, theme):
+    place.config.mkdir(parents=True)
+    place.settings_file.write_text(f'[page]\ntheme = "{theme}"\ngoal = 12\n')
+    story = _written(studio)
+
+    async def prepare(app, pilot):
+        await _page(app, pilot, story)
+        await pilot.pause()
+
+    assert look(prepare, (120, 40))
 
 
 @pytest.mark.parametrize("size", SIZES)

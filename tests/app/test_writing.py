@@ -460,7 +460,7 @@ async def test_a_new_width_keeps_the_readers_place(running):
 async def test_export_writes_the_story_and_says_where(running, place):
     async with running((120, 40)) as (app, pilot):
         await begun(app, pilot, "A harbour")
-        await pilot.press("tab", "e", "m")
+        await pilot.press("tab", "w", "m")
         files = sorted(path.suffix for path in place.exports.iterdir())
         assert files == [".md", ".txt"]
         assert str(place.exports)[-20:] in notices(pilot).replace("\n", "")

@@ -12,7 +12,7 @@ import pytest
 import talecraft
 from talecraft.paths import home
 from talecraft.process import run_client
-from talecraft.studio import memory
+from talecraft.studio import Studio, memory
 from tests.cli.conftest import Talecraft
 
 
@@ -58,9 +58,48 @@ def test_stories_list_show_and_export(talecraft_: Talecraft, tmp_path: Path) -> 
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
 
+def test_the_tree_of_a_story_and_two_branches_of_it(talecraft_: Talecraft) -> None:
+    talecraft_("write", "A fox.", "-n", "2", "--seed", "1")
+    with Studio() as studio:
+        one, two = studio.library.stories.tree(1)
+        made = one.generation
+        other = studio.library.stories.add_turn(1, one.id, "model", "It\x1b[2J ran.", "", made)
+        gone = studio.library.stories.add_turn(1, one.id, "model", "It sat.", "", made)
+        studio.branching.prune(gone.id)
+        studio.branching.bookmark(other.id, "ran")
+        studio.branching.edit(other.id, "It ran off.")
+        studio.writing.rate(one.id, "stars", 4)
+        studio.writing.rate(two.id, "thumb", -1)
+        studio.branching.go_to(two.id)
+    head, first, second, third = talecraft_("stories", "tree", "1").out.splitlines()
+    assert head.split() == ["turn", "by", "version", "score", "notes", "passage"]
+    assert first.split()[:5] == ["1", "model", "1/1", "4", "●"]
+    assert second.split()[:5] == ["2", "model", "1/2", "-", "├─●"]
+    assert third.split() == [
+        "3", "model", "2/2", "bookmark", "ran,", "edited", "○", "It", "ran", "off.",
+    ]  # fmt: skip
+    assert "✗ It sat." in talecraft_("stories", "tree", "1", "--trash").out
+    places = data(talecraft_, "stories", "tree", "1", "--trash")
+    assert [(at["turn"], at["depth"], at["open"], at["trashed"]) for at in places] == [
+        (1, 0, True, False), (2, 1, True, False), (4, 1, False, True), (3, 0, False, False),
+    ]  # fmt: skip
+    assert (places[3]["edited"], places[3]["bookmark"], places[0]["stars"]) == (True, "ran", 4)
+    compared = talecraft_("stories", "diff", "2", "3")
+    assert compared.out.startswith("[-")
+    assert compared.out.endswith("{+It ran off.+}\n")
+    assert "After 1 passage in common:" in compared.err
+    found = data(talecraft_, "stories", "diff", "2", "3")
+    assert (found["same"], found["shared"], found["added"]) == (False, 1, 3)
+    assert found["pieces"][-1] == ["+", ["It", "ran", "off."]]
+    assert "same branch" in talecraft_("stories", "diff", "1", "2").err
+    assert data(talecraft_, "stories", "diff", "1", "2")["same"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
+        (["stories", "tree", "9"], 2, "no story 9"),
+        (["stories", "diff", "8", "9"], 2, "no turn 8"),
         (["stories", "show", "9"], 2, "no story 9"),
         (["stories", "export", "9"], 2, "no story 9"),
         (["stories", "export", "1", "-f", "pdf"], 2, "Formats: txt, md"),

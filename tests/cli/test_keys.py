@@ -18,7 +18,7 @@ from tests.cli.test_process import no_keys
 def keymap(own_home: Path) -> Path:
     file = own_home / "config" / "config.toml"
     file.parent.mkdir(parents=True)
-    file.write_text('[keymap]\npage.retry = "f5, F5"\n"page.rety" = "f6"\n')
+    file.write_text('[keymap]\npage.retry = "f8, F8"\n"page.rety" = "f7"\n')
     return file
 
 
@@ -26,7 +26,7 @@ def test_keys_are_listed_with_what_they_do(talecraft_: Talecraft) -> None:
     result = talecraft_("keys")
     lines = result.out.splitlines()
     assert lines[0].split() == ["id", "keys", "what", "it", "does"]
-    assert lines[6].split(maxsplit=2) == [
+    assert lines[7].split(maxsplit=2) == [
         "page.retry",
         "ctrl+r",
         "Write the last passage once more",
@@ -40,9 +40,9 @@ def test_the_writers_own_are_marked_and_what_does_not_hold_is_told(
 ) -> None:
     result = talecraft_("keys")
     assert result.code == 0
-    assert "*  page.retry             f5 " in result.out
+    assert "*  page.retry             f8 " in result.out
     assert result.err == (
-        f'talecraft: {keymap}:3: page.rety = "f6" does not hold:'
+        f'talecraft: {keymap}:3: page.rety = "f7" does not hold:'
         " there is no such name; is it page.retry?\n"
     )
 
@@ -50,7 +50,7 @@ def test_the_writers_own_are_marked_and_what_does_not_hold_is_told(
 def test_keys_as_json(talecraft_: Talecraft, keymap: Path) -> None:
     rows = {row["id"]: row for row in json.loads(talecraft_("keys", "--json").out)}
     assert rows["page.retry"] == {
-        "id": "page.retry", "keys": ["f5"], "does": "Write the last passage once more",
+        "id": "page.retry", "keys": ["f8"], "does": "Write the last passage once more",
         "rebound": True,
     }  # fmt: skip
     assert rows["composer.newline"]["keys"] == ["ctrl+j", "shift+enter"]
@@ -93,3 +93,15 @@ def test_the_pages_options_are_none_of_a_command(talecraft_: Talecraft, option: 
     result = talecraft_(option, "paths")
     assert (result.code, result.out) == (2, "")
     assert f"{option} belongs to the page" in result.err
+
+
+def test_a_setting_is_changed_beside_a_keymap(talecraft_: Talecraft, keymap: Path) -> None:
+    before = keymap.read_text()
+    result = talecraft_("config", "set", "page.plain", "true")
+    assert result.code == 0
+    assert "page.plain is true, from the next start on." in result.err
+    assert keymap.read_text().startswith(before.rstrip())
+    listed = talecraft_("config", "list").out
+    assert "* page.plain" in " ".join(listed.split())
+    assert "page.notify" in listed
+    assert "page.retry" in talecraft_("keys").out

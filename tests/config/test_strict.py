@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from talecraft.config import models, settings
+from talecraft.config import models, strict
+from talecraft.config.settings import Settings
 from talecraft.errors import ConfigError, UsageError
 from talecraft.paths import Home, home
 
@@ -32,7 +33,7 @@ def here() -> Home:
 def settings_error(here: Home, text: str) -> str:
     here.settings_file.write_text(text)
     with pytest.raises(ConfigError) as caught:
-        settings.load(here)
+        strict.read(here.settings_file, Settings)
     assert caught.value.exit_code == 2
     message = str(caught.value)
     assert "\n" not in message
@@ -46,13 +47,9 @@ def models_error(here: Home, text: str) -> str:
     return str(caught.value).removeprefix(str(here.models_file))
 
 
-def test_no_file_means_the_defaults(here: Home) -> None:
-    assert settings.load(here) == settings.Settings()
-
-
 def test_what_is_set_is_read(here: Home) -> None:
     here.settings_file.write_text("[writing]\ntemperature = 1\nprose_tokens = 50\n")
-    found = settings.load(here)
+    found = strict.read(here.settings_file, Settings)
     assert found.writing.temperature == 1.0
     sampling = found.writing.sampling(seed=9)
     assert (sampling.temperature, sampling.prose_tokens, sampling.seed) == (1.0, 50, 9)
@@ -85,7 +82,7 @@ def test_settings_errors_name_their_line(here: Home, text: str, line: int, words
 def test_a_file_that_is_no_text(here: Home) -> None:
     here.settings_file.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="not UTF-8"):
-        settings.load(here)
+        strict.read(here.settings_file, Settings)
 
 
 def test_a_folder_in_place_of_a_file_is_said_not_passed_over(here: Home) -> None:
@@ -94,7 +91,7 @@ def test_a_folder_in_place_of_a_file_is_said_not_passed_over(here: Home) -> None
         models.load(here)
     here.settings_file.mkdir()
     with pytest.raises(ConfigError, match="is a directory"):
-        settings.load(here)
+        strict.read(here.settings_file, Settings)
 
 
 def test_the_shipped_catalogue() -> None:

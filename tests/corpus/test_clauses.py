@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from talecraft.corpus import clauses
 from talecraft.corpus.present import present
+from talecraft.story.words import words
 
 
 @pytest.mark.parametrize(
@@ -72,5 +73,5 @@ def test_any_text_has_clauses_of_its_own_words(text: str) -> None:
     for sentence in clauses.sentences(clauses.told(text)):
         for clause in clauses.clauses(sentence):
             assert clause in sentence
-            assert 4 <= len(clauses.words(clause)) <= 14
-            assert len(clauses.words(present(clause))) >= len(clauses.words(clause))
+            assert 4 <= len(words(clause)) <= 14
+            assert len(words(present(clause))) >= len(words(clause))

@@ -247,3 +247,50 @@ def test_a_model_that_says_the_end_itself_is_not_overwritten(monkeypatch):
     same, _, _ = write(Sampling(seed=1), ending=True)
     assert same.ids == plain.ids
     assert same.forced == plain.forced
+
+
+def test_a_passage_goes_on_from_how_it_begins():
+    made, begun = codec(), "The fox had never seen so many apples, and"
+    pieces = []
+    session = Session(shared_base(), "cpu")
+    prompt = assemble((PREMISE,), made.block, 700)
+    logits = session.read(prompt, never, ignore)
+    writer = Writer(session, made, Sampling(seed=3, prose_tokens=20), pieces.append)
+    response = writer.write(logits, never, "- The fox counts apples", prose=begun)
+    assert response.prose.startswith(begun)
+    assert len(response.prose) > len(begun)
+    assert response.outline == "- The fox counts apples\n"
+    assert "".join(p.text for p in pieces if p.part == "prose") == response.prose
+    forced = sum(response.forced)
+    assert all(response.forced[:forced]), "what is given stands first"
+    assert len(response.ids) - forced <= 20 + GRACE, "the budget is for what the model adds"
+    assert made.decode(response.ids[response.prose_start : response.prose_end]) == response.prose
+    table = full_logprobs(prompt, response)
+    raw = table[range(len(response.ids)), response.ids]
+    torch.testing.assert_close(torch.tensor(response.raw), raw, rtol=0, atol=1e-4)
+
+
+def test_a_passage_without_a_plan_goes_on_without_one():
+    session = Session(shared_base(), "cpu")
+    logits = session.read(assemble((PREMISE,), codec().block, 700), never, ignore)
+    writer = Writer(session, codec(), Sampling(seed=3), ignore)
+    response = writer.write(logits, never, None, prose="Once, an")
+    assert response.outline == ""
+    assert response.prose.startswith("Once, an")
+    assert codec().decode(response.ids).startswith("<story>\nOnce, an")
+
+
+@pytest.mark.parametrize(("seed", "budget"), [(1, 64), (2, 64), (1, 6)])
+def test_a_plan_alone_ends_where_the_prose_would_begin(seed, budget):
+    pieces = []
+    session = Session(shared_base(), "cpu")
+    logits = session.read(assemble((PREMISE,), codec().block, 700), never, ignore)
+    sampling = Sampling(seed=seed, outline_tokens=budget)
+    writer = Writer(session, codec(), sampling, pieces.append)
+    response = writer.write(logits, never, plan_only=True)
+    assert response.stop_reason == "plan"
+    assert response.outline.strip()
+    assert response.prose == ""
+    assert {piece.part for piece in pieces} == {"think"}
+    whole, _, _ = write(Sampling(seed=seed))
+    assert whole.outline.startswith(response.outline), "it is the plan that would have been"

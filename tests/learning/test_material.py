@@ -8,7 +8,8 @@ from talecraft.corpus.tales import Passage
 from talecraft.engine.codec import Codec
 from talecraft.errors import EngineError
 from talecraft.learning import material
-from talecraft.learning.material import Lessons, Piece, Scribe
+from talecraft.learning.material import Lessons
+from talecraft.learning.scribe import Piece, Scribe
 from talecraft.paths import home
 from talecraft.process import run_client
 from talecraft.process.run_events import PatternSettings
@@ -142,18 +143,29 @@ def test_a_tale_is_read_as_the_engine_prompts_and_forces_it(name):
 def test_what_closes_a_plan_and_ends_a_turn_is_marked(name):
     made, one = scribe(name), hand.tale(3, turns=2)
     lesson = made.encode(Piece(one))
+    style = made.codec.style
+    planned, ended = (_runs(made, lesson, marks) for marks in (lesson.planning, lesson.ending))
+    assert ended == [f"\n{style.think_open}", "\n<eos>"]
+    for turn in one.passages:
+        *lines, closed = planned[: len(turn.outline)]
+        assert [line[-1] for line in lines] == ["\n"] * (len(turn.outline) - 1)
+        assert closed.endswith(f"\n{style.prose_tag}")
+        del planned[: len(turn.outline)]
+    assert not planned
+    for marks in (lesson.planning, lesson.ending):
+        assert not any(m and not k for m, k in zip(marks, lesson.learned, strict=True))
+
+
+def _runs(made, lesson, marks):
+    """The stretches of tokens that are marked, as text."""
     runs, last = [], False
-    for token, marked in zip(lesson.ids, lesson.turning, strict=True):
+    for token, marked in zip(lesson.ids, marks, strict=True):
         if marked and not last:
             runs.append([])
         if marked:
             runs[-1].append(token)
         last = marked
-    style = made.codec.style
-    assert [made.codec.decode(run) for run in runs] == [
-        style.prose_tag, f"\n{style.think_open}", style.prose_tag, "\n<eos>",
-    ]  # fmt: skip
-    assert not any(m and not k for m, k in zip(lesson.turning, lesson.learned, strict=True))
+    return [made.codec.decode(run) for run in runs]
 
 
 def test_a_tales_second_turn_follows_what_the_page_would_show():

@@ -10,10 +10,10 @@ from talecraft.corpus.tales import Passage
 from talecraft.engine.batch import Row
 from talecraft.learning import pattern_gate
 from talecraft.learning.evaluate import bootstrap
-from talecraft.learning.material import Piece, Scribe
 from talecraft.learning.pattern_gate import Judge, followed, well_formed
 from talecraft.learning.policy import Policy, token_logprobs
 from talecraft.learning.rollouts import _rollout
+from talecraft.learning.scribe import Piece, Scribe
 from talecraft.process.run_events import PatternSettings
 from talecraft.story.turns import Sampling
 from tests.learning.test_policy import nudge

@@ -16,9 +16,10 @@ from talecraft.errors import UsageError
 from talecraft.library import Library
 from talecraft.story import context
 from talecraft.story.context import PromptStyle
+from talecraft.story.feedback import Feedback, Score
 from talecraft.story.turns import Generation, Sampling, Turn
 from talecraft.studio import reading
-from talecraft.studio.branching import Branching
+from talecraft.studio.branching import Branching, Parting
 
 MADE = Generation(
     "m",
@@ -183,22 +184,81 @@ def test_the_map_shows_every_branch_where_it_parts(shelf: Shelf) -> None:
     shelf.add(one.id, "one more")
     two = shelf.add(root.id, "two")
     shelf.branching.bookmark(one.id, " the good\none ")
-    shelf.branching.prune(one.id)
-    seen = [
-        (place.turn.prose, place.depth, place.open, place.pruned, place.versions)
-        for place in shelf.branching.map(shelf.story)
+    assert seen_map(shelf) == [
+        ("root", 0, False, True, False, "1/1"),
+        ("two", 1, True, True, False, "2/2"),
+        ("one", 0, False, False, False, "1/2"),  # more stands after it: it is the trunk
+        ("one more", 0, False, False, False, "1/1"),
     ]
-    assert seen == [
-        ("root", 0, True, False, 1),
-        ("one", 1, False, True, 2),
-        ("one more", 1, False, True, 1),
-        ("two", 1, True, False, 2),
+    shelf.branching.prune(one.id)
+    assert seen_map(shelf) == [
+        ("root", 0, False, True, False, "1/1"),
+        ("one", 1, True, False, True, "1/2"),
+        ("one more", 1, False, False, True, "1/1"),
+        ("two", 0, False, True, False, "1/1"),
     ]
     assert [place.bookmark for place in shelf.branching.map(shelf.story)][1] == "the good one"
     shelf.branching.bookmark(one.id, None)
     assert {place.bookmark for place in shelf.branching.map(shelf.story)} == {None}
     shelf.branching.go_to(two.id)
     assert shelf.branching.undo(shelf.story).kind == "prune"  # type: ignore[union-attr]
+
+
+def seen_map(shelf: Shelf) -> list[tuple[str, int, bool, bool, bool, str]]:
+    return [
+        (
+            place.turn.prose, place.depth, place.begins, place.open, place.pruned,
+            f"{place.version}/{place.versions}",
+        )
+        for place in shelf.branching.map(shelf.story)
+    ]  # fmt: skip
+
+
+def test_a_story_retried_at_every_passage_stays_at_the_left(shelf: Shelf) -> None:
+    parent = None
+    for at in range(40):
+        first = shelf.add(parent, f"first {at}")
+        shelf.add(parent, f"second {at}")
+        parent = first.id
+    assert max(place.depth for place in shelf.branching.map(shelf.story)) == 1
+
+
+def test_a_score_is_on_the_map(shelf: Shelf) -> None:
+    turn = shelf.write("one")
+    shelf.library.feedback.append([Feedback(0, turn.id, "stars", 4)])
+    assert shelf.branching.map(shelf.story)[0].score == Score(4, 1.0)
+
+
+def test_what_hangs_on_the_trash_is_restored_with_what_it_hangs_on(shelf: Shelf) -> None:
+    first = shelf.write("one")
+    second = shelf.add(first.id, "two")
+    shelf.branching.prune(second.id)
+    shelf.branching.prune(first.id)
+    assert shelf.branching.restore(second.id)
+    assert not shelf.library.branches.pruned(shelf.story)
+    assert [one[2] for one in shelf.said] == [1, 1, None, None]
+    assert not shelf.branching.restore(second.id)
+    shelf.branching.undo(shelf.story)  # one step
+    assert shelf.library.branches.pruned(shelf.story) == {first.id, second.id}
+
+
+def test_two_branches_are_compared_from_where_they_part(shelf: Shelf) -> None:
+    root = shelf.write("root", "writer")
+    old = shelf.add(root.id, "old")
+    shelf.add(old.id, "older end")
+    new = shelf.add(root.id, "new")
+    shelf.branching.edit(new.id, "newer")
+    assert shelf.branching.parting(old.id, new.id) == Parting(1, "old\n\nolder end", "newer")
+    assert shelf.branching.parting(root.id, old.id) == Parting(1, "newer", "old\n\nolder end")
+    assert shelf.branching.parting(root.id, new.id) is None
+    more = shelf.add(new.id, "more")
+    end = shelf.add(more.id, "end")
+    shelf.library.stories.open_leaf(shelf.story, more.id)
+    assert shelf.branching.parting(more.id, end.id) == Parting(3, "", "end")
+    other = shelf.library.stories.create("U", "A bear.")
+    strange = shelf.library.stories.add_turn(other.id, None, "writer", "x")
+    with pytest.raises(UsageError, match="different stories"):
+        shelf.branching.parting(root.id, strange.id)
 
 
 class Telling(RuleBasedStateMachine):

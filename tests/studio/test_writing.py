@@ -254,3 +254,46 @@ def test_an_adapter_switch_reaches_a_running_engine(studio: Studio, heard: Heard
     heard.wait(Loaded)
     studio.use_adapter(None)
     assert heard.wait(Loaded, nth=2).adapter_id is None
+
+
+def test_a_plan_comes_alone_is_drawn_again_and_is_followed_as_it_was_edited(
+    studio: Studio, write: Write, heard: Heard
+) -> None:
+    first = write("A fox.")
+    story = first.story_id
+    plan = last(heard, studio.writing.continue_story(story, "Rain.", seed=4, plan_only=True))
+    assert (plan.outline, plan.prose) == ("- plan 4", "")
+    assert plan.generation is not None
+    assert plan.generation.stop_reason == "plan"
+    again = last(heard, studio.writing.continue_story(story, seed=5, plan_only=True))
+    assert (again.outline, again.parent_id) == ("- plan 5", plan.parent_id)
+    done = last(heard, studio.writing.continue_story(story, outline="- my own beat", seed=6))
+    assert (done.outline, done.parent_id) == ("- my own beat", plan.parent_id)
+    assert done.prose
+    followed = studio.library.stories.path(done.id)
+    assert [turn.prose for turn in followed] == [first.prose, "Rain.", done.prose]
+
+
+def test_the_model_goes_on_from_the_beginning_of_its_own_passage(
+    studio: Studio, write: Write, heard: Heard
+) -> None:
+    first = write("A fox.")
+    version = last(heard, studio.writing.go_on_from(first.id, "\n It ran, and  ", seed=8))
+    assert version.prose == "It ran, and goes on."
+    assert (version.parent_id, version.outline) == (first.parent_id, first.outline)
+    mine = studio.writing.say(first.story_id, "Mine.")
+    assert mine is not None
+    with pytest.raises(UsageError, match="your own"):
+        studio.writing.go_on_from(mine.id, "Mi")
+
+
+def test_the_engine_is_sent_what_stands_before_the_passage_not_after_it(
+    studio: Studio, write: Write, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = write("A fox.")
+    last(heard, studio.writing.continue_story(first.story_id, "Rain.", seed=4))
+    sent: list[Generate] = []
+    monkeypatch.setattr(studio.engine, "generate", sent.append)
+    studio.writing.go_on_from(first.id, "It ran")
+    assert len(sent[0].blocks) == 1
+    assert (sent[0].prose, sent[0].outline) == ("It ran", first.outline)

@@ -92,7 +92,9 @@ class ScriptedEngine:
         slow = "SLOW" in text
         outline = command.outline if command.outline is not None else OUTLINE
         outline += "- The end\n" if command.ending else ""
-        prose = PROSE
+        prose = command.prose + (" and went on." if command.prose else PROSE)
+        if command.prose and command.outline is None:
+            outline = ""
         if "ESCAPES" in text:
             outline, prose = f"- {ESCAPES}\n", ESCAPES
         elif "MARKUP" in text:
@@ -101,13 +103,16 @@ class ScriptedEngine:
             prose = "\n\n".join(f"Paragraph {n}. {PROSE}" for n in range(30))
         elif "EMPTY" in text:
             outline = prose = ""
-        elif self.turns > 1:
+        elif self.turns > 1 and not command.prose:
             prose = f"Take {self.turns}. {prose}"
         self.wire.send(Phase("reading", done=64, total=128))
         self.wire.send(Phase("thinking"))
         shown_outline = self._stream(command.request, "think", outline, 0.05 if slow else 0.0)
         if "PLANONLY" in text and command.outline is None:
             self._wait_for_cancel(command.request)
+        if command.plan_only and not self._stopped(command.request):
+            self._finish(command, shown_outline, "", "plan")
+            return
         self.wire.send(Phase("writing"))
         crash = len(prose) // 2 if "CRASH" in text and self.turns == 1 else None
         shown = ""

@@ -82,7 +82,8 @@ class TinyEngine:
         if "EMPTY" in told:
             self.finish(command, "", "", "end")
             return
-        plan = command.outline or f"- plan {seed}"
+        alone = command.prose and command.outline is None
+        plan = "" if alone else command.outline or f"- plan {seed}"
         if command.ending:
             plan += "\n- The end"
         self.wire.send(Phase("thinking"))
@@ -92,6 +93,9 @@ class TinyEngine:
         if "PLANONLY" in told and command.outline is None:
             self.wait_for_cancel(request)
             self.finish(command, plan, "", "cancelled")
+            return
+        if command.plan_only:
+            self.finish(command, plan, "", "plan")
             return
         self.wire.send(Phase("writing"))
         if "SLOW" in told:
@@ -103,6 +107,7 @@ class TinyEngine:
         prose = f'Passage {seed} of {len(command.blocks)} blocks. "{"Ha! " * (seed % 9)}"'
         if "MARKUP" in told:
             prose = "[/oops] [red]not red[/red] [@click=app.quit]"
+        prose = f"{command.prose} goes on." if command.prose else prose
         for word in prose.split(" "):
             self.wire.send(Delta(request, "prose", f"{word} "))
         self.finish(command, plan, prose, "end")

@@ -85,6 +85,9 @@ class TalecraftScreen(Screen[None]):
     def run_changed(self) -> None:
         """The training run that is watched has said something, or has ended."""
 
+    def settings_changed(self) -> None:
+        """Other settings hold now."""
+
     def save_draft(self) -> bool:
         """Put what was typed on disk; False, with a notice, where that fails."""
         return True

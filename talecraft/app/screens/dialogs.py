@@ -1,18 +1,22 @@
-"""Small questions over the page: a name, a yes or no."""
+"""Small questions over the page: a name, one of several, a yes or no."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label
+from textual.widgets import Button, Input, Label, OptionList
+from textual.widgets.option_list import Option
 
 from talecraft.app import keymap
+from talecraft.app.marks import mark
 from talecraft.app.text import MUTED, said
+from talecraft.app.widgets.lists import ToldList
 from talecraft.story.clean import clean_line
 
 
@@ -58,6 +62,44 @@ class AskName(ModalScreen[str | None]):
             self.notify(words, severity="warning", markup=False)
         else:
             self.dismiss(event.value)
+
+
+class Choose(ModalScreen[str | None]):
+    """Asks for one of `choices`; `preview` is told each that is looked at."""
+
+    HELP = "Choosing one of several"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Cancel",
+                tooltip="Leave it as it was", id="dialog.cancel"),
+    ]  # fmt: skip
+
+    def __init__(
+        self, question: str, choices: Sequence[str], now: str, preview: Callable[[str], None]
+    ) -> None:
+        super().__init__()
+        self._question, self._choices, self._now = question, choices, now
+        self._preview = preview
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label(said((self._question, "bold")))
+            yield ToldList(*(Option(self._prompt(one)) for one in self._choices), markup=False)
+            cancel = keymap.hint("dialog.cancel", "Esc")
+            yield Label(said((f"Enter takes it, {cancel} leaves it as it was.", MUTED)))
+
+    def _prompt(self, choice: str) -> Content:
+        now = choice == self._now
+        return said(mark("● " if now else "  "), choice, mark("", ", as it is now" if now else ""))
+
+    def on_mount(self) -> None:
+        if self._now in self._choices:
+            self.query_one(OptionList).highlighted = self._choices.index(self._now)
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        self._preview(self._choices[event.option_index])
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._choices[event.option_index])
 
 
 class Confirm(ModalScreen[bool]):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual.timer import Timer
 from textual.widgets import TextArea
 
 from talecraft.app.screens.base import TalecraftScreen
-from talecraft.app.widgets.composer import Composer
+from talecraft.app.widgets.composer import PASTE_LIMIT, Composer
 from talecraft.errors import TalecraftError
 from talecraft.story.clean import clean
 
@@ -34,9 +36,35 @@ class DraftScreen(TalecraftScreen):
         """Put `text` on disk. Raises LibraryError."""
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        self.keep_draft_soon()
+
+    def keep_draft_soon(self) -> None:
         if self._draft_timer is not None:
             self._draft_timer.stop()
         self._draft_timer = self.set_timer(DRAFT_SECONDS, self.save_draft)
+
+    # ------------------------------------------------------------------ very long pastes
+    def on_composer_pasted_too_much(self, event: Composer.PastedTooMuch) -> None:
+        self.ask_what_to_do(event.text)
+
+    def ask_what_to_do(self, text: str) -> None:
+        """Ask what shall become of a paste that the composer cannot hold."""
+        from talecraft.app.screens.pasting import Choice, LongPaste
+
+        def chosen(choice: Choice | None) -> None:
+            if choice == "beginning":
+                self.composer.type_in(clean(text[:PASTE_LIMIT]))
+            elif choice == "story":
+                self.take_in(text)
+
+        self.app.push_screen(LongPaste(len(text), self.why_not_take_in()), chosen)
+
+    def why_not_take_in(self) -> Callable[[], str] | None:
+        """What says why no text can be put into the story now; None where there is no story."""
+        return None
+
+    def take_in(self, text: str) -> None:
+        """Put `text` into the story, as the writer's passages."""
 
     def save_draft(self) -> bool:
         if not self.is_mounted or self.composer.text == self._saved:

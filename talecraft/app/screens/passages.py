@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from talecraft.app.keymap import hint
-from talecraft.app.marks import mark
-from talecraft.app.screens.drafts import DraftScreen
+from talecraft.app.screens.taking_in import TakingIn
 from talecraft.app.text import count
 from talecraft.app.widgets.composer import ScoringComposer
 from talecraft.app.widgets.manuscript import Manuscript
@@ -16,12 +14,11 @@ from talecraft.story.turns import Turn
 from talecraft.studio import exporting, reading
 
 
-class PassageActions(DraftScreen):
+class PassageActions(TakingIn):
     """The part of the writing screen that acts on passages that are there already."""
 
     def __init__(self, story_id: int) -> None:
-        super().__init__()
-        self.story_id: int = story_id
+        super().__init__(story_id)
         self._page: reading.Page | None = None
         self._words, self._title = 0, ""
         self._before_score: Feedback | None = None  # what stood before the last score was given
@@ -121,6 +118,25 @@ class PassageActions(DraftScreen):
         size = count(len(turn.prose.split()), "word")
         self.talecraft.say(f"{size} copied, if your terminal allows it.", "Passage copied")
 
+    # ------------------------------------------------------------------ the tree
+    def action_tree(self) -> None:
+        from talecraft.app.screens.tree import TreeScreen
+
+        chosen = self.manuscript.chosen
+        at = self.page.path[chosen].id if chosen is not None else self.page.story.leaf_id
+        self.app.push_screen(TreeScreen(self.story_id, at, self._back_from_tree))
+
+    def _back_from_tree(self, turn_id: int | None) -> None:
+        """Show what is read now, and where a passage was opened, that one."""
+        self.reload()
+        at = next((at for at, one in enumerate(self.page.path) if one.id == turn_id), None)
+        if at == len(self.page.path) - 1:
+            self.manuscript.choose_none()
+            self.composer.focus()
+            self.manuscript.scroll_to(y=self.manuscript.max_scroll_y, animate=False, force=True)
+        elif at is not None and self.manuscript.choose(at):
+            self.manuscript.focus()
+
     def action_export(self, form: str) -> None:
         studio = self.talecraft.studio
         try:
@@ -129,12 +145,3 @@ class PassageActions(DraftScreen):
             self.talecraft.tell(error)
             return
         self.talecraft.say(str(path), "Story exported")
-
-
-def score_keys() -> str:
-    """`1–5 or + −`, or the writer's own keys, each of them."""
-    ids = [f"score.{grade}" for grade in range(1, 6)]
-    keys = [hint(name, name[-1]) for name in ids]
-    grades = mark("1–5", "1 to 5") if keys == list("12345") else " ".join(keys)
-    like, dislike = hint("score.like", mark("+", "plus")), hint("score.dislike", mark("−", "minus"))
-    return f"{grades} or {like} {dislike}"

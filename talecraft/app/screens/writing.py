@@ -7,25 +7,19 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
-from textual.widgets import TextArea
 
 from talecraft.app.keymap import hint
-from talecraft.app.live import Live
-from talecraft.app.marks import mark, plain
-from talecraft.app.screens.passages import PassageActions, score_keys
-from talecraft.app.text import MUTED, said, stars
+from talecraft.app.screens.score_words import ScoreWords
 from talecraft.app.widgets.composer import Composer, ScoringComposer
+from talecraft.app.widgets.editor import Editor
 from talecraft.app.widgets.lines import ScoreLine
 from talecraft.app.widgets.manuscript import Manuscript
 from talecraft.app.widgets.outline import OutlinePane
+from talecraft.app.widgets.whisper import Whisper
 from talecraft.errors import TalecraftError
-from talecraft.story.turns import Turn
-
-WIDE = 100
 
 
-class WritingScreen(PassageActions):
+class WritingScreen(ScoreWords):
     """One open story. The text is the library's; this shows it and asks the studio for changes."""
 
     PAGE = True
@@ -39,10 +33,14 @@ class WritingScreen(PassageActions):
                 tooltip="Stop the model and keep what came", id="page.stop"),
         Binding("escape", "to_composer", "Back to the text",
                 tooltip="Back to the composer", id="page.to_text"),
+        Binding("escape", "show_all", "Everything",
+                tooltip="Leave focus mode", id="page.show_all"),
         Binding("escape", "leave", "Library",
                 tooltip="Back to the library; the draft is kept", id="app.back"),
         Binding("ctrl+t", "fold_plan", "Plan", show=False,
                 tooltip="Fold or open the plan", id="plan.fold"),
+        Binding("f4", "tree", "Tree",
+                tooltip="The story as a tree: search, compare, bring back", id="story.tree"),
         Binding("pageup", "turn_page(-1)", "Page up", show=False, priority=True,
                 tooltip="Read back, a page at a time", id="page.up"),
         Binding("pagedown", "turn_page(1)", "Page down", show=False, priority=True,
@@ -59,135 +57,73 @@ class WritingScreen(PassageActions):
             yield OutlinePane(id="plan")
         with Vertical(id="below"):
             yield ScoreLine()
-            yield ScoringComposer("Write on, or press Enter to let the model write")
+            yield Whisper()
+            key = hint("page.continue", "Enter")
+            yield ScoringComposer(f"Write on, or press {key} to let the model write")
+        yield Editor()
 
     def on_mount(self) -> None:
         self.reload()
         self.show_draft(self.page.story.draft)
         if self._begin_at_once:
             self._go_on("")
+        else:
+            self.call_after_refresh(self.resume_edit)
 
     # ------------------------------------------------------------------ what is shown
     @property
     def words(self) -> int:
         return self._words
 
-    @property
-    def live(self) -> Live | None:
-        """The passage being written, if it is this story's."""
-        live = self.talecraft.live
-        return live if live is not None and live.story_id == self.story_id else None
-
     def reload(self) -> None:
         """Show what the library holds now."""
         self._page = None
-        if not self.is_mounted:
-            return
-        self._show_plan()
-        self.manuscript.show_page(self.page, self.live, self._inline_plan)
-        self._show_score()
+        if self.is_mounted:
+            self._show()
+
+    def _show(self) -> None:
+        self.show_plan()
+        self.manuscript.show_page(self.page, self.live, self.inline_plan)
+        if self.editor.is_open:
+            self.call_after_refresh(self.place_editor)
+        self.show_score()
+        self.talecraft.count_words()
         self.talecraft.refresh_status()
         self.refresh_bindings()
+
+    def settings_changed(self) -> None:
+        self.manuscript.set_measure(self.talecraft.studio.settings.page.measure)
+        self.reload()
 
     def text_came(self) -> None:
         """More of the passage being written has come."""
         if self.live is not None:
-            self._show_plan()
-            self.manuscript.text_came(self._inline_plan)
-
-    def engine_changed(self) -> None:
-        self._show_score()
-
-    @property
-    def _outline(self) -> str:
-        """The plan to show: of the passage being written, the chosen or the last one."""
-        if self.live is not None:
-            return self.live.outline
-        turn = self._turn_in_question
-        return turn.outline if turn is not None else ""
-
-    @property
-    def _turn_in_question(self) -> Turn | None:
-        chosen = self.manuscript.chosen
-        if chosen is not None:
-            return self.page.path[chosen]
-        return self.page.path[-1] if self.page.path else None
-
-    @property
-    def _wide(self) -> bool:
-        return self.size.width >= WIDE and not plain()
-
-    @property
-    def _inline_plan(self) -> tuple[str, bool] | None:
-        if self._wide:
-            return None
-        last = self.page.path[-1].outline if self.page.path else ""
-        outline = self.live.outline if self.live is not None else last
-        return outline, not self.talecraft.show_outline
-
-    def _show_plan(self) -> None:
-        pane = self.query_one(OutlinePane)
-        pane.display = self._wide and self.talecraft.show_outline
-        if pane.display:
-            pane.show(self._outline, self.live is not None and not self.live.prose)
+            self.show_plan()
+            self.manuscript.text_came(self.inline_plan)
 
     def on_resize(self) -> None:
         if self.is_mounted:
-            self.reload()
-
-    def _show_score(self) -> None:
-        page, versions = self.page, Content("")
-        if page.versions > 1 and self.live is None:
-            versions = said(
-                (f"version {page.version} of {page.versions}", MUTED),
-                (
-                    f"  Tab {hint('version.previous', mark('←', 'Left'))}"
-                    f" {hint('version.next', mark('→', 'Right'))}",
-                    "dim",
-                ),
-            )
-        self.query_one(ScoreLine).show(self._score_words(), versions)
-
-    def _score_words(self) -> Content:
-        if self.live is not None:
-            key = hint("page.stop", "Esc")
-            what = "stopping" if self.live.stopping else f"{key} stops and keeps what came"
-            return said((what, MUTED))
-        if not self.talecraft.can_write:
-            key = hint("app.models", "F2")
-            return said((f"There is no model to write with. {key} chooses one.", "$text-warning"))
-        turn = self._scored_turn
-        if turn is None:
-            what = "writes on from the plan" if self._outline else "begins"
-            return said((f"{hint('page.continue', 'Enter')}: the model {what}", MUTED))
-        score = self.page.scores.get(turn.id)
-        if score is not None:
-            composer = self.query_one(ScoringComposer)
-            here = composer.takes_score_back and self.focused is composer
-            key = hint("composer.undo", "Ctrl+Z") if here else (
-                f"Tab, then {hint('score.take_back', 'u')}"
-            )  # fmt: skip
-            return said((stars(score), "$text-accent"), (f"   {key} takes it back", MUTED))
-        another = f"{mark(' · ', ', ')}{hint('page.retry', 'Ctrl+R')} another version"
-        chosen = self.manuscript.chosen is not None
-        return said((f"{score_keys()} score it{'' if chosen else another}", MUTED))
-
-    def on_text_area_changed(self, event: TextArea.Changed) -> None:
-        """What takes a score back depends on whether there is text."""
-        self._show_score()  # Textual calls the base class's handler, which keeps the draft, too
+            self._show()
 
     # ------------------------------------------------------------------ what can be done now
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        writing = self.talecraft.live is not None
+        drafting = self.talecraft.studio.alternatives.waiting is not None
+        writing = self.talecraft.live is not None or self.taking_in or drafting
         match action:
             case "stop":
-                return writing
-            case "go_on" | "retry" | "end_story":
-                return not writing
+                return self.talecraft.live is not None or drafting
+            case "go_on" | "retry" | "end_story" | "alternatives":
+                return not writing and not self.editor.is_open
             case "to_composer":
                 return not writing and self.focused is not self.composer
             case "leave":
-                return not writing and self.focused is self.composer
+                return not writing and self.focused is self.composer and not self.alone
+            case "fold_plan":
+                return not self.alone
+            case "edit" | "throw_away":
+                return self._acted_on is not None and not self.editor.is_open
+            case "undo_step" | "redo_step":
+                return not writing and not self.editor.is_open
             case "rate" | "thumb":
                 return writing or self._scored_turn is not None
             case "unrate":
@@ -220,8 +156,12 @@ class WritingScreen(PassageActions):
         keep = len(path)
         if not text.strip() and path and path[-1].author == "model" and not path[-1].prose:
             keep -= 1
+        waits = keep < len(path)  # a plan does, for the nod that this is
+        plan_only = app.studio.settings.writing.plan_first and not waits and not ending
         try:
-            request = app.studio.writing.continue_story(self.story_id, text, ending=ending)
+            request = app.studio.writing.continue_story(
+                self.story_id, text, ending=ending, plan_only=plan_only
+            )
         except TalecraftError as error:
             app.tell(error)
             self.reload()
@@ -251,17 +191,29 @@ class WritingScreen(PassageActions):
 
     def _begin(self, request: int, keep: int) -> None:
         self.manuscript.choose_none()
-        self.talecraft.live = Live(request, self.story_id, keep)
-        self.reload()
+        self.begin_live(request, keep)
         self.manuscript.scroll_to(y=self.manuscript.max_scroll_y, animate=False, force=True)
+
+    def action_alternatives(self) -> None:
+        """Write other versions of what stands last, or of what comes next, to choose between."""
+        try:
+            self.talecraft.studio.alternatives.ask(self.story_id)
+        except TalecraftError as error:
+            self.talecraft.tell(error)
+            return
+        self.manuscript.choose_none()
+        self.composer.focus()
+        self.show_score()
+        self.refresh_bindings()
 
     def action_stop(self) -> None:
         app = self.talecraft
+        app.studio.alternatives.stop()
         if app.live is not None:
             app.live.stopping = True
         app.studio.writing.stop()
         app.refresh_status()
-        self._show_score()
+        self.show_score()
 
     def action_sibling(self, step: int) -> None:
         try:
@@ -288,12 +240,12 @@ class WritingScreen(PassageActions):
         self.composer.type_in(event.character)
 
     def on_manuscript_chosen(self) -> None:
-        self._show_plan()
-        self._show_score()
+        self.show_plan()
+        self.show_score()
         self.refresh_bindings()
 
     def on_descendant_focus(self) -> None:
-        self._show_score()
+        self.show_score()
         self.refresh_bindings()
 
     def action_to_composer(self) -> None:
@@ -306,4 +258,4 @@ class WritingScreen(PassageActions):
 
     def action_fold_plan(self) -> None:
         self.talecraft.show_outline = not self.talecraft.show_outline
-        self.reload()
+        self._show()

@@ -13,7 +13,6 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from talecraft.app import keymap, marks
-from talecraft.app.text import count
 from talecraft.story.clean import clean
 
 PASTE_LIMIT = 200_000
@@ -41,6 +40,13 @@ class Composer(TextArea):
 
     class Submitted(Message):
         """Enter was pressed on `text`, which may be empty."""
+
+        def __init__(self, text: str) -> None:
+            self.text = text
+            super().__init__()
+
+    class PastedTooMuch(Message):
+        """A paste of more than PASTE_LIMIT characters; nothing has been done with it."""
 
         def __init__(self, text: str) -> None:
             self.text = text
@@ -104,16 +110,13 @@ class Composer(TextArea):
             self.move_cursor(result.end_location)
 
     async def _on_paste(self, event: events.Paste) -> None:
-        """Pasted text is cleaned, and capped so that the page stays quick."""
+        """Pasted text is cleaned; of one that would make the page slow the screen is told."""
         event.prevent_default()
         event.stop()
-        text = event.text[: PASTE_LIMIT + 1]
-        self.type_in(clean(text[:PASTE_LIMIT]))
-        if len(text) > PASTE_LIMIT:
-            self.app.notify(
-                f"Only the first {count(PASTE_LIMIT, 'character')} of the paste were taken.",
-                title="A very long paste", severity="warning", markup=False,
-            )  # fmt: skip
+        if len(event.text) > PASTE_LIMIT:
+            self.post_message(self.PastedTooMuch(event.text))
+        else:
+            self.type_in(clean(event.text))
 
 
 class ScoringComposer(Composer):
@@ -139,8 +142,10 @@ class ScoringComposer(Composer):
         Binding("minus", "thumb(-1)", "Dislike", show=False,
                 tooltip="In an empty composer: dislike the last passage", id="score.dislike"),
         Binding("ctrl+z", "take_back", "Take score back", show=False,
-                tooltip="In an empty composer: take the score back; else undo typing",
-                id="composer.undo"),
+                tooltip="Undo typing; in an empty composer take back the score just given, else"
+                " the last change of the story", id="story.undo"),
+        Binding("ctrl+y", "do_again", "Redo", show=False,
+                tooltip="Do again what was taken back", id="story.redo"),
     ]  # fmt: skip
 
     def __init__(self, placeholder: str) -> None:
@@ -174,7 +179,7 @@ class ScoringComposer(Composer):
     @property
     def takes_score_back(self) -> bool:
         """Whether Ctrl+Z would take a score back now, and not undo typing."""
-        return not self.text and (self.scored_last or not self._edited)
+        return not self.text and self.scored_last
 
     def set_text(self, text: str) -> None:
         super().set_text(text)
@@ -206,5 +211,13 @@ class ScoringComposer(Composer):
         """Undo what was done last: the score, or typing."""
         if self.takes_score_back:
             await self.run_action("screen.unrate")
-        else:
+        elif self._edited or self.text:
             self.undo()
+        else:
+            await self.run_action("screen.undo_step")
+
+    async def action_do_again(self) -> None:
+        if self._edited or self.text:
+            self.redo()
+        else:
+            await self.run_action("screen.redo_step")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -10,32 +9,25 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
 from talecraft.app.live import Live
 from talecraft.app.marks import mark, plain
-from talecraft.app.widgets.pages import (
-    BLANK,
-    Layout,
-    Line,
-    Stream,
-    byline,
-    selected_text,
-    text_length,
-)
+from talecraft.app.widgets.block_view import BlockView
+from talecraft.app.widgets.blocks import Block, Column, Place, Setting
+from talecraft.app.widgets.pages import Layout, Line, Stream, byline, selected_text
 from talecraft.studio.reading import Page
 
 # Left of the text: where the chosen passage is marked, where the writer's words have their bar.
 _GUTTER, _MARGIN = 3, 4
 _BAR, _CHOSEN, _CARET = "▎", "›", "▌"
-_CHOSEN_TOLD = "Chosen. "
+_CHOSEN_TOLD, _THINKING_TOLD = "Chosen. ", "The model is thinking."
+_STRIPS = 1000  # painted rows that are kept
 
 
-class Manuscript(ScrollView, can_focus=True):
+class Manuscript(BlockView, can_focus=True):
     """Shows a `Page`, and after it the passage being written.
 
     Stays at the end while text comes if the reader was at the end, and never moves otherwise.
@@ -59,7 +51,23 @@ class Manuscript(ScrollView, can_focus=True):
                 tooltip="Let the model bring the story to its end", id="story.finish"),
         Binding("u", "screen.unrate", "Take score back",
                 tooltip="Take back the passage's score", id="score.take_back"),
-        Binding("e", "screen.export('txt')", "Export",
+        Binding("v", "screen.alternatives", "Versions",
+                tooltip="Write other versions of the last passage, to choose between them",
+                id="version.more"),
+        Binding("p", "screen.go_to_plan", "Plan", show=False,
+                tooltip="Go to the passage's plan: score it, edit it, draw another, write from it",
+                id="plan.go_to"),
+        Binding("e", "screen.edit", "Edit",
+                tooltip="Edit the chosen or last passage in place", id="passage.edit"),
+        Binding("x", "screen.throw_away", "Throw away", show=False,
+                tooltip="Throw the chosen or last passage away, with all that follows it",
+                id="passage.throw_away"),
+        Binding("ctrl+z", "screen.undo_step", "Undo", show=False,
+                tooltip="Take back the last change of the story, one after the other",
+                id="story.undo"),
+        Binding("ctrl+y", "screen.redo_step", "Redo", show=False,
+                tooltip="Do again what was taken back", id="story.redo"),
+        Binding("w", "screen.export('txt')", "Write to a file", show=False,
                 tooltip="Export the story as plain text", id="story.export"),
         Binding("m", "screen.export('md')", "Markdown", show=False,
                 tooltip="Export the story as Markdown", id="story.export_markdown"),
@@ -104,19 +112,33 @@ class Manuscript(ScrollView, can_focus=True):
             super().__init__()
 
     def __init__(self, measure: int) -> None:
-        super().__init__(id="manuscript")
+        super().__init__("manuscript")
         self.chosen: int | None = None
+        self._alone = False
         self._measure = measure
         self._page: Page | None = None
         self._live: Live | None = None
         self._plan: tuple[str, bool] | None = None
         self._layout_of = Layout()
+        self._setting = Setting(self._layout_of)
         self._stream: Stream | None = None
-        self._settled: list[Line] = []
-        self._coming: list[Line] = []
         self._styles: dict[str, Style] = {}
+        self._strips: dict[tuple[object, ...], Strip] = {}
 
     # ------------------------------------------------------------------ what is shown
+    def set_measure(self, measure: int) -> None:
+        """The longest line, in columns; what is on top stays there."""
+        if measure != self._measure:
+            self._measure = measure
+            self.on_resize()
+
+    def set_alone(self, alone: bool) -> None:
+        """Only the text, without what stands in its margins."""
+        if alone != self._alone:
+            self._alone = alone
+            self._strips.clear()
+            self.refresh()
+
     def show_page(self, page: Page, live: Live | None, plan: tuple[str, bool] | None) -> None:
         """Show `page`, with the passage being written, if any.
 
@@ -124,110 +146,66 @@ class Manuscript(ScrollView, can_focus=True):
         elsewhere.
         """
         same = self._page is not None and self._page.story.id == page.story.id
-        at_end = not same or self.at_end
-        top = self._place(round(self.scroll_y))
+        reader = self._reader if same else None
         self._page, self._live, self._plan = page, live, plan
         if self.chosen is not None and self.chosen >= len(page.path):
             self.chosen = None
         self._stream = Stream(self._layout_of, live.keep) if live is not None else None
-        self._lay_out()
-        self._settle_at(None if at_end else top)
+        self._lay_out(reader)
 
     def text_came(self, plan: tuple[str, bool] | None) -> None:
         """More text in the passage that was given to `show_page`."""
-        at_end = self.at_end
-        top = self._place(round(self.scroll_y))
-        before, self._plan = self._coming, plan
-        self._lay_out_live()
-        if len(self._coming) != len(before):
-            self._settle_at(None if at_end else top)
+        if self._live is None:
+            return
+        reader, before = self._reader, self._column.blocks[-1].lines
+        self._plan = plan
+        block = self._live_block(self._live)
+        self._column.put_last(block)
+        if len(block.lines) != len(before):
+            self._settle_at(reader)
             return
         # Most often a line only grows: to paint no other leaves the time to the writer's keys.
-        for at, (old, new) in enumerate(zip(before, self._coming, strict=True), len(self._settled)):
+        row = self._column.top(-1)
+        for at, (old, new) in enumerate(zip(before, block.lines, strict=True), row):
             if old != new:
                 self.refresh_line(at)
 
-    @property
-    def at_end(self) -> bool:
-        return self.scroll_y >= self.max_scroll_y - 1
-
-    def _settle_at(self, place: tuple[int | None, int] | None) -> None:
-        """After a new layout: the end in sight (None), or the text that was on top before."""
-        self.virtual_size = Size(self.size.width, self._line_count)
-        y = self.max_scroll_y if place is None else self._find(place)
-        if y != self.scroll_y:
-            self.scroll_to(y=y, animate=False, immediate=True, force=True)
-        self.refresh()
-
-    @property
-    def _line_count(self) -> int:
-        return len(self._settled) + len(self._coming) + 1
-
-    def _line(self, y: int) -> Line:
-        if y < len(self._settled):
-            return self._settled[y]
-        y -= len(self._settled)
-        return self._coming[y] if y < len(self._coming) else BLANK
-
     # ------------------------------------------------------------------ layout
-    def _lay_out(self) -> None:
-        self._layout_of.set_width(min(self._measure, self.size.width - _GUTTER - _MARGIN))
-        self._settled = []
-        if self._page is None:
+    def _lay_out(self, reader: Place | None) -> None:
+        page, live = self._page, self._live
+        if page is None:
             return
-        last = len(self._page.path) if self._live is None else self._live.keep
-        shown = self._layout_of.passages(self._page, last)
-        if self._live is None and self._plan is not None and last:
-            # The plan stands before the passage it was made for.
-            at = next((i for i, line in enumerate(shown) if line.passage == last - 1), len(shown))
-            shown[at:at] = self._layout_of.plan(*self._plan)
-        self._settled = self._layout_of.head(self._page) + shown
-        self._lay_out_live()
+        room = self.size.width - _GUTTER - _MARGIN
+        # Before there is a size: as it will probably be, and not every letter on its own line.
+        self._layout_of.width = min(self._measure, room if self.size else self._measure)
+        if live is None:
+            blocks = self._setting.blocks(page, len(page.path), self._plan)
+        else:
+            blocks = [*self._setting.blocks(page, live.keep, None), self._live_block(live)]
+        self.show_column(Column(blocks), reader)
 
-    def _lay_out_live(self) -> None:
-        self._coming = []
-        if self._live is None or self._stream is None:
-            return
-        if self._plan is not None:
-            self._coming = self._layout_of.plan(*self._plan)
-        prose = self._live.prose.lstrip()
-        if prose:
+    def _live_block(self, live: Live) -> Block:
+        """The passage that is being written, and its plan where that is not shown elsewhere."""
+        lines = self._layout_of.plan(*self._plan) if self._plan is not None else []
+        prose = live.prose.lstrip()
+        if self._alone and not prose:
+            lines = [Line(mark(_CARET, _THINKING_TOLD), "plan")]  # nothing else would move
+        if prose and self._stream is not None:
             if plain():
-                self._coming.append(byline("model", self._live.keep))
-            self._coming += self._stream.lines(prose)
-            text = self._coming[-1].text + mark(_CARET)
-            self._coming[-1] = self._coming[-1]._replace(text=text)
+                lines.append(byline("model", live.keep))
+            lines += self._stream.lines(prose)
+            lines[-1] = lines[-1]._replace(text=lines[-1].text + mark(_CARET))
+        return Block.of(live.keep, lines)
 
     def on_resize(self) -> None:
-        top = None if self.at_end else self._place(round(self.scroll_y))
-        self._lay_out()
+        self._lay_out(self._reader)
         width = _GUTTER + self._layout_of.width + _MARGIN
         self.post_message(self.Placed(self._left, width))
-        self._settle_at(top)
-
-    def _place(self, y: int) -> tuple[int | None, int]:
-        """Which text line `y` shows: the passage, and how many characters into it."""
-        passage = self._line(y).passage
-        before = -1 if self._line(y).kind == "byline" else 0
-        while y > 0 and (above := self._line(y - 1)).passage == passage:
-            before += text_length(above)
-            y -= 1
-        return passage, before
-
-    def _find(self, place: tuple[int | None, int]) -> int:
-        passage, before = place
-        first = next((y for y in range(self._line_count) if self._line(y).passage == passage), 0)
-        ends: list[int] = []
-        for y in range(first, self._line_count):
-            line = self._line(y)
-            if line.passage != passage:
-                break
-            ends.append((ends[-1] if ends else 0) + text_length(line))
-        return first + bisect_left(ends, before + 1)
 
     # ------------------------------------------------------------------ drawing
     def notify_style_update(self) -> None:
         self._styles.clear()
+        self._strips.clear()
         super().notify_style_update()
 
     def _style(self, name: str) -> Style:
@@ -243,19 +221,27 @@ class Manuscript(ScrollView, can_focus=True):
         return max(0, (self.size.width - used) // 2)
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        """Most rows are painted as they were, at another height: only new ones are made anew."""
         row = y + round(self.scroll_y)
-        line = self._line(row)
-        base = self._style("")
+        line = self._column.line(row)
         chosen = line.passage is not None and line.passage == self.chosen
+        first = chosen and (row == 0 or self._column.line(row - 1).passage != line.passage)
+        if self.text_selection is not None:
+            return self._strip(row, line, chosen, first)
+        key = (row, line, chosen, first, self._left, self.size.width)
+        if key not in self._strips:
+            if len(self._strips) > _STRIPS:
+                self._strips.clear()
+            self._strips[key] = self._strip(row, line, chosen, first)
+        return self._strips[key]
+
+    def _strip(self, row: int, line: Line, chosen: bool, first: bool) -> Strip:
+        width, base = self.size.width, self._style("")
         style = base if line.kind in ("blank", "byline") else self._style(line.kind)
         if chosen:
             base, style = base + self._style("chosen"), style + self._style("chosen")
-        first = chosen and (row == 0 or self._line(row - 1).passage != line.passage)
-        gutter = (
-            f"{mark(_CHOSEN, ' ') if first else ' '}"
-            f"{mark(_BAR, ' ') if line.kind == 'writer' else ' '} "
-        )
+        barred = line.kind == "writer" and not self._alone
+        gutter = f"{mark(_CHOSEN, ' ') if first else ' '}{mark(_BAR, ' ') if barred else ' '} "
         told = mark("", _CHOSEN_TOLD) if first else ""
         segments = [
             Segment(" " * self._left, self._style("")),
@@ -265,7 +251,8 @@ class Manuscript(ScrollView, can_focus=True):
         strip = Strip(segments)
         note_at = self._left + _GUTTER + self._layout_of.width
         strip = strip.adjust_cell_length(max(strip.cell_length, note_at), base)
-        strip = Strip([*strip, Segment(f" {line.note:<{_MARGIN - 1}}", base + self._style("note"))])
+        note = "" if self._alone else line.note
+        strip = Strip([*strip, Segment(f" {note:<{_MARGIN - 1}}", base + self._style("note"))])
         return strip.crop_extend(0, width, self._style("")).apply_offsets(0, row)
 
     def _body(self, row: int, text: str, style: Style) -> list[Segment]:
@@ -287,10 +274,11 @@ class Manuscript(ScrollView, can_focus=True):
         """The selected words as they stand in the story: soft line breaks undone."""
         offset = self._left + _GUTTER
         lines: list[Line] = []
-        for y in range(self._line_count):
+        self._measure_all()
+        for y in range(self._column.height):
             if (span := selection.get_span(y)) is None:
                 continue
-            line = self._line(y)
+            line = self._column.line(y)
             start = max(0, span[0] - offset)
             end = len(line.text) if span[1] == -1 else max(0, span[1] - offset)
             lines.append(line._replace(text=line.text[start:end]))
@@ -301,20 +289,39 @@ class Manuscript(ScrollView, can_focus=True):
 
     def action_choose(self, step: int) -> None:
         """Choose the passage above or below; it is scrolled into sight."""
-        shown = sorted({line.passage for line in self._settled if line.passage is not None})
+        shown = self._finished
         if not shown:
             return
         if self.chosen not in shown:
-            self._choose(shown[-1])
+            self.choose(shown[-1])
         else:
             at = shown.index(self.chosen) + step
-            self._choose(shown[at] if 0 <= at < len(shown) else self.chosen)
-        top = self._find((self.chosen, 0))
+            self.choose(shown[at] if 0 <= at < len(shown) else self.chosen)
+
+    def choose(self, passage: int) -> bool:
+        """Choose a passage and scroll it into sight; False where nothing is shown of it."""
+        if passage not in self._finished:
+            return False
+        self._choose(passage)
+        top = self._column.find(Place(passage, -1))
         if not self.scroll_y <= top < self.scroll_y + self.size.height - 2:
             self.scroll_to(y=max(0, top - 1), animate=False)
+        return True
+
+    @property
+    def _finished(self) -> list[int]:
+        """The passages that are shown, without the one that is being written."""
+        keep = self._live.keep if self._live is not None else None
+        passages = (block.passage for block in self._column.blocks)
+        return [one for one in passages if one is not None and one != keep]
 
     def choose_none(self) -> None:
         self._choose(None)
+
+    def place_of(self, passage: int) -> tuple[int, int, int]:
+        """Where a passage's text begins in the window: column and row, and its lines' width."""
+        row = self._column.find(Place(passage, 0)) - round(self.scroll_y)
+        return self._left + _GUTTER, row, self._layout_of.width
 
     def _choose(self, passage: int | None) -> None:
         if passage != self.chosen:
@@ -324,8 +331,9 @@ class Manuscript(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         row = event.y + round(self.scroll_y)
-        if row < len(self._settled):
-            self._choose(self._line(row).passage)
+        passage = self._column.line(row).passage
+        if passage is None or passage in self._finished:
+            self._choose(passage)
 
     def on_key(self, event: events.Key) -> None:
         """Any letter that is no command here types; so one never has to find the composer."""
@@ -337,4 +345,4 @@ class Manuscript(ScrollView, can_focus=True):
     def visible_text(self) -> Sequence[str]:
         """The lines in sight, as text."""
         top = round(self.scroll_y)
-        return [self._line(y).text for y in range(top, top + self.size.height)]
+        return [self._column.line(y).text for y in range(top, top + self.size.height)]

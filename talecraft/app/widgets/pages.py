@@ -1,4 +1,4 @@
-"""From a story's open page to lines: what the manuscript shows, in order, wrapped once."""
+"""From a story's open page to lines: what the manuscript shows, wrapped to its width."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Literal, NamedTuple
 from talecraft.app.keymap import hint
 from talecraft.app.marks import mark, plain
 from talecraft.app.text import beats, count, short_score
-from talecraft.app.widgets.wrapping import Wrapped, wrap
+from talecraft.app.widgets.wrapping import NARROWEST, wrap
 from talecraft.story.clean import clean, clean_line
 from talecraft.story.feedback import Score
-from talecraft.story.turns import title_from
+from talecraft.story.turns import Author, title_from
 from talecraft.studio.reading import Page
 
 Kind = Literal["title", "premise", "writer", "model", "plan", "blank", "byline"]
@@ -35,32 +35,25 @@ BLANK = Line("", "blank")
 
 
 class Layout:
-    """Wraps texts to one width and remembers each: a passage is wrapped once per width."""
+    """Wraps texts to one width."""
 
     def __init__(self) -> None:
         self.width = 0
-        self._wrapped: dict[str, list[Wrapped]] = {}
-
-    def set_width(self, width: int) -> bool:
-        """True where the width is another one; what was wrapped is forgotten then."""
-        if width == self.width:
-            return False
-        self.width = width
-        self._wrapped.clear()
-        return True
 
     def text(self, text: str, kind: Kind, passage: int | None, note: str = "") -> list[Line]:
         """A finished text as lines; `note` goes to its last line."""
-        if text not in self._wrapped:
-            self._wrapped[text] = [wrap(part, self.width) for part in clean(text).split("\n")]
         lines = [
             Line(line, kind, passage, join)
-            for paragraph in self._wrapped[text]
-            for line, join in paragraph
+            for part in clean(text).split("\n")
+            for line, join in wrap(part, self.width)
         ]
-        if note and lines:
+        if note:
             lines[-1] = lines[-1]._replace(note=note)
         return lines
+
+    def rows(self, text: str) -> int:
+        """About how many lines a passage of `text` has, without wrapping it."""
+        return (3 if plain() else 2) + text.count("\n") + len(text) // max(self.width, NARROWEST)
 
     def head(self, page: Page) -> list[Line]:
         """The premise as heading, under the title where that says something else."""
@@ -71,18 +64,11 @@ class Layout:
             lines += [*self.text(title, "title", None), BLANK]
         return [*lines, *self.text(premise, "premise", None), BLANK]
 
-    def passages(self, page: Page, until: int) -> list[Line]:
-        """The first `until` passages that have prose, a blank line after each."""
-        lines: list[Line] = []
-        for index, turn in enumerate(page.path[:until]):
-            if turn.prose:
-                note = margin_note(page.scores.get(turn.id))
-                if plain():
-                    lines.append(byline(turn.author, index, note))
-                    note = ""
-                lines += self.text(turn.prose, turn.author, index, note)
-                lines.append(BLANK)
-        return lines
+    def passage(self, prose: str, author: Author, passage: int, note: str) -> list[Line]:
+        """One passage, a blank line after it; on a plain page its author and grade before it."""
+        if plain():
+            return [byline(author, passage, note), *self.text(prose, author, passage), BLANK]
+        return [*self.text(prose, author, passage, note), BLANK]
 
     def plan(self, outline: str, folded: bool) -> list[Line]:
         """The plan as a block of its own, or as one line that says there is one."""
@@ -126,7 +112,7 @@ class Stream:
         return [Line(line, "model", self._passage, join) for line, join in wrapped]
 
 
-def byline(author: str, passage: int, note: str = "") -> Line:
+def byline(author: Author, passage: int, note: str = "") -> Line:
     """Who wrote what follows, and its grade, in words: a line of the page, not of the story."""
     by = "you" if author == "writer" else "the model"
     return Line(f"Written by {by}{f', {note}' if note else ''}:", "byline", passage, "")

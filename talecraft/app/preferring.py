@@ -1,0 +1,92 @@
+"""A changed setting, in force at once: colours, measure, plan, model, goal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from talecraft.app.keymap import hint
+from talecraft.config.entries import Entry, find
+from talecraft.config.settings import Settings
+from talecraft.errors import TalecraftError
+
+if TYPE_CHECKING:
+    from talecraft.app.app import TalecraftApp
+
+
+def prefer(app: TalecraftApp, entry: Entry, text: str | None) -> bool:
+    """Set what was typed (None: the default), or say why not; True where it holds now."""
+    return _changing(app, lambda: app.studio.preferences.put(entry, text))
+
+
+def look(app: TalecraftApp) -> None:
+    """Take in what was written into config.toml by hand, or say why it cannot be read."""
+    _changing(app, app.studio.preferences.refresh)
+
+
+def _changing(app: TalecraftApp, change: Callable[[], bool]) -> bool:
+    before = app.studio.settings
+    try:
+        by_hand = change()
+    except TalecraftError as error:
+        app.tell(error)
+        return False
+    finally:
+        _take(app, before)  # also where a hand in the file was in the way: what it wrote holds
+    if by_hand:
+        app.say("What was changed in config.toml is kept, and holds now.", "Read again")
+    return True
+
+
+def _take(app: TalecraftApp, before: Settings) -> None:
+    page, was = app.studio.settings.page, before.page
+    if app.studio.settings == before:
+        return
+    if page.theme in app.available_themes:
+        app.theme = page.theme
+    else:
+        app.say(f"There is no theme '{page.theme}'; the colours stay.", "Theme", "warning")
+    if page.show_outline != was.show_outline:
+        app.show_outline = page.show_outline
+    app.notifies = page.notify
+    if (page.plain, app.studio.settings.keymap) != (was.plain, before.keymap):
+        app.say("Words instead of drawings, and other keys: from the next start on.")
+    try:
+        app.studio.settings_changed(before)
+    except TalecraftError as error:
+        app.tell(error)
+    app.counts.refresh()
+    for screen in app._screens():
+        screen.settings_changed()
+    app.refresh_status()
+
+
+def ask_goal(app: TalecraftApp) -> None:
+    """The words dialog: what was written so far, and how many a day to aim at."""
+    from talecraft.app.screens.dialogs import AskName
+
+    entry = find("page.goal")
+
+    def refusal(text: str) -> str:
+        try:
+            app.studio.preferences.check(entry, text or "0")
+        except TalecraftError as error:
+            return error.message
+        return ""
+
+    def answered(text: str | None) -> None:
+        if text is not None:
+            prefer(app, entry, text.strip() or "0")
+
+    cancel = hint("dialog.cancel", "Esc")
+    app.push_screen(
+        AskName(
+            "How many words of your own a day?",
+            str(app.studio.settings.page.goal or ""),
+            limit=7,
+            optional=True,
+            hint=f"{app.counts.story}\n\nEnter keeps it; 0: no goal. {cancel} leaves it as it was.",
+            refusal=refusal,
+        ),
+        answered,
+    )

@@ -1,0 +1,149 @@
+"""Several versions of one passage, written side by side for a choice; the choice is feedback."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from talecraft.config.settings import WritingSettings
+from talecraft.errors import LibraryError, UsageError
+from talecraft.library import Library
+from talecraft.process.engine_client import EngineClient
+from talecraft.process.messages import Draft, Drafted, DraftsOver, Failed, Finished, ModelRef
+from talecraft.story import context
+from talecraft.story.feedback import Feedback
+from talecraft.story.turns import Turn
+from talecraft.studio.events import AlternativesFailed, AlternativesReady, Listener
+
+FEWEST, MOST = 2, 4
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    request: int
+    story_id: int
+    parent_id: int | None
+    beside: int | None  # the version that is there already
+
+
+class Alternatives:
+    """One set at a time. `numbers` gives requests that no other asker of drafts uses; `score`
+    appends feedback (see Writing.score_many)."""
+
+    def __init__(
+        self,
+        library: Library,
+        engine: EngineClient,
+        tell: Listener,
+        prompting: Callable[[], tuple[ModelRef, WritingSettings]],
+        score: Callable[[list[Feedback]], list[Feedback]],
+        numbers: Iterator[int],
+    ) -> None:
+        self._library = library
+        self._engine = engine
+        self._tell = tell
+        self._prompting = prompting
+        self._score = score
+        self._numbers = numbers
+        self._asked: _Asked | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def waiting(self) -> int | None:
+        """The story that versions are being written for."""
+        asked = self._asked
+        return asked.story_id if asked is not None else None
+
+    def ask(self, story_id: int, count: int = 3, seed: int | None = None) -> int:
+        """Write so many versions of what comes next; where the model has written last, beside it,
+        and that version counts as one of them. They arrive as `AlternativesReady`.
+
+        Raises UsageError at temperature 0 or while versions are being written already, EngineError
+        where no model is loaded.
+        """
+        model, writing = self._prompting()
+        if writing.temperature == 0:
+            raise UsageError(
+                "At temperature 0 the model writes the same every time.",
+                "Raise temperature under [writing] in config.toml.",
+            )
+        story = self._library.stories.get(story_id)
+        parent, beside = story.leaf_id, None
+        if parent is not None:
+            leaf = self._library.stories.turn(parent)
+            if leaf.author == "model":
+                parent, beside = leaf.parent_id, leaf.id if leaf.prose else None
+        path = self._library.stories.tree(story_id).path(parent)
+        dice = random.Random(seed)
+        missing = max(1, min(MOST, max(FEWEST, count)) - (beside is not None))
+        with self._lock:
+            if self._asked is not None:
+                raise UsageError("Other versions are being written.", "Esc stops them.")
+            asked = self._asked = _Asked(next(self._numbers), story_id, parent, beside)
+        try:
+            self._engine.generate(
+                Draft(
+                    asked.request,
+                    model.key,
+                    [context.blocks(story, path, model.style, model.key)],
+                    writing.sampling(0),
+                    [[dice.getrandbits(31) for _ in range(missing)]],
+                )
+            )
+        except BaseException:
+            self._asked = None
+            raise
+        return asked.request
+
+    def stop(self) -> None:
+        """Write no more of them."""
+        asked = self._asked
+        if asked is not None:
+            self._engine.cancel(asked.request)
+
+    def settle(self, event: Drafted | DraftsOver | Failed) -> None:
+        """Put on disk what came, and tell of it."""
+        with self._lock:
+            asked = self._asked
+            if asked is None or event.request != asked.request:
+                return
+            self._asked = None
+        match event:
+            case Drafted():
+                self._keep(asked, event.turns)
+            case DraftsOver():
+                self._tell(AlternativesFailed(asked.story_id, ""))
+            case Failed():
+                self._tell(AlternativesFailed(asked.story_id, event.message, event.hint))
+
+    def _keep(self, asked: _Asked, drafts: Sequence[Finished]) -> None:
+        stories = self._library.stories
+        try:
+            with self._library.transaction():
+                turns = [
+                    stories.add_turn(
+                        asked.story_id, asked.parent_id, "model", one.prose, one.outline,
+                        one.generation, open_it=False,
+                    )
+                    for one in drafts
+                    if one.prose
+                ]  # fmt: skip
+        except LibraryError as error:
+            self._tell(AlternativesFailed(asked.story_id, error.message, error.hint))
+            return
+        if asked.beside is not None:
+            turns.insert(0, stories.turn(asked.beside))
+        if not turns:
+            self._tell(AlternativesFailed(asked.story_id, "The model wrote nothing.", "Try again."))
+            return
+        self._tell(AlternativesReady(asked.story_id, turns))
+
+    def choose(self, turns: Sequence[Turn], chosen: Turn) -> None:
+        """Go on with `chosen` of `turns`: that is an opinion on all of them."""
+        others = tuple(one.id for one in turns if one.id != chosen.id)
+        with self._library.transaction():
+            if others:
+                self._score([Feedback(0, chosen.id, "choice", 1, others=others)])
+            self._library.stories.open_leaf(chosen.story_id, chosen.id)

@@ -1,0 +1,134 @@
+"""The writer's settings: looked at, changed one by one, kept in config.toml as it is laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from talecraft.config import editing, entries, strict
+from talecraft.config.entries import Entry, Value
+from talecraft.config.models import Catalogue
+from talecraft.config.settings import Settings
+from talecraft.config.themes import THEMES
+from talecraft.errors import ConfigError, UsageError
+from talecraft.paths import Home, private_folder, private_write
+
+_HOLDS = {
+    "writing": "from the next passage on",
+    "page": "at once",
+    "training": "from the next run on",
+    "page.plain": "from the next start on",
+}
+
+
+class Preferences:
+    """Opening it reads the file. Raises ConfigError for one that is not understood."""
+
+    def __init__(self, home: Home, catalogue: Catalogue) -> None:
+        self._home = home
+        self._catalogue = catalogue
+        self._source = self._read()
+        self.settings = self._parse(self._source)
+
+    # ------------------------------------------------------------------ looking
+    @property
+    def entries(self) -> Sequence[Entry]:
+        return entries.entries()
+
+    def value(self, entry: Entry) -> Value:
+        return entry.of(self.settings)
+
+    def choices(self, entry: Entry) -> Sequence[str]:
+        """What there is to choose from; nothing where a value is typed."""
+        match entry.key:
+            case "page.theme":
+                return THEMES
+            case "writing.model":
+                installed = self._catalogue.installed
+                return [spec.id for spec in self._catalogue if installed(spec, self._home)]
+            case _:
+                return ("true", "false") if entry.kind == "switch" else ()
+
+    def range(self, entry: Entry) -> str:
+        """What may stand there, in words."""
+        match entry.key:
+            case "page.theme":
+                return "a theme's name"
+            case "writing.model":
+                return "the id of a model that is installed, or left out"
+            case _:
+                return entry.range
+
+    def holds(self, entry: Entry) -> str:
+        """From when on a change of this key is felt."""
+        return _HOLDS.get(entry.key) or _HOLDS[entry.section]
+
+    def check(self, entry: Entry, text: str) -> Value:
+        """What was typed as a value. Raises UsageError where it cannot stand there."""
+        value = entry.read(text)
+        if isinstance(value, str):
+            self._check_name(entry, value)
+        return value
+
+    def _check_name(self, entry: Entry, name: str) -> None:
+        if entry.key == "writing.model":
+            spec = self._catalogue.get(name)
+            if not self._catalogue.installed(spec, self._home):
+                raise UsageError(
+                    f"{spec.title} is not installed.",
+                    f"Put its files into {self._catalogue.folder(spec, self._home)}.",
+                )
+        elif name not in (known := self.choices(entry)):
+            raise UsageError(f"There is no theme '{name}'.", f"Themes: {', '.join(known)}.")
+
+    # ------------------------------------------------------------------ changing
+    def put(self, entry: Entry, text: str | None) -> bool:
+        """Set a key to what was typed; None takes it back to its default. True where the file had
+        been changed meanwhile: what was changed there is kept, and holds too.
+
+        Raises UsageError for a value that cannot stand there, ConfigError where the file cannot be
+        read or this very key was changed meanwhile, LibraryError where it cannot be written; then
+        nothing was written.
+        """
+        value = None if text is None else self.check(entry, text)
+        before = self.value(entry)
+        source = self._read()
+        meanwhile = source != self._source
+        after = editing.changed(source, self._home.settings_file, entry, value)
+        if meanwhile:
+            self._take(source)
+            wanted = entry.default if value is None else value
+            if (found := self.value(entry)) not in (before, wanted):
+                raise ConfigError(
+                    f"{entry.key} was changed in the file meanwhile, to {entry.words(found)}.",
+                    "That holds now; nothing was written.",
+                )
+        if after != source:
+            self._write(after)
+        self._take(after)
+        return meanwhile
+
+    def refresh(self) -> bool:
+        """Read the file again, where it was changed; False where it was not. Raises ConfigError,
+        what held before still in force."""
+        source = self._read()
+        if source == self._source:
+            return False
+        self._take(source)
+        return True
+
+    # ------------------------------------------------------------------ the file
+    def _take(self, source: str) -> None:
+        self.settings = self._parse(source)
+        self._source = source
+
+    def _parse(self, source: str) -> Settings:
+        return strict.parse(source, self._home.settings_file, Settings)
+
+    def _read(self) -> str:
+        path = self._home.settings_file
+        return strict.text(path) if path.exists() else ""
+
+    def _write(self, source: str) -> None:
+        """Where the file is a link, what it leads to is replaced, not the link."""
+        private_folder(self._home.config)
+        private_write(self._home.settings_file.resolve(), source.encode())

@@ -1,0 +1,179 @@
+"""Editing in place, throwing away, undo and redo: on the page, by key."""
+
+from __future__ import annotations
+
+from talecraft.app.screens.writing import WritingScreen
+from talecraft.studio import reading
+from tests.app.conftest import begun, finished, notices, page_of, seen, typed, until
+
+
+def read(app, page) -> list[str]:
+    return [turn.prose for turn in reading.page(app.studio.library, page.story_id).path]
+
+
+async def editing(pilot, page) -> None:
+    await pilot.press("tab", "e")
+    await until(pilot, lambda: page.editor.has_focus)
+
+
+async def test_a_passage_is_edited_where_it_stands_and_the_edit_taken_back(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        first = read(app, page)[0]
+        await editing(pilot, page)
+        assert page.editor.text == first
+        assert page.editor.region.y >= page.manuscript.region.y
+        await typed(pilot, "Then: ")
+        await pilot.press("escape")
+        await until(pilot, lambda: not page.editor.is_open)
+        assert read(app, page) == [f"Then: {first}"]
+        assert "Then: The fox waited" in seen(pilot)
+        assert "Ctrl+Z takes it back" in notices(pilot)
+        (said,) = app.studio.writing.opinions(page.page.path[0].id)
+        assert (said.kind, said.text) == ("edit", f"Then: {first}")
+        await pilot.press("ctrl+z")
+        assert read(app, page) == [first]
+        await pilot.press("ctrl+y")
+        assert read(app, page) == [f"Then: {first}"]
+
+
+async def test_an_edit_that_changes_nothing_is_none(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await editing(pilot, page)
+        await pilot.press("escape")
+        await until(pilot, lambda: not page.editor.is_open)
+        assert app.studio.writing.opinions(page.page.path[0].id) == []
+        assert "Edited" not in notices(pilot)
+
+
+async def test_an_empty_passage_is_refused_and_the_editor_stays(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await editing(pilot, page)
+        page.editor.load_text("  ")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert page.editor.is_open
+        assert "at least one letter" in notices(pilot)
+
+
+async def test_an_edit_survives_the_end_of_the_program(running, make_app):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        story = page.story_id
+        await editing(pilot, page)
+        await typed(pilot, "Half an edit. ")
+        await until(pilot, lambda: app.studio.library.branches.edit_draft(story))
+        app.end()
+    again = make_app()
+    async with again.run_test(size=(80, 24), notifications=True) as pilot:
+        page = await page_of(again, pilot, story)
+        await until(pilot, lambda: page.editor.is_open)
+        assert page.editor.text.startswith("Half an edit. The fox")
+        await pilot.press("escape")
+        await until(pilot, lambda: not page.editor.is_open)
+        assert read(again, page)[0].startswith("Half an edit. The fox")
+        assert again.studio.library.branches.edit_draft(story) is None
+
+
+async def test_the_model_goes_on_from_the_cursor_as_another_version(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        first = page.page.path[0]
+        await editing(pilot, page)
+        page.editor.move_cursor((0, len("The fox waited")))
+        await pilot.press("ctrl+g")
+        await until(pilot, lambda: not page.editor.is_open)
+        await finished(app, pilot)
+        assert read(app, page) == ["The fox waited and went on."]
+        assert (page.page.version, page.page.versions) == (2, 2)
+        assert app.studio.writing.opinions(first.id) == []
+
+
+async def test_ones_own_passage_is_not_gone_on_from_by_the_model(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        app.studio.writing.say(page.story_id, "My own words.")
+        page.reload()
+        await editing(pilot, page)
+        assert page.editor.text == "My own words."
+        await pilot.press("end", "ctrl+g")
+        await until(pilot, lambda: not page.editor.is_open)
+        assert "your own" in notices(pilot)
+        assert app.live is None
+
+
+async def test_the_editor_keeps_to_the_text_in_a_small_window(running):
+    async with running((60, 16)) as (app, pilot):
+        page = await begun(app, pilot, "LONG harbour")
+        await editing(pilot, page)
+        region, manuscript = page.editor.region, page.manuscript.region
+        assert manuscript.y <= region.y
+        assert region.bottom <= manuscript.bottom
+        await pilot.resize_terminal(100, 30)
+        await pilot.pause()
+        region, manuscript = page.editor.region, page.manuscript.region
+        assert region.bottom <= manuscript.bottom
+        assert page.editor.has_focus
+
+
+async def test_what_was_sent_comes_back_into_the_composer(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await typed(pilot, "Rain fell.")
+        await pilot.press("enter")
+        await finished(app, pilot)
+        assert len(read(app, page)) == 3
+        await pilot.press("ctrl+z")
+        assert len(read(app, page)) == 2
+        assert page.composer.text == ""
+        await pilot.press("ctrl+z")
+        assert len(read(app, page)) == 1
+        assert page.composer.text == "Rain fell."
+        assert "your passage is taken back" in notices(pilot).lower()
+        await pilot.press("tab", "ctrl+y")
+        assert len(read(app, page)) == 2
+        assert page.composer.text == "", "it would stand twice"
+        await pilot.press("ctrl+y")
+        assert len(read(app, page)) == 3
+        await pilot.press("ctrl+y")
+        assert "nothing to do again" in notices(pilot)
+
+
+async def test_a_passage_is_thrown_away_and_brought_back(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        first = page.page.path[0]
+        await typed(pilot, "Rain fell.")
+        await pilot.press("enter")
+        await finished(app, pilot)
+        await pilot.press("tab", "k", "k", "k", "x")
+        assert read(app, page) == []
+        assert "with all that follows" in notices(pilot)
+        assert "counts as an opinion" in notices(pilot)
+        assert [one.kind for one in app.studio.writing.opinions(first.id)] == ["discard"]
+        await pilot.press("ctrl+z")
+        assert len(read(app, page)) == 3
+        assert app.studio.writing.opinions(first.id) == []
+
+
+async def test_nothing_to_edit_or_take_back_says_so(running):
+    async with running() as (app, pilot):
+        story = app.studio.writing.new_story("A harbour")
+        page = await page_of(app, pilot, story.id)
+        assert isinstance(page, WritingScreen)
+        await pilot.press("tab", "ctrl+z")
+        assert "nothing more to take back" in notices(pilot)
+        await pilot.press("ctrl+y")
+        assert "nothing to do again" in notices(pilot)
+
+
+async def test_hostile_text_is_edited_as_letters(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "MARKUP harbour")
+        await editing(pilot, page)
+        assert "[red]blood[/red]" in page.editor.text
+        await pilot.press("escape")
+        await until(pilot, lambda: not page.editor.is_open)
+        assert app.is_running
