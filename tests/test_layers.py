@@ -86,7 +86,7 @@ def test_help_brings_neither_the_page_nor_the_library() -> None:
     code = (
         "import io, contextlib\nfrom talecraft.cli.main import run\n"
         "with contextlib.redirect_stdout(io.StringIO()):\n"
-        "    assert run(['--help'], lambda model: 0) == 0"
+        "    assert run(['--help'], lambda model, plain: 0, lambda: ([], [])) == 0"
     )
     assert modules_after(code) & {
         *HEAVY, "textual", "rich", "sqlite3", "asyncio", "numpy", "talecraft.studio",
@@ -106,7 +106,7 @@ def test_opening_the_page_does_not_wait_for_the_command_line() -> None:
         "import talecraft.__main__ as entry\nsys.argv = ['talecraft']\n"
         "class Tty:\n    isatty = lambda self: True\n    flush = lambda self: None\n"
         "real, sys.stdin, sys.stdout = sys.stdout, Tty(), Tty()\n"
-        "opened = []\nentry._open_page = lambda model: opened.append(model)\n"
+        "opened = []\nentry._open_page = lambda model, plain: opened.append(model)\n"
         "try:\n    entry.main()\nexcept SystemExit as end:\n    assert end.code == 0, end.code\n"
         "sys.stdout = real\nassert opened == [None]"
     )

@@ -11,25 +11,23 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Any, ClassVar
 
-from textual import work
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
 from talecraft.app import messages, preferring
 from talecraft.app.counts import WordCount
+from talecraft.app.keymap import hint
 from talecraft.app.live import Live, phase_words
-from talecraft.app.navigation import Navigation
-from talecraft.app.run_watch import RunWatch, verdict
+from talecraft.app.marks import mark
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.library import LibraryScreen
-from talecraft.app.text import count, error_line, in_use
+from talecraft.app.text import count, in_use
 from talecraft.app.themes import THEMES
+from talecraft.app.training_runs import TrainingRuns
 from talecraft.app.widgets.guide import GuideLine
 from talecraft.app.widgets.lines import StatusLine
-from talecraft.config.models import ModelSpec
 from talecraft.errors import ConfigError, TalecraftError
-from talecraft.library.runs import TrainingRun
 from talecraft.process.messages import Phase
 from talecraft.story.clean import clean_line
 from talecraft.studio import Studio
@@ -38,8 +36,6 @@ from talecraft.studio.events import AlternativesFailed, Listener, StudioEvent
 WATCH_SECONDS = 0.25
 # Text that comes is shown this often at most: what is typed meanwhile is painted in between.
 TEXT_SECONDS = 0.05
-# How often, in looks at the run, it is asked whether another program has started one.
-_LOOKS_FOR_OTHERS = 20
 WIDE = 100  # columns from which the status line tells all of the words
 
 
@@ -49,10 +45,10 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class TalecraftApp(Navigation):
+class TalecraftApp(TrainingRuns):
     """`open_studio` is called at once with the app as listener; its errors are the caller's.
 
-    `now` and `opening_seed` make what is shown repeatable.
+    `now` and `opening_seed` make what is shown repeatable; `plain` tells in words what is drawn.
     """
 
     TITLE = "Talecraft"
@@ -68,18 +64,23 @@ class TalecraftApp(Navigation):
         "styles/settings.tcss",
         "styles/tree.tcss",
         "styles/tokens.tcss",
+        "styles/manners.tcss",
     ]
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "help", "Help", priority=True, tooltip="All keys, and what they do"),
-        Binding("f2", "models", "Models", tooltip="Choose the model that writes"),
-        Binding("f3", "training", "Train", tooltip="Teach the model your scores"),
-        Binding("f5", "settings", "Settings", tooltip="Look at the settings and change them"),
+        Binding("f1", "help", "Help", priority=True,
+                tooltip="All keys, and what they do", id="app.help"),
+        Binding("f2", "models", "Models", tooltip="Choose the model that writes", id="app.models"),
+        Binding("f3", "training", "Train",
+                tooltip="Teach the model your scores", id="app.training"),
+        Binding("f5", "settings", "Settings",
+                tooltip="Look at the settings and change them", id="app.settings"),
         Binding("f8", "guide", "Guide", show=False, id="app.guide",
                 tooltip="The guide: what comes next on the first way round; or put it away"),
         Binding("ctrl+p", "command_palette", "All", show=False, priority=True,
-                tooltip="Everything that can be done here, by name"),
-        Binding("ctrl+q", "quit", "Quit", priority=True, tooltip="Save the draft and quit"),
+                tooltip="Everything that can be done here, by name", id="app.palette"),
+        Binding("ctrl+q", "quit", "Quit", priority=True,
+                tooltip="Save the draft and quit", id="app.quit"),
     ]  # fmt: skip
 
     def __init__(
@@ -87,6 +88,7 @@ class TalecraftApp(Navigation):
         open_studio: Callable[[Listener], Studio],
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
         opening_seed: int | None = None,
+        plain: bool = False,
     ) -> None:
         super().__init__()
         for theme in THEMES:
@@ -95,9 +97,7 @@ class TalecraftApp(Navigation):
         self.opening_seed = opening_seed
         self._closing_down = False
         self.live: Live | None = None
-        self.run_watch: RunWatch | None = None
         self.phase = Phase("starting")
-        self._looks = 0
         self._text_waits, self._text_shown = False, 0.0
         self.studio = open_studio(self._hear)
         self.show_outline = self.studio.settings.page.show_outline
@@ -106,6 +106,7 @@ class TalecraftApp(Navigation):
             self.studio.progress, self.now, lambda: self.studio.settings.page.goal
         )
         self._take_theme()
+        self.take_manners(self.studio.settings, self.studio.home, plain)
 
     def _take_theme(self) -> None:
         name = self.studio.settings.page.theme
@@ -177,16 +178,6 @@ class TalecraftApp(Navigation):
         return self.phase.phase != "stopped"
 
     # ------------------------------------------------------------------ saying things
-    def say(self, text: str, title: str = "", severity: Any = "information") -> None:
-        """A notice of literal text; one that can still be read is not said again."""
-        if any(one.message == clean_line(text) for one in self._notifications):
-            return
-        self.notify(clean_line(text), title=clean_line(title), severity=severity, markup=False)
-
-    def tell(self, error: TalecraftError) -> None:
-        """An error as a notice."""
-        self.notify(error_line(error), severity="error", markup=False, timeout=10)
-
     def count_words(self) -> None:
         """Words have come or gone: count them again."""
         if words := self.counts.grown():
@@ -194,7 +185,7 @@ class TalecraftApp(Navigation):
 
     def refresh_status(self) -> None:
         """Say on the status line what is true now."""
-        screen = self.screen
+        screen = self.screen_stack[-1] if self.screen_stack else None  # the engine outlives them
         if not isinstance(screen, TalecraftScreen):
             return
         loaded = self.studio.loaded
@@ -209,6 +200,8 @@ class TalecraftApp(Navigation):
             guide.look()
         for line in screen.query(StatusLine):
             line.show(phase_words(self.phase, self.live), using, " · ".join(right))
+        titles = [one.story_title for one in self._screens() if one.story_title]
+        self.show_title(titles[-1] if titles else "", self.live, self.run_watch)
 
     # ------------------------------------------------------------------ what the engine says
     def _hear(self, event: StudioEvent) -> None:
@@ -225,8 +218,9 @@ class TalecraftApp(Navigation):
 
     def on_engine_stopped(self, message: messages.EngineStopped) -> None:
         stopped = message.stopped
+        other = f"choose another model ({hint('app.models', 'F2')}) or see engine.log"
         what = "Starting it again; your text is safe." if stopped.restarting else (
-            "It keeps stopping. Your text is safe; choose another model (F2) or see engine.log."
+            f"It keeps stopping. Your text is safe; {other}."
         )  # fmt: skip
         if not stopped.restarting:
             self.phase = Phase("stopped")
@@ -262,6 +256,7 @@ class TalecraftApp(Navigation):
 
     def _passage_over(self, request: int) -> None:
         if self.live is not None and self.live.request == request:
+            self.passage_over(self.live)
             self.live = None
         for screen in self._screens():
             screen.reload()
@@ -277,7 +272,10 @@ class TalecraftApp(Navigation):
         elif isinstance(self.screen, TalecraftScreen) and self.screen.story_id == event.story_id:
             self.show_versions(event.turns)
         else:
-            self.say("Tab and ← → show them in their story.", "The versions are written")
+            before = hint("version.previous", mark("←", "Left"))
+            after = hint("version.next", mark("→", "Right"))
+            words = f"Tab and {before} {after} show them in their story."
+            self.say(words, "The versions are written")
 
     def on_tokens_came(self, message: messages.TokensCame) -> None:
         for screen in self._screens():
@@ -305,85 +303,3 @@ class TalecraftApp(Navigation):
         self.refresh_status()
         for screen in self._screens():
             screen.engine_changed()
-
-    # ------------------------------------------------------------------ training
-    @work(thread=True, group="settle")
-    def settle_runs(self) -> None:
-        """Take in ended runs. In a thread: an adapter's files are read to check them."""
-        try:
-            self.post_message(messages.RunsSettled(self.studio.training.settle()))
-        except TalecraftError as error:
-            self.post_message(messages.RunsSettled([], error_line(error)))
-
-    def on_runs_settled(self, message: messages.RunsSettled) -> None:
-        runs, watch = message.runs, self.run_watch
-        if message.error:
-            self.say(message.error, "The training run could not be taken in", "error")
-        if watch is not None and not watch.alive:
-            self.run_watch = None
-            if watch.run.id not in [run.id for run in runs] and not message.error:
-                # Another program has settled it.
-                runs = [*runs, self.studio.library.runs.get(watch.run.id)]
-        for run in runs:
-            self.say(*verdict(run))
-        if any(run.state == "adopted" for run in runs) or self.studio.engine.asleep:
-            try:
-                self.studio.reload()
-            except TalecraftError as error:
-                self.tell(error)
-        if runs or self.run_watch is not watch:
-            self._run_changed()
-
-    def launch(self, launch: Callable[[ModelSpec], TrainingRun]) -> None:
-        """Start a run of the model in use and watch it, or say why there is none."""
-        try:
-            run = launch(self.studio.model)
-        except TalecraftError as error:
-            self.tell(error)
-            return
-        self.watch_run(run)
-
-    def watch_run(self, run: TrainingRun) -> None:
-        """Watch this run from now on."""
-        self.run_watch = RunWatch(self.studio.training, run)
-        self.run_watch.read()
-        self.studio.make_room()
-        self._run_changed()
-
-    def _look_for_run(self) -> None:
-        try:
-            run = self.studio.training.running()
-        except TalecraftError:
-            return  # another library's run: none of ours
-        if run is not None:
-            self.watch_run(run)
-
-    def look_at_run(self) -> None:
-        """Take in what the run has said and was asked; settle it where it has ended."""
-        watch = self.run_watch
-        if watch is None:
-            return
-        shown = watch.example
-        if watch.read():
-            if watch.example is not shown and getattr(self.screen, "SHOWN_BY", "") != "training":
-                self.say("F3 shows it.", "The example has come")
-            self._run_changed()
-        elif not watch.alive and not self._settling:
-            self.settle_runs()
-
-    def _watch_run(self) -> None:
-        self._looks += 1
-        if self.run_watch is None:
-            if self._looks % _LOOKS_FOR_OTHERS == 0:
-                self._look_for_run()
-            return
-        self.look_at_run()
-
-    @property
-    def _settling(self) -> bool:
-        return any(worker.group == "settle" and not worker.is_finished for worker in self.workers)
-
-    def _run_changed(self) -> None:
-        self.refresh_status()
-        for screen in self._screens():
-            screen.run_changed()

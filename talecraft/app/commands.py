@@ -60,10 +60,7 @@ class Commands(Provider):
 
 
 def _each(command: Command) -> Iterator[tuple[str, str, str]]:
-    """A command's actions, each with its key and its words: scores are told apart by theirs."""
-    keys = command.keys.split(" ")
-    if len(command.actions) == 1:
-        yield command.actions[0], command.keys, command.words
-        return
-    for action, key in zip(command.actions, keys, strict=True):
-        yield action, key, f"{command.words}: {key}"
+    """A command's actions, each with its keys and its words: scores are told apart by theirs."""
+    for action, key in zip(command.actions, command.own_keys, strict=True):
+        alone = len(command.actions) == 1
+        yield action, key, command.words if alone else f"{command.words}: {key}"

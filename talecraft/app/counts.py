@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 
+from talecraft.app.marks import mark
 from talecraft.app.text import count
 from talecraft.story.counts import Words
 from talecraft.studio.progress import Progress
@@ -62,8 +63,9 @@ class WordCount:
             parts.append(f"+{yours:,} yours")
         if goal := self._goal():
             full = min(_CELLS, self.today.yours * _CELLS // goal)
-            mark = "✓" if self._reached else "▰" * full + "▱" * (_CELLS - full)
-            parts.append(f"{mark} {self.today.yours:,} of {goal:,}{' today' if wide else ''}")
+            drawn = "✓" if self._reached else "▰" * full + "▱" * (_CELLS - full)
+            sign = mark(f"{drawn} ", "goal reached, " if self._reached else "goal: ")
+            parts.append(f"{sign}{self.today.yours:,} of {goal:,}{' today' if wide else ''}")
         return parts
 
     @property

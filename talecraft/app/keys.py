@@ -8,37 +8,51 @@ from typing import NamedTuple
 from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
+from textual.screen import Screen
+from textual.widgets import Input
+
+from talecraft.app import keymap
+
+# Where keys work together: the widget that has the focus, its screen, the app.
+Place = tuple[type[DOMNode], ...]
 
 
 class Command(NamedTuple):
     """One thing that can be done: the keys that do it, the words that say it, and how to do it
-    (one action per key where the key is also the choice, as with scores)."""
+    (several actions where the key is also the choice, as with scores, each with its `own_keys`)."""
 
     keys: str
     words: str
     actions: tuple[str, ...]
+    own_keys: tuple[str, ...]
 
 
-def bindings_of(kind: type[DOMNode]) -> list[Binding]:
-    """The bindings `kind` itself declares, in order, one per key."""
-    return list(Binding.make_bindings(kind.__dict__.get("BINDINGS", ())))
+def bindings_of(kind: type[DOMNode], keys: keymap.Keymap | None = None) -> list[Binding]:
+    """What `kind` itself declares, in order, one per key: on the keys in force, or on `keys`."""
+    declared = Binding.make_bindings(kind.__dict__.get("BINDINGS", ()))
+    return (keys or keymap.in_force()).rebound(declared)
 
 
 def commands_of(kind: type[DOMNode], app: App[object]) -> list[Command]:
     """What can be done with `kind`: keys of one meaning stand together."""
-    grouped: dict[str, tuple[list[str], list[str]]] = {}
+    grouped: dict[str, dict[str, list[str]]] = {}
     for binding in bindings_of(kind):
-        keys, actions = grouped.setdefault(binding.tooltip or binding.description, ([], []))
-        keys.append(app.get_key_display(binding))
-        if binding.action not in actions:
-            actions.append(binding.action)
+        actions = grouped.setdefault(binding.tooltip or binding.description, {})
+        actions.setdefault(binding.action, []).append(app.get_key_display(binding))
     return [
-        Command(" ".join(keys), words, tuple(actions)) for words, (keys, actions) in grouped.items()
+        Command(
+            " ".join(dict.fromkeys(key for keys in actions.values() for key in keys)),
+            words,
+            tuple(actions),
+            tuple(" ".join(keys) for keys in actions.values()),
+        )
+        for words, actions in grouped.items()
     ]
 
 
 def help_groups() -> Iterator[type[DOMNode]]:
-    """Everything that declares keys, in the order the help shows them."""
+    """Everything that declares keys, in the order the help shows them: the app, then each screen
+    before the widgets that stand on it (`places` goes by this)."""
     from talecraft.app.app import TalecraftApp
     from talecraft.app.screens.choosing import ChoosingScreen
     from talecraft.app.screens.comparing import ComparisonScreen
@@ -76,3 +90,41 @@ def help_groups() -> Iterator[type[DOMNode]]:
     yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList)
     yield from (TastingScreen, ComparisonScreen, SettingsScreen, SettingsList)
     yield from (AskName, Choose, Confirm, LongPaste, HelpScreen)
+
+
+def places() -> list[Place]:
+    """Every place that a key can be pressed in."""
+    app, *kinds = help_groups()
+    focused = _without_keys()
+    found: list[Place] = []
+    screen: type[DOMNode] = app
+    for kind in kinds:
+        if not issubclass(kind, Screen):
+            found.append((kind, screen, app))
+        elif not issubclass(screen, kind):  # else a part of the screen before
+            screen = kind
+            found.append((kind, app))
+            found += [(widget, kind, app) for widget in focused.get(kind, ())]
+    return found
+
+
+def _without_keys() -> dict[type[DOMNode], tuple[type[DOMNode], ...]]:
+    """What has the focus on a screen and no keys of ours, but Textual's own: lines that are typed
+    in, and what scrolls."""
+    from talecraft.app.screens.choosing import ChoosingScreen, Version
+    from talecraft.app.screens.dialogs import AskName, Choose
+    from talecraft.app.screens.difference import DifferenceScreen
+    from talecraft.app.screens.settings import SettingsScreen
+    from talecraft.app.screens.tree import TreeScreen
+    from talecraft.app.widgets.difference import DiffView
+    from talecraft.app.widgets.lists import ToldList
+    from talecraft.app.widgets.passage import PassagePane
+
+    return {
+        AskName: (Input,),
+        Choose: (ToldList,),
+        ChoosingScreen: (Version,),
+        DifferenceScreen: (DiffView,),
+        SettingsScreen: (Input,),
+        TreeScreen: (Input, PassagePane),
+    }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+from talecraft.app.marks import mark
 from talecraft.process.messages import Delta, Phase
 from talecraft.story.clean import CleanStream
 
@@ -19,6 +22,7 @@ class Live:
         self.outline = ""
         self.prose = ""
         self.stopping = False
+        self.began = time.monotonic()
         self._clean = {"think": CleanStream(), "prose": CleanStream()}
 
     def add(self, delta: Delta) -> None:
@@ -32,19 +36,19 @@ class Live:
 def phase_words(phase: Phase, live: Live | None) -> str:
     """What the engine is doing, for the status line."""
     if live is not None and live.stopping:
-        return "◌ stopping"
+        return mark("◌ ") + "stopping"
     match phase.phase:
         case "ready":
-            return "● waiting" if live is not None else "○ ready"
+            return mark("● ") + "waiting" if live is not None else mark("○ ") + "ready"
         case "starting":
-            return "◌ starting the engine"
+            return mark("◌ ") + "starting the engine"
         case "loading":
-            return "◌ loading"
+            return mark("◌ ") + "loading"
         case "reading" if phase.total:
-            return f"● reading {phase.done} of {phase.total}"
+            return mark("● ") + f"reading {phase.done} of {phase.total}"
         case "asleep":
-            return "☾ asleep; writing wakes it"
+            return mark("☾ ") + "asleep; writing wakes it"
         case "stopped":
-            return f"× {phase.detail or 'stopped'}"
+            return mark("× ") + (phase.detail or "stopped")
         case other:
-            return f"● {other}"
+            return mark("● ") + other

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from talecraft.app.keymap import hint
 from talecraft.config.entries import Entry, find
 from talecraft.config.settings import Settings
 from talecraft.errors import TalecraftError
@@ -47,6 +48,9 @@ def _take(app: TalecraftApp, before: Settings) -> None:
         app.say(f"There is no theme '{page.theme}'; the colours stay.", "Theme", "warning")
     if page.show_outline != was.show_outline:
         app.show_outline = page.show_outline
+    app.notifies = page.notify
+    if (page.plain, app.studio.settings.keymap) != (was.plain, before.keymap):
+        app.say("Words instead of drawings, and other keys: from the next start on.")
     try:
         app.studio.settings_changed(before)
     except TalecraftError as error:
@@ -74,13 +78,14 @@ def ask_goal(app: TalecraftApp) -> None:
         if text is not None:
             prefer(app, entry, text.strip() or "0")
 
+    cancel = hint("dialog.cancel", "Esc")
     app.push_screen(
         AskName(
             "How many words of your own a day?",
             str(app.studio.settings.page.goal or ""),
             limit=7,
             optional=True,
-            hint=f"{app.counts.story}\n\nEnter keeps it; 0: no goal. Esc leaves it as it was.",
+            hint=f"{app.counts.story}\n\nEnter keeps it; 0: no goal. {cancel} leaves it as it was.",
             refusal=refusal,
         ),
         answered,

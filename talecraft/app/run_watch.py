@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from talecraft.app.keymap import hint
 from talecraft.app.text import duration
 from talecraft.errors import LibraryError
 from talecraft.library.runs import TrainingRun
@@ -80,6 +81,21 @@ class RunWatch:
         return last is None or (last.step < last.total and not last.note)
 
     @property
+    def share(self) -> float:
+        """How much of its steps, or else of its phase, is done."""
+        share = self.phase.progress if self.phase is not None else 0.0
+        if self.steps and self.outcome is None:
+            share = max(share, self.steps[-1].step / max(1, self.steps[-1].total))
+        return share
+
+    @property
+    def share_words(self) -> str:
+        """How far it is, for a title: `training 40 %`."""
+        if self.stopping or self.paused or self.waiting or not self.steps or self.outcome:
+            return self.words
+        return f"training {round(100 * self.share)} %"
+
+    @property
     def words(self) -> str:
         """What the run is doing, for the status line."""
         if self.stopping:
@@ -99,16 +115,17 @@ class RunWatch:
 
 def verdict(run: TrainingRun) -> tuple[str, str, str]:
     """How a run ended, as a notice: text, title, severity."""
+    key = hint("app.training", "F3")
     match run.state:
         case "adopted":
-            words = "The new adapter writes from now on. F3 shows why."
+            words = f"The new adapter writes from now on. {key} shows why."
             return words, "Training: adopted", "information"
         case "rejected":
             by = "by your scores" if run.method == "ppo" else "than before"
-            words = f"It did not write better {by}, so nothing changed. F3 shows why."
+            words = f"It did not write better {by}, so nothing changed. {key} shows why."
             return words, "Training: not adopted", "warning"
         case "cancelled":
             return "Nothing changed.", "Training: stopped", "information"
         case state:
-            words = f"{run.error or 'Nothing changed.'} F3 shows more."
+            words = f"{run.error or 'Nothing changed.'} {key} shows more."
             return words, f"Training: {state}", "warning"

@@ -7,6 +7,8 @@ from datetime import datetime
 
 from textual.content import Content
 
+from talecraft.app.marks import mark
+from talecraft.app.marks import stars as graded
 from talecraft.errors import TalecraftError
 from talecraft.process.messages import Loaded
 from talecraft.story.clean import clean, clean_line
@@ -51,19 +53,19 @@ def beats(outline: str) -> list[str]:
 def stars(score: Score) -> str:
     """A grade so that shape and number tell it: `★★★★☆ 4 of 5`, `+ liked`."""
     if score.weight == THUMB_WEIGHT:
-        return "+ liked" if score.stars > 3 else "− disliked"
+        return mark("+ ") + "liked" if score.stars > 3 else mark("− ") + "disliked"
     if score.weight == SPAN_WEIGHT:
         return f"{score.stars} of 5 for some of its words"
-    return f"{'★' * score.stars}{'☆' * (5 - score.stars)} {score.stars} of 5"
+    return graded(score.stars)
 
 
 def short_score(score: Score) -> str:
-    """A grade for the margin: `★4`, `+`, `−`."""
+    """A grade for the margin: `★4`, `+`, `−`; in words on a plain page, which has no margin."""
     if score.weight == THUMB_WEIGHT:
-        return "+" if score.stars > 3 else "−"
+        return mark("+", "liked") if score.stars > 3 else mark("−", "disliked")
     if score.weight == SPAN_WEIGHT:
-        return f"☆{score.stars}"
-    return f"★{score.stars}"
+        return mark(f"☆{score.stars}", f"{graded(score.stars)} for some of its words")
+    return mark(f"★{score.stars}", graded(score.stars))
 
 
 def short_id(adapter_id: str) -> str:

@@ -25,6 +25,7 @@ from talecraft.cli import (
     system,
     train,
 )
+from talecraft.cli.bindings import Front, ListKeys, keys
 from talecraft.cli.compare import compare
 from talecraft.cli.demo import demo
 from talecraft.cli.page import OpenPage, guarded, open_on
@@ -56,6 +57,7 @@ app.add_typer(train.app, name="train")
 app.add_typer(pattern.app, name="pattern")
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(config.app, name="config")
+app.command()(keys)
 app.command()(demo)
 app.command()(system.doctor)
 app.command()(system.paths)
@@ -73,6 +75,12 @@ def page(
     model: Annotated[
         str | None, typer.Option(metavar="ID", help="Open the page on this model.")
     ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Say in words what the page draws (screen readers).")
+    ] = False,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", help="Draw the page without colours, as NO_COLOR does.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version.")
     ] = False,
@@ -83,18 +91,26 @@ def page(
                 "--model before a command belongs to the page.",
                 f"Put it after: talecraft {context.invoked_subcommand} --model {model}.",
             )
+        if plain or no_color:
+            option = "--plain" if plain else "--no-color"
+            raise UsageError(
+                f"{option} belongs to the page, which opens without a command.", "Leave it out."
+            )
         return
-    open_page: OpenPage = context.obj
-    raise typer.Exit(open_on(model, open_page))
+    front: Front = context.obj
+    raise typer.Exit(open_on(model, front.open_page, plain, not no_color))
 
 
-def run(arguments: Sequence[str], open_page: OpenPage) -> int:
+def run(arguments: Sequence[str], open_page: OpenPage, list_keys: ListKeys) -> int:
     """Do what `arguments` say; returns the exit code. No error leaves as a traceback."""
 
     def command() -> object:
         try:
             return app(
-                args=list(arguments), prog_name="talecraft", standalone_mode=False, obj=open_page
+                args=list(arguments),
+                prog_name="talecraft",
+                standalone_mode=False,
+                obj=Front(open_page, list_keys),
             )
         except TyperException as error:
             return _misused(error)

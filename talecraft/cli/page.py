@@ -12,17 +12,22 @@ from collections.abc import Callable
 from talecraft.cli import console
 from talecraft.errors import TalecraftError, UsageError
 
-OpenPage = Callable[[str | None], int]
+# Opens the page on a model, or the one in use, plainly or not.
+OpenPage = Callable[[str | None, bool], int]
 
 
-def open_on(model: str | None, open_page: OpenPage) -> int:
+def open_on(
+    model: str | None, open_page: OpenPage, plain: bool = False, colour: bool = True
+) -> int:
     """The page until the writer leaves it. Raises UsageError where there is no terminal."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
             "The page needs a terminal on both ends.",
             "In scripts and pipes use the commands: see `talecraft --help`.",
         )
-    return open_page(model)
+    if not colour:
+        os.environ["NO_COLOR"] = "1"
+    return open_page(model, plain)
 
 
 def guarded(command: Callable[[], object]) -> int:

@@ -43,7 +43,7 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         int, Meta(ge=1, le=20, description="So many words in a row may be repeated freely.")
     ] = 2
     plan_first: Annotated[
-        bool, Meta(description="The plan comes alone; the prose waits until you press Enter again.")
+        bool, Meta(description="The plan comes alone; the prose waits for your nod.")
     ] = False
     outline_tokens: Annotated[
         int, Meta(ge=8, le=1024, description="The longest plan, in tokens.")
@@ -88,6 +88,12 @@ class PageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     goal: Annotated[
         int, Meta(ge=0, le=100_000, description="Your own words a day to aim at; 0: no goal.")
     ] = 0
+    notify: Annotated[
+        bool, Meta(description="The desktop tells of the end of a run, and of a long passage.")
+    ] = True
+    plain: Annotated[
+        bool, Meta(description="All in words, for screen readers: nothing drawn, nothing moves.")
+    ] = False
 
 
 class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,8 +126,27 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole of config.toml."""
+    """The whole of config.toml.
+
+    `keymap` binds keys (comma separated) to what they do, which `talecraft keys` names. A name may
+    be written without quotes: its dot then makes it a table of TOML.
+    """
 
     writing: WritingSettings = WritingSettings()
     page: PageSettings = PageSettings()
     training: TrainingSettings = TrainingSettings()
+    keymap: Annotated[
+        dict[str, str | dict[str, str]],
+        Meta(description="Other keys for what `talecraft keys` names; from the next start on."),
+    ] = {}
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The keys that are wanted, by name."""
+        found: dict[str, str] = {}
+        for name, keys in self.keymap.items():
+            if isinstance(keys, str):
+                found[name] = keys
+            else:
+                found |= {f"{name}.{end}": one for end, one in keys.items()}
+        return found

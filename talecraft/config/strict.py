@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -62,6 +62,8 @@ def _located(path: Path, source: str, problem: str) -> str:
     what, _, place = problem.partition(" - at `")
     keys = re.findall(r"\.([A-Za-z_][\w-]*)", place)
     index = re.search(r"\[(\d+)\]", place)
+    if place.endswith("[...]`"):  # an entry of a table with the user's own names: it is not named
+        return _mistyped(path, source, keys, what)
     named = re.search(r"(?:unknown|required) field `([^`]+)`", what)
     key = named[1] if named else (keys.pop() if keys else "")
     lines = source.splitlines()
@@ -69,6 +71,26 @@ def _located(path: Path, source: str, problem: str) -> str:
     what = re.sub(r"^Object ", "", what.replace("`", "'"))
     what = what[:1].lower() + what[1:]
     return f"{path}:{line}: {what}{f' ({key})' if key and key not in what else ''}."
+
+
+def _mistyped(path: Path, source: str, tables: list[str], problem: str) -> str:
+    """The same of the first entry of a table of texts that is none."""
+
+    def first(entries: dict[str, object], above: str) -> str:
+        for key, value in entries.items():
+            if isinstance(value, dict) and not above:
+                if found := first(value, f"{key}."):
+                    return found
+            elif not isinstance(value, str):
+                return f"{above}{key}"
+        return ""
+
+    table: Any = tomllib.loads(source)
+    for key in tables:
+        table = table[key]
+    name = first(table, "")
+    line = where(path, tables[-1], 0, name).removeprefix(f"{path}:")
+    return f"{path}:{line}: expected a text ({name})."
 
 
 def _line(lines: list[str], tables: list[str], index: int | None, key: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Literal, NamedTuple
 
@@ -15,7 +15,9 @@ BREAK = "\n"  # the word that ends a paragraph
 _WORDS = re.compile(r"\n+|[^\s]+")
 # Between two longer changes so few words in common are chance: told as part of the change.
 _CHANCE = 4
-_MARKS = {"-": ("[-", "-]"), "+": ("{+", "+}"), " ": ("", "")}
+# What stands around words that only one of the texts has.
+Marks = Mapping[Sign, tuple[str, str]]
+SIGNS: Marks = {"-": ("[-", "-]"), "+": ("{+", "+}")}
 
 
 class Piece(NamedTuple):
@@ -50,12 +52,12 @@ def counts(pieces: Sequence[Piece]) -> tuple[int, int]:
     return lost, won
 
 
-def marked(pieces: Sequence[Piece]) -> Iterator[tuple[Sign, str, bool]]:
+def marked(pieces: Sequence[Piece], marks: Marks = SIGNS) -> Iterator[tuple[Sign, str, bool]]:
     """Each word with its sign, and whether a change begins with it. Around changed words stand
-    `[-` `-]` or `{+` `+}`, in each paragraph anew."""
+    their marks, in each paragraph anew."""
     changed = False
     for sign, found in pieces:
-        opening, closing = _MARKS[sign]
+        opening, closing = marks.get(sign, ("", ""))
         for at, word in enumerate(found):
             if word == BREAK:
                 # Where removed words end a paragraph, those in their place are told beside them.

@@ -16,6 +16,7 @@ _HOLDS = {
     "writing": "from the next passage on",
     "page": "at once",
     "training": "from the next run on",
+    "page.plain": "from the next start on",
 }
 
 
@@ -59,7 +60,7 @@ class Preferences:
 
     def holds(self, entry: Entry) -> str:
         """From when on a change of this key is felt."""
-        return _HOLDS[entry.section]
+        return _HOLDS.get(entry.key) or _HOLDS[entry.section]
 
     def check(self, entry: Entry, text: str) -> Value:
         """What was typed as a value. Raises UsageError where it cannot stand there."""

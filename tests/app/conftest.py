@@ -20,6 +20,7 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 from textual.widgets._toast import Toast
 
+from talecraft.app import keymap, marks
 from talecraft.app.app import TalecraftApp
 from talecraft.app.screens.writing import WritingScreen
 from talecraft.library.runs import TrainingRun
@@ -55,6 +56,8 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(look, "COMMAND", tiny.LOOK)
     monkeypatch.setattr(survey, "COMMAND", tiny.SURVEY)
     monkeypatch.chdir(root)
+    marks.use(plain=False)
+    keymap.use(keymap.Keymap())
 
 
 @pytest.fixture

@@ -13,9 +13,15 @@ from textual.content import Content
 
 from talecraft.app.commands import Commands
 from talecraft.app.keys import bindings_of, commands_of, help_groups
+from talecraft.app.screens.choosing import ChoosingScreen
+from talecraft.app.screens.difference import DifferenceScreen
 from talecraft.app.screens.help import HelpScreen
+from talecraft.app.screens.pasting import LongPaste
 from talecraft.app.text import said
+from talecraft.app.widgets.keyline import KeyLine
 from talecraft.app.widgets.wrapping import wrap
+from talecraft.studio import reading
+from talecraft.studio.branching import Parting
 from tests.app.conftest import (
     begun,
     finished,
@@ -27,6 +33,7 @@ from tests.app.conftest import (
     seen,
     until,
 )
+from tests.app.test_adapters import adapter
 
 HOSTILE = "[/oops] [red]blood[/red] [@click=app.quit]go[/] \x1b]52;c;ZXZpbA==\x07\x1b[2Jend"
 LITERAL = "[/oops] [red]blood[/red] [@click=app.quit]go[/] end"
@@ -133,6 +140,113 @@ async def test_the_palette_has_every_action_that_works_now(running):
                     works = any(commands._works(action, node) for action in command.actions)
                     named = any(words.startswith(command.words) for words in found)
                     assert named == works, command
+
+
+# The way to every screen, and to every widget on it that has keys of its own.
+WALK = {
+    "library": "",
+    "trash": "d t",
+    "opening": "n",
+    "page": "enter",
+    "manuscript": "enter tab k",
+    "models": "f2",
+    "training": "f3",
+    "adapters": "f3 a down",
+    "taste": "f3 t",
+    "help": "f1",
+    "plan": "enter tab p",
+    "focus": "enter f9",
+    "editor": "enter tab e",
+    "tree": "enter f4",
+    "search": "enter f4 slash",
+    "settings": "f5",
+    "a value": "f5 down enter",
+    "versions": "enter",
+    "difference": "enter f4",
+    "a name": "r",
+    "a yes": "f3 b",
+    "a choice": "f5 enter",
+    "a paste": "enter",
+}
+# Shown by the program itself, over what the keys lead to.
+COMES = {
+    "versions": lambda path: ChoosingScreen([one for one in path if one.author == "model"]),
+    "difference": lambda path: DifferenceScreen(Parting(1, "A long night.", "A short night.")),
+    "a paste": lambda path: LongPaste(300_000, lambda: ""),
+}
+# Some keys changed: two change places, some have two, some moved among those that share a key.
+OTHER_KEYS = """[keymap]
+page.retry = "ctrl+t"
+plan.fold = "ctrl+r"
+app.back = "escape, f12"
+page.continue = "enter, ctrl+s"
+library.new = "N"
+taste.first = "left"
+score.like = "*"
+dialog.no = "x"
+"""
+
+
+@pytest.mark.parametrize("keys", ["", OTHER_KEYS], ids=["own keys", "other keys"])
+@pytest.mark.parametrize("where", WALK)
+async def test_key_palette_and_mouse_do_the_same(running, studio, place, monkeypatch, where, keys):
+    """Each action that works now is tried by its key, from the palette and on the footer; what
+    would be done is noted and not done, so that the next one finds the same page."""
+    place.settings_file.parent.mkdir(parents=True, exist_ok=True)
+    place.settings_file.write_text(keys)
+    learned = adapter(studio, 1)
+    adapter(studio, 2, learned)
+    for premise in ("A harbour", "A quay"):
+        studio.writing.rate(studio.library.stories.get(scored(studio, [3, 4], premise)).leaf_id,
+                            "stars", 4)  # fmt: skip
+    async with running((300, 50)) as (app, pilot):
+        for key in WALK[where].split():
+            await pilot.press("N" if keys and key == "n" else key)
+            await pilot.pause()
+        if where == "taste":
+            await until(
+                pilot, lambda: getattr(app.screen, "_round", None) and app.screen._round.pair
+            )
+        if where in COMES:
+            path = reading.page(studio.library, app.screen.story_id or 1).path
+            app.push_screen(COMES[where](path))
+        await pilot.pause()
+        screen, done = app.screen, []
+
+        async def note(target, name, parameters):
+            done.append((target, name, parameters))
+            return True
+
+        monkeypatch.setattr(app, "_dispatch_action", note)
+        ours = [
+            one for one in screen.active_bindings.items() if one[1].binding.id and one[1].enabled
+        ]
+        assert ours
+        for key, active in ours:
+            expected = app._parse_action(active.binding.action, active.node)
+            await pilot.press(key)
+            assert done == [expected], key
+            done.clear()
+            if not screen.is_modal and active.node in list(Commands(screen)._nodes()):
+                found = []
+                for words, shown, run in Commands(screen)._available():
+                    await run()
+                    found.append((str(done), words, shown))
+                    done.clear()
+                key_shown = app.get_key_display(active.binding)
+                assert any(
+                    did == str([expected]) and active.tooltip in words
+                    and key_shown in shown.split(" ")
+                    for did, words, shown in found
+                ), active.binding  # fmt: skip
+            line = screen.query(KeyLine)
+            if line and line.first().size and active.binding.show:
+                x, _ = next(one for one in line.first()._placed()
+                            if one[1].words == active.binding.description)  # fmt: skip
+                await pilot.click(KeyLine, offset=(x + line.first().gutter.left, 0))
+                await pilot.pause()
+                assert done == [expected], key
+                done.clear()
 
 
 async def test_a_palette_command_does_what_it_says(running, place):

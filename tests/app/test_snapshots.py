@@ -16,6 +16,7 @@ from tests.app.conftest import (
     past_run,
     phase_events,
     scored,
+    seen,
     static,
     step,
     until,
@@ -40,10 +41,13 @@ def _fixed_times(monkeypatch):
 
 
 @pytest.fixture
-def look(make_app, snap_compare):
+def look(make_app, snap_compare, place):
     """Compare the screen that `prepare` leads to."""
 
-    def compare(prepare, size):
+    def compare(prepare, size, plain=False):
+        if plain:
+            place.settings_file.parent.mkdir(parents=True, exist_ok=True)
+            place.settings_file.write_text("[page]\nplain = true\n")
         app = make_app()
 
         async def ready(pilot):
@@ -112,6 +116,54 @@ def test_proposal(look, studio, size, theme):
         await until(pilot, lambda: app.phase.phase == "ready")
 
     assert look(prepare, size)
+
+
+def test_writing_plain(look, studio):
+    story = _written(studio)
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
+        await pilot.press("enter")
+        await finished(app, pilot)
+        app.studio.writing.say(story, "She wrote the number down, and crossed it out.")
+        await pilot.press("enter")
+        await finished(app, pilot)
+        await pilot.press("4", "tab", "k")
+        await pilot.pause()
+
+    assert look(prepare, SIZES[0], plain=True)
+
+
+def test_tree_plain(look, studio):
+    story = a_tree(studio)
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
+        await pilot.press("f4", "up", "up", "m", "down", "t", "up")
+        app.clear_notifications()
+
+    assert look(prepare, SIZES[1], plain=True)
+
+
+def test_settings_plain(look):
+    async def prepare(app, pilot):
+        await pilot.press("escape", "f5", "down")
+        await pilot.pause()
+
+    assert look(prepare, SIZES[0], plain=True)
+
+
+def test_training_plain(look, studio, place):
+    run = HandRun(place, studio)
+    run.say(*phase_events(), *[step(n) for n in range(1, 8)])
+
+    async def prepare(app, pilot):
+        await until(pilot, lambda: app.run_watch is not None)
+        await pilot.press("f3")
+        await until(pilot, lambda: "Ended" in seen(pilot))
+
+    assert look(prepare, SIZES[0], plain=True)
+    run.end()
 
 
 @pytest.mark.parametrize("size", [*SIZES, (200, 60)])

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 import talecraft.studio
+from talecraft.app.main import list_keys
 from talecraft.cli.main import run
 from talecraft.process import look, run_client, survey
 from talecraft.studio import Studio, demo
@@ -45,7 +46,7 @@ def talecraft_(
     monkeypatch.setattr(talecraft.studio, "Studio", with_tiny)
     monkeypatch.setattr(demo, "run", functools.partial(demo.run, engine_command=tiny.ENGINE))
 
-    def open_page(model: str | None) -> int:
+    def open_page(model: str | None, plain: bool) -> int:
         pages.append(model)
         return 0
 
@@ -53,7 +54,7 @@ def talecraft_(
         data = stdin.encode() if isinstance(stdin, str) else stdin
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data), "utf-8"))
         capsys.readouterr()
-        code = run(arguments, open_page)
+        code = run(arguments, open_page, list_keys)
         return Result(code, *capsys.readouterr())
 
     return call

@@ -31,7 +31,7 @@ run_client.COMMAND = {tiny.RUN!r}
 look.COMMAND = {tiny.LOOK!r}
 demo.run = functools.partial(demo.run, engine_command={tiny.ENGINE!r})
 talecraft.studio.Studio = functools.partial(talecraft.studio.Studio, engine_command={tiny.ENGINE!r})
-sys.exit(run(sys.argv[1:], lambda model: 0))
+sys.exit(run(sys.argv[1:], lambda model, plain: 0, lambda: ([], [])))
 """
 
 
@@ -48,6 +48,10 @@ def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         **options,
     )
+
+
+def no_keys() -> tuple[list[dict[str, Any]], list[str]]:
+    return [], []
 
 
 def real(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -83,24 +87,24 @@ def test_with_a_terminal_the_page_opens_on_the_model_asked_for(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     opened: list[str | None] = []
 
-    def open_page(model: str | None) -> int:
+    def open_page(model: str | None, plain: bool) -> int:
         opened.append(model)
         return 4
 
-    assert main.run([], open_page) == 4
-    assert main.run(["--model", "gpt2"], open_page) == 4
+    assert main.run([], open_page, no_keys) == 4
+    assert main.run(["--model", "gpt2"], open_page, no_keys) == 4
     assert opened == [None, "gpt2"]
 
 
 def test_the_page_may_be_a_wrong_model_or_interrupted(
     talecraft_: Talecraft, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(model: str | None) -> int:
+    def interrupted(model: str | None, plain: bool) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sys.stdin", type("Tty", (), {"isatty": lambda self: True})())
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    assert main.run([], interrupted) == 130
+    assert main.run([], interrupted, no_keys) == 130
 
 
 # ---------------------------------------------------------------------------- errors

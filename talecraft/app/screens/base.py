@@ -65,6 +65,11 @@ class TalecraftScreen(Screen[None]):
     story_id: int | None = None
 
     @property
+    def story_title(self) -> str:
+        """The open story's title; empty where no story is open."""
+        return ""
+
+    @property
     def words(self) -> int | None:
         """How many words the open story has; None where no story is open."""
         return None

@@ -11,12 +11,19 @@ from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from talecraft.app.keymap import hint
+from talecraft.app.marks import mark
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.text import MUTED, beats, count, said
 from talecraft.errors import TalecraftError
 from talecraft.story.turns import Turn
 
 LETTERS = "abcd"
+
+
+def _key(letter: str) -> str:
+    """A version goes by the key that chooses it."""
+    return hint(f"choosing.{letter}", letter)
 
 
 class Version(VerticalScroll, can_focus=True):
@@ -27,11 +34,26 @@ class Version(VerticalScroll, can_focus=True):
         self.letter, self._turn = letter, turn
 
     def compose(self) -> ComposeResult:
-        words = count(len(self._turn.prose.split()), "word")
-        yield Static(said((self.letter, "bold $text-accent"), (f"   {words}", MUTED)), markup=False)
-        plan = [said((f"• {beat}", MUTED)) for beat in beats(self._turn.outline)]
+        yield Static(classes="version-head", markup=False)
+        plan = [said((mark("• ", "- ") + beat, MUTED)) for beat in beats(self._turn.outline)]
         yield Static(Content("\n").join(plan), classes="version-plan", markup=False)
         yield Static(said(self._turn.prose), classes="version-prose", markup=False)
+
+    def on_mount(self) -> None:
+        self._show_head()
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
+        if self.is_mounted:
+            self._show_head()
+
+    def _show_head(self) -> None:
+        """On a plain page with a word for where one is."""
+        letter = mark("", "Here: version " if self.has_focus else "Version ") + _key(self.letter)
+        words = count(len(self._turn.prose.split()), "word")
+        self.query_one(".version-head", Static).update(
+            said((letter, "bold $text-accent"), (f"   {words}", MUTED))
+        )
 
     async def on_click(self) -> None:
         await self.run_action(f"screen.choose('{self.letter}')")
@@ -44,15 +66,19 @@ class ChoosingScreen(TalecraftScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(letter, f"choose('{letter}')", letter.upper(), show=False,
-                    tooltip="Go on with this version; the choice is an opinion on all of them")
+                    tooltip="Go on with this version; the choice is an opinion on all of them",
+                    id=f"choosing.{letter}")
             for letter in LETTERS
         ),
-        Binding("right,tab", "app.focus_next", "Next", tooltip="To the next version, to scroll it"),
+        Binding("right,tab", "app.focus_next", "Next",
+                tooltip="To the next version, to scroll it", id="choosing.next"),
         Binding("left,shift+tab", "app.focus_previous", "Before",
-                tooltip="To the version before, to scroll it"),
-        Binding("enter", "choose_focused", "Choose", tooltip="Go on with the version one is at"),
+                tooltip="To the version before, to scroll it", id="choosing.before"),
+        Binding("enter", "choose_focused", "Choose",
+                tooltip="Go on with the version one is at", id="choosing.choose"),
         Binding("escape", "leave", "None of them",
-                tooltip="Back to the page as it was; the versions stay, Tab and ← → show them"),
+                tooltip="Back to the page as it was; the versions stay in the story",
+                id="app.back"),
     ]  # fmt: skip
 
     def __init__(self, turns: Sequence[Turn]) -> None:
@@ -60,7 +86,7 @@ class ChoosingScreen(TalecraftScreen):
         self._turns = list(turns)[: len(LETTERS)]
 
     def body(self) -> ComposeResult:
-        letters = " ".join(LETTERS[: len(self._turns)])
+        letters = " ".join(map(_key, LETTERS[: len(self._turns)]))
         yield Static(
             said(("Which one does the story go on with?  ", "bold"), (letters, "$text-accent")),
             id="choosing-head",
@@ -86,7 +112,8 @@ class ChoosingScreen(TalecraftScreen):
             self.talecraft.tell(error)
             return
         self._close()
-        self.talecraft.say(f"The story goes on with {letter}. Ctrl+Z takes it back.")
+        undo = hint("story.undo", "Ctrl+Z")
+        self.talecraft.say(f"The story goes on with {_key(letter)}. {undo} takes it back.")
 
     def action_choose_focused(self) -> None:
         if isinstance(self.focused, Version):

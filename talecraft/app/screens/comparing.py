@@ -7,6 +7,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
+from talecraft.app.keymap import hint
+from talecraft.app.marks import mark
 from talecraft.app.screens.tasting import TastingScreen
 from talecraft.app.text import MUTED, count, said
 from talecraft.errors import TalecraftError
@@ -22,10 +24,10 @@ class ComparisonScreen(TastingScreen):
     SHOWN_BY = "compare"
     HELP = "Blind comparison"
     HEADING = "Comparison"
-    KEYS: ClassVar[dict[str, str]] = {**TastingScreen.KEYS, "y": "adopt"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "adopt", "Write with it", tooltip="Let the one you chose more often write")
-    ]
+        Binding("y", "adopt", "Write with it",
+                tooltip="Let the one you chose more often write", id="compare.adopt"),
+    ]  # fmt: skip
 
     def __init__(self, story: int | None = None) -> None:
         super().__init__(story)
@@ -41,11 +43,11 @@ class ComparisonScreen(TastingScreen):
         trial = self._trial
         if trial is None or not (a_round.judged or a_round.unshown):
             return said(("Nothing was chosen.", MUTED))
-        tally = trial.tally
+        tally, now = trial.tally, mark("  ●", ",")
         lines = [
             said(
                 (_name(adapter), "bold"), f" was better {count(times, 'time')}",
-                *((("  ●", "$text-success"), (" it writes now", MUTED)) if _active(self, adapter)
+                *(((now, "$text-success"), (" it writes now", MUTED)) if _active(self, adapter)
                   else ()),
             )
             for adapter, times in ((trial.first, tally.first), (trial.second, tally.second))
@@ -58,8 +60,10 @@ class ComparisonScreen(TastingScreen):
             said(("Your answers are kept as choices: the next run learns from them.", MUTED)),
         ]
         if self._can_adopt:
-            lines.append(said(("y", "bold"), f" lets {_name(trial.winner).lower()} write on."))
-        lines.append(said(("n compares once more, Esc goes back.", MUTED)))
+            yes = hint("compare.adopt", "y")
+            lines.append(said((yes, "bold"), f" lets {_name(trial.winner).lower()} write on."))
+        more, back = hint("taste.new", "n"), hint("app.back", "Esc")
+        lines.append(said((f"{more} compares once more, {back} goes back.", MUTED)))
         return Content("\n").join(lines)
 
     def action_stop(self) -> None:

@@ -8,11 +8,15 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, OptionList
 from textual.widgets.option_list import Option
 
+from talecraft.app import keymap
+from talecraft.app.marks import mark
 from talecraft.app.text import MUTED, said
+from talecraft.app.widgets.lists import ToldList
 from talecraft.story.clean import clean_line
 
 
@@ -23,7 +27,9 @@ class AskName(ModalScreen[str | None]):
     """
 
     HELP = "Asking for a name"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Cancel", id="dialog.cancel"),
+    ]  # fmt: skip
 
     def __init__(
         self,
@@ -31,12 +37,13 @@ class AskName(ModalScreen[str | None]):
         value: str,
         limit: int = 0,
         optional: bool = False,
-        hint: str = "Enter keeps it, Esc leaves it as it was.",
+        hint: str = "",
         refusal: Callable[[str], str] = lambda text: "",
     ) -> None:
         super().__init__()
         self._refusal = refusal
-        self._hint = hint
+        cancel = keymap.hint("dialog.cancel", "Esc")
+        self._hint = hint or f"Enter keeps it, {cancel} leaves it as it was."
         self._question = question
         self._value = clean_line(value)
         self._limit, self._optional = limit, optional
@@ -62,8 +69,9 @@ class Choose(ModalScreen[str | None]):
 
     HELP = "Choosing one of several"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Cancel", tooltip="Leave it as it was"),
-    ]
+        Binding("escape", "dismiss(None)", "Cancel",
+                tooltip="Leave it as it was", id="dialog.cancel"),
+    ]  # fmt: skip
 
     def __init__(
         self, question: str, choices: Sequence[str], now: str, preview: Callable[[str], None]
@@ -75,11 +83,13 @@ class Choose(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Label(said((self._question, "bold")))
-            yield OptionList(
-                *(Option(said(("● " if one == self._now else "  "), one)) for one in self._choices),
-                markup=False,
-            )
-            yield Label(said(("Enter takes it, Esc leaves it as it was.", MUTED)))
+            yield ToldList(*(Option(self._prompt(one)) for one in self._choices), markup=False)
+            cancel = keymap.hint("dialog.cancel", "Esc")
+            yield Label(said((f"Enter takes it, {cancel} leaves it as it was.", MUTED)))
+
+    def _prompt(self, choice: str) -> Content:
+        now = choice == self._now
+        return said(mark("● " if now else "  "), choice, mark("", ", as it is now" if now else ""))
 
     def on_mount(self) -> None:
         if self._now in self._choices:
@@ -97,10 +107,10 @@ class Confirm(ModalScreen[bool]):
 
     HELP = "Asking for a yes"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "dismiss(True)", "Yes", tooltip="Yes, do it"),
-        Binding("n,escape", "dismiss(False)", "No", tooltip="No, leave it"),
-        Binding("left,right", "app.focus_next", "Other button", show=False),
-    ]
+        Binding("y", "dismiss(True)", "Yes", tooltip="Yes, do it", id="dialog.yes"),
+        Binding("n,escape", "dismiss(False)", "No", tooltip="No, leave it", id="dialog.no"),
+        Binding("left,right", "app.focus_next", "Other button", show=False, id="dialog.other"),
+    ]  # fmt: skip
 
     def __init__(self, question: str, consequence: str, yes: str) -> None:
         super().__init__()
@@ -111,8 +121,10 @@ class Confirm(ModalScreen[bool]):
             yield Label(said((self._question, "bold")))
             yield Label(said((self._consequence, MUTED)))
             with Horizontal(classes="buttons"):
-                yield Button(said("No (n)"), id="no", compact=True)
-                yield Button(said(f"{self._yes} (y)"), id="yes", compact=True)
+                yield Button(said(f"No ({keymap.hint('dialog.no', 'n')})"), id="no", compact=True)
+                yield Button(
+                    said(f"{self._yes} ({keymap.hint('dialog.yes', 'y')})"), id="yes", compact=True
+                )
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "yes")

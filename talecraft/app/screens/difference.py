@@ -11,11 +11,12 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Static
 
+from talecraft.app.marks import mark
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.text import MUTED, count, said
 from talecraft.app.widgets.difference import DiffView
 from talecraft.story import difference
-from talecraft.story.difference import Piece
+from talecraft.story.difference import SIGNS, Piece, Sign
 from talecraft.studio.branching import Parting
 
 
@@ -26,10 +27,13 @@ class DifferenceScreen(TalecraftScreen):
     HELP = "Two branches compared"
     AUTO_FOCUS = "#difference"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n,right", "jump(1)", "Next change", tooltip="To the next change"),
-        Binding("N,left", "jump(-1)", "Change before", tooltip="To the change before"),
-        Binding("escape,d", "leave", "Tree", tooltip="Back to the tree"),
-    ]
+        Binding("n,right", "jump(1)", "Next change",
+                tooltip="To the next change", id="difference.next"),
+        Binding("N,left", "jump(-1)", "Change before",
+                tooltip="To the change before", id="difference.before"),
+        Binding("escape", "leave", "Tree", tooltip="Back to the tree", id="app.back"),
+        Binding("d", "leave", "Tree", tooltip="Back to the tree", id="tree.compare"),
+    ]  # fmt: skip
 
     class Compared(Message):
         """The difference is known."""
@@ -68,9 +72,9 @@ class DifferenceScreen(TalecraftScreen):
         lost, won = difference.counts(message.pieces)
         self._show_head(
             "",
-            (f"[-{count(lost, 'word')} only in the marked one-]", "$text-error"),
-            ("  ", ""),
-            (f"{{+{count(won, 'word')} only in the other+}}", "$text-success"),
+            (_around("-", f"{count(lost, 'word')} only in the marked one"), "$text-error"),
+            (mark("  ", ", "), ""),
+            (_around("+", f"{count(won, 'word')} only in the other"), "$text-success"),
         )
         self.query_one(DiffView).show(message.pieces)
 
@@ -79,3 +83,8 @@ class DifferenceScreen(TalecraftScreen):
 
     def action_leave(self) -> None:
         self.app.pop_screen()
+
+
+def _around(sign: Sign, words: str) -> str:
+    opening, closing = SIGNS[sign]
+    return f"{mark(opening)}{words}{mark(closing)}"

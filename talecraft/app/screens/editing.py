@@ -7,6 +7,7 @@ from collections.abc import Callable
 from textual.geometry import Region
 from textual.widgets import TextArea
 
+from talecraft.app.keymap import hint
 from talecraft.app.live import Live
 from talecraft.app.screens.passages import PassageActions
 from talecraft.app.widgets.editor import LEAST_ROWS, Editor
@@ -69,7 +70,8 @@ class EditingActions(PassageActions):
         path = [turn.id for turn in self.page.path]
         if kept is not None and kept.turn_id in path:
             self.manuscript.choose(path.index(kept.turn_id))
-            self.talecraft.say("You were editing this passage. Esc keeps the text as it stands.")
+            key = hint("editor.keep", "Esc")
+            self.talecraft.say(f"You were editing this passage. {key} keeps the text as it stands.")
             self.action_edit()
 
     @property
@@ -131,7 +133,8 @@ class EditingActions(PassageActions):
         if turn.author != "model":
             if self._take_edit(event.turn_id, event.whole):
                 self._close_editor()
-                app.say("This passage is your own: Enter lets the model write on after it.")
+                key = hint("page.continue", "Enter")
+                app.say(f"This passage is your own: {key} lets the model write on after it.")
             return
         if not event.text.strip():
             app.say("Put the cursor after the words that are to stay.")
@@ -161,7 +164,7 @@ class EditingActions(PassageActions):
             self.talecraft.tell(error)
             return False
         if changed:
-            self.talecraft.say("Edited. Ctrl+Z takes it back.")
+            self.talecraft.say(f"Edited. {hint('story.undo', 'Ctrl+Z')} takes it back.")
         return True
 
     def _close_editor(self) -> None:
@@ -177,7 +180,7 @@ class EditingActions(PassageActions):
             return
         if step.kind == "write":
             self._give_back(step)
-        self.talecraft.say(f"{UNDONE[step.kind]} Ctrl+Y does it again.")
+        self.talecraft.say(f"{UNDONE[step.kind]} {hint('story.redo', 'Ctrl+Y')} does it again.")
 
     def action_redo_step(self) -> None:
         step = self._moved(self.talecraft.studio.branching.redo)
@@ -186,7 +189,7 @@ class EditingActions(PassageActions):
             return
         if step.kind == "write":  # its words were given back; sent again they would stand twice
             self._take_from_composer(step)
-        self.talecraft.say(f"{REDONE[step.kind]} Ctrl+Z takes it back.")
+        self.talecraft.say(f"{REDONE[step.kind]} {hint('story.undo', 'Ctrl+Z')} takes it back.")
 
     def _moved(self, move: Callable[[int], Step | None]) -> Step | None:
         try:
@@ -230,4 +233,5 @@ class EditingActions(PassageActions):
         self.manuscript.choose_none()
         self.reload()
         opinion = " That counts as an opinion." if turn.author == "model" else ""
-        self.talecraft.say(f"Thrown away{after}.{opinion} Ctrl+Z brings it back.")
+        undo = hint("story.undo", "Ctrl+Z")
+        self.talecraft.say(f"Thrown away{after}.{opinion} {undo} brings it back.")

@@ -6,11 +6,10 @@ from typing import ClassVar, Literal
 
 from textual.binding import Binding, BindingType
 
+from talecraft.app.keymap import hint
 from talecraft.app.screens.passages import PassageActions
 from talecraft.app.text import MUTED, said, stars
 from talecraft.app.widgets.whisper import Whisper
-
-_REMINDER = "F9 shows everything again"
 
 
 class FocusMode(PassageActions):
@@ -22,7 +21,7 @@ class FocusMode(PassageActions):
     HELP = "Focus mode"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f9", "focus_mode", "Focus", show=False,
-                tooltip="Only the text and the composer, or everything again"),
+                tooltip="Only the text and the composer, or everything again", id="page.focus"),
     ]  # fmt: skip
 
     @property
@@ -52,7 +51,8 @@ class FocusMode(PassageActions):
             self.manuscript.set_alone(self.alone)
             whisper = self.query_one(Whisper)
             if self.alone:
-                whisper.say(said((_REMINDER, MUTED)))
+                key = hint("page.focus", "F9")
+                whisper.say(said((f"{key} shows everything again", MUTED)))
             else:
                 whisper.hush()
 

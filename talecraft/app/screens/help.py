@@ -10,13 +10,14 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from talecraft.app.keymap import hint
 from talecraft.app.keys import commands_of, help_groups
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.text import MUTED, said
 
 _INTRODUCTION = (
-    "You and the model write in turns. Enter sends your words and lets the model go on: its plan"
-    " comes first, then its prose. Score what you read; when there are enough scores, train (F3),"
+    "You and the model write in turns. {} sends your words and lets the model go on: its plan"
+    " comes first, then its prose. Score what you read; when there are enough scores, train ({}),"
     " and the model writes more as you like it. Everything is saved as you go."
 )
 
@@ -28,13 +29,14 @@ class HelpScreen(TalecraftScreen):
     HELP = "Help"
     AUTO_FOCUS = "#help"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", tooltip="Back to where you were"),
-    ]
+        Binding("escape", "leave", "Back", tooltip="Back to where you were", id="app.back"),
+    ]  # fmt: skip
 
     def body(self) -> ComposeResult:
         with VerticalScroll(id="help", can_focus=True):
             yield Static(said(("Help", "bold $text-primary")), classes="heading")
-            yield Static(said((_INTRODUCTION, MUTED)), classes="section")
+            keys = hint("page.continue", "Enter"), hint("app.training", "F3")
+            yield Static(said((_INTRODUCTION.format(*keys), MUTED)), classes="section")
             for kind in help_groups():
                 lines = [said((getattr(kind, "HELP", kind.__name__), "bold $text-accent"))]
                 lines += [

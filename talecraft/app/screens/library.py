@@ -11,22 +11,25 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from talecraft.app.keymap import hint
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.text import MUTED, count, said, when
+from talecraft.app.widgets.lists import ToldList
 from talecraft.errors import TalecraftError
 from talecraft.story.clean import clean_line
 from talecraft.studio import reading
 from talecraft.studio.reading import Shelved
 
 
-class StoryList(OptionList):
+class StoryList(ToldList):
     """The stories; Enter opens one, or in the trash brings it back."""
 
     HELP = "The list of stories"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "screen.open", "Open", tooltip="Open the story"),
-        Binding("enter", "screen.restore", "Restore", tooltip="In the trash: bring it back"),
-    ]
+        Binding("enter", "screen.open", "Open", tooltip="Open the story", id="library.open"),
+        Binding("enter", "screen.restore", "Restore",
+                tooltip="In the trash: bring it back", id="library.open"),
+    ]  # fmt: skip
 
 
 class LibraryScreen(TalecraftScreen):
@@ -38,13 +41,18 @@ class LibraryScreen(TalecraftScreen):
     COMMAND_WIDGETS = ("#stories",)
     AUTO_FOCUS = "#stories"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "app.new_story", "New", tooltip="Begin a new story"),
-        Binding("r", "rename", "Rename", tooltip="Give the story another title"),
-        Binding("d,delete", "trash", "Trash", tooltip="Put the story into the trash"),
-        Binding("u", "restore", "Restore", tooltip="Bring the story back from the trash"),
-        Binding("t", "show_trash", "Show trash", tooltip="Show what is in the trash"),
-        Binding("t,escape", "show_stories", "Stories", tooltip="Back from the trash"),
-    ]
+        Binding("n", "app.new_story", "New", tooltip="Begin a new story", id="library.new"),
+        Binding("r", "rename", "Rename",
+                tooltip="Give the story another title", id="library.rename"),
+        Binding("d,delete", "trash", "Trash",
+                tooltip="Put the story into the trash", id="library.trash"),
+        Binding("u", "restore", "Restore",
+                tooltip="Bring the story back from the trash", id="library.restore"),
+        Binding("t", "show_trash", "Show trash",
+                tooltip="Show what is in the trash", id="library.show_trash"),
+        Binding("t,escape", "show_stories", "Stories",
+                tooltip="Back from the trash", id="library.stories"),
+    ]  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,7 +100,11 @@ class LibraryScreen(TalecraftScreen):
 
     def _show_head(self) -> None:
         what = "Trash" if self._trash else "Stories"
-        empty = "The trash is empty. t goes back." if self._trash else "Press n to begin a story."
+        empty = (
+            f"The trash is empty. {hint('library.stories', 't')} goes back."
+            if self._trash
+            else f"Press {hint('library.new', 'n')} to begin a story."
+        )
         self.query_one("#shelf-head", Static).update(
             said((what, "bold $text-primary"), (f"   {len(self._shelf)}", MUTED))
         )
@@ -157,8 +169,9 @@ class LibraryScreen(TalecraftScreen):
     def action_trash(self) -> None:
         if (chosen := self._chosen) is not None and self._set_trashed(chosen.story.id, True):
             self._last_trashed = chosen.story.id
+            key = hint("library.restore", "u")
             self.talecraft.say(
-                f"{chosen.story.title} is in the trash. u brings it back.", "Nothing is deleted"
+                f"{chosen.story.title} is in the trash. {key} brings it back.", "Nothing is deleted"
             )
             self.show_shelf()
 

@@ -11,20 +11,23 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from talecraft.app.marks import mark
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.text import MUTED, said
+from talecraft.app.widgets.lists import ToldList
 from talecraft.config.models import ModelSpec
 from talecraft.errors import TalecraftError
 from talecraft.story.clean import clean_line
 
 
-class ModelList(OptionList):
+class ModelList(ToldList):
     """The models; Enter chooses one."""
 
     HELP = "The list of models"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Write with it", tooltip="Make this model the one that writes")
-    ]
+        Binding("enter", "select", "Write with it",
+                tooltip="Make this model the one that writes", id="models.use"),
+    ]  # fmt: skip
 
 
 class ModelsScreen(TalecraftScreen):
@@ -35,8 +38,8 @@ class ModelsScreen(TalecraftScreen):
     COMMAND_WIDGETS = ("#models",)
     AUTO_FOCUS = "#models"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", tooltip="Back to where you were"),
-    ]
+        Binding("escape", "leave", "Back", tooltip="Back to where you were", id="app.back"),
+    ]  # fmt: skip
 
     def body(self) -> ComposeResult:
         with Vertical(id="catalogue"):
@@ -67,11 +70,11 @@ class ModelsScreen(TalecraftScreen):
         quantised = "not quantised" if spec.quantisation == "none" else spec.quantisation
         title = [(clean_line(spec.title), "bold")]
         if self._in_use(spec) and not self._installed(spec):
-            title.append(("   ● chosen, not installed", "bold $text-warning"))
+            title.append((f"   {mark('● ')}chosen, not installed", "bold $text-warning"))
         elif self._in_use(spec):
-            title.append(("   ● in use", "bold $text-success"))
+            title.append((f"   {mark('● ')}in use", "bold $text-success"))
         elif self._installed(spec):
-            title.append(("   ○ installed", "$text-success"))
+            title.append((f"   {mark('○ ')}installed", "$text-success"))
         else:
             title.append(("   not installed", MUTED))
         facts = (

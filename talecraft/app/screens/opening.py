@@ -12,9 +12,11 @@ from textual.timer import Timer
 from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
+from talecraft.app.keymap import hint
 from talecraft.app.screens.drafts import DraftScreen
 from talecraft.app.text import MUTED, said
 from talecraft.app.widgets.composer import Composer
+from talecraft.app.widgets.lists import ToldList
 from talecraft.app.widgets.wrapping import wrap
 from talecraft.errors import TalecraftError
 from talecraft.story.clean import clean_line
@@ -28,7 +30,6 @@ _WELCOME = (
     "You and a model write a story in turns. You see its plan before its prose; you score what it"
     " writes, and when you ask it to, it learns from your scores. All of it stays on this machine."
 )
-_CHOOSE = "Begin with a line: choose one with 1, 2 or 3, or write your own below."
 
 
 class OpeningComposer(Composer):
@@ -37,20 +38,14 @@ class OpeningComposer(Composer):
     HELP = "The first line"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
-            Binding(
-                str(n), f"screen.take({n})", "Choose", show=False,
-                tooltip="In an empty composer: begin with that line",
-            )
+            Binding(str(n), f"screen.take({n})", "Choose", show=False,
+                    tooltip="In an empty composer: begin with that line", id=f"opening.line_{n}")
             for n in range(1, LINES + 1)
         ),
-        Binding(
-            "up", "line_up", "Line up", show=False,
-            tooltip="In an empty composer: the line above",
-        ),
-        Binding(
-            "down", "line_down", "Line down", show=False,
-            tooltip="In an empty composer: the line below",
-        ),
+        Binding("up", "line_up", "Line up", show=False,
+                tooltip="In an empty composer: the line above", id="opening.up"),
+        Binding("down", "line_down", "Line down", show=False,
+                tooltip="In an empty composer: the line below", id="opening.down"),
     ]  # fmt: skip
 
     async def action_line_up(self) -> None:
@@ -78,9 +73,11 @@ class OpeningScreen(DraftScreen):
     COMMAND_WIDGETS = ("#composer",)
     AUTO_FOCUS = "#composer"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+r", "others", "Others", tooltip="Three other lines to choose from"),
-        Binding("escape", "leave", "Library", tooltip="Back to the library; the line is kept"),
-    ]
+        Binding("ctrl+r", "others", "Others",
+                tooltip="Three other lines to choose from", id="opening.others"),
+        Binding("escape", "leave", "Library",
+                tooltip="Back to the library; the line is kept", id="app.back"),
+    ]  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,8 +92,8 @@ class OpeningScreen(DraftScreen):
             yield Static(said((heading, "bold $text-primary")), classes="heading")
             if first:
                 yield Static(said(_WELCOME), classes="subheading")
-            yield Static(said((_CHOOSE, MUTED)), classes="subheading")
-            yield OptionList(id="lines", markup=False)
+            yield Static(said((_choose(), MUTED)), classes="subheading")
+            yield ToldList(id="lines", markup=False)
         yield OpeningComposer("Or write your own first line …")
 
     def on_mount(self) -> None:
@@ -124,9 +121,10 @@ class OpeningScreen(DraftScreen):
 
     def _prompt(self, number: int, line: str) -> Content:
         """Numbered, its further lines under its first."""
-        wrapped = wrap(clean_line(line), min(_MEASURE, self.size.width - 10))
+        room = self.size.width - 10 - self.query_one(ToldList).told_width
+        wrapped = wrap(clean_line(line), min(_MEASURE, room))
         text = "\n   ".join(text for text, _ in wrapped)
-        return said((f"{number}  ", "bold $text-accent"), text)
+        return said((f"{hint(f'opening.line_{number}', str(number))}  ", "bold $text-accent"), text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("take", "move"):
@@ -198,3 +196,8 @@ class OpeningScreen(DraftScreen):
     def action_leave(self) -> None:
         if self.save_draft():
             self.app.pop_screen()
+
+
+def _choose() -> str:
+    one, two, three = (hint(f"opening.line_{n}", str(n)) for n in range(1, LINES + 1))
+    return f"Begin with a line: choose one with {one}, {two} or {three}, or write your own below."

@@ -21,15 +21,19 @@ class PassageActions(TakingIn):
     def __init__(self, story_id: int) -> None:
         super().__init__(story_id)
         self._page: reading.Page | None = None
-        self._words = 0
+        self._words, self._title = 0, ""
         self._before_score: Feedback | None = None  # what stood before the last score was given
 
     @property
     def page(self) -> reading.Page:
         if self._page is None:
             self._page = reading.page(self.talecraft.studio.library, self.story_id)
-            self._words = self._page.words
+            self._words, self._title = self._page.words, self._page.story.title
         return self._page
+
+    @property
+    def story_title(self) -> str:
+        return self._title
 
     @property
     def manuscript(self) -> Manuscript:

@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Label
 
+from talecraft.app.keymap import hint
 from talecraft.app.text import MUTED, count, said
 from talecraft.app.widgets.composer import PASTE_LIMIT
 
@@ -24,12 +25,13 @@ class LongPaste(ModalScreen[Choice | None]):
     HELP = "After a very long paste"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "choose('story')", "Into the story",
-                tooltip="Put all of it into the story, as passages of your own"),
+                tooltip="Put all of it into the story, as passages of your own", id="paste.story"),
         Binding("b", "choose('beginning')", "Its beginning",
-                tooltip="Put its beginning into the composer"),
-        Binding("escape", "dismiss(None)", "Leave it", tooltip="Paste nothing"),
-        Binding("up", "app.focus_previous", "Choice above", show=False),
-        Binding("down", "app.focus_next", "Choice below", show=False),
+                tooltip="Put its beginning into the composer", id="paste.beginning"),
+        Binding("escape", "dismiss(None)", "Leave it",
+                tooltip="Paste nothing", id="dialog.cancel"),
+        Binding("up", "app.focus_previous", "Choice above", show=False, id="dialog.up"),
+        Binding("down", "app.focus_next", "Choice below", show=False, id="dialog.down"),
     ]  # fmt: skip
 
     def __init__(self, characters: int, refusal: Callable[[], str] | None) -> None:
@@ -42,10 +44,12 @@ class LongPaste(ModalScreen[Choice | None]):
             yield Label(said(("The composer can hold fewer. Nothing is lost yet.", MUTED)))
             with Vertical(classes="choices"):
                 if self._refusal is not None:
-                    yield Button(said("Into the story, as your own passages (s)"), id="story")
-                beginning = f"The first {count(PASTE_LIMIT, 'character')} into the composer (b)"
-                yield Button(said(beginning), id="beginning")
-                yield Button(said("Leave it (Esc)"), id="leave")
+                    words = f"Into the story, as your own passages ({hint('paste.story', 's')})"
+                    yield Button(said(words), id="story")
+                first = f"The first {count(PASTE_LIMIT, 'character')} into the composer"
+                words = f"{first} ({hint('paste.beginning', 'b')})"
+                yield Button(said(words), id="beginning")
+                yield Button(said(f"Leave it ({hint('dialog.cancel', 'Esc')})"), id="leave")
 
     def on_mount(self) -> None:
         for button in self.query(Button):

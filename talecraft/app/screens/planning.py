@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from talecraft.app.live import Live
+from talecraft.app.marks import plain
 from talecraft.app.screens.focus import FocusMode
 from talecraft.app.screens.proposing import ProposingActions
 from talecraft.app.widgets.editor import Editor
@@ -69,7 +70,8 @@ class PlanningActions(ProposingActions, FocusMode):
 
     @property
     def _wide(self) -> bool:
-        return self.size.width >= WIDE
+        """Is there room for the plan beside the text? On a plain page nothing is side by side."""
+        return self.size.width >= WIDE and not plain()
 
     @property
     def inline_plan(self) -> tuple[str, bool] | None:

@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from talecraft.app import preferring
+from talecraft.app.marks import mark
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.dialogs import Choose
 from talecraft.app.text import MUTED, said
@@ -29,8 +30,8 @@ class SettingsScreen(TalecraftScreen):
     COMMAND_WIDGETS = ("#settings",)
     AUTO_FOCUS = "#settings"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", tooltip="Back to where you were"),
-    ]
+        Binding("escape", "leave", "Back", tooltip="Back to where you were", id="app.back"),
+    ]  # fmt: skip
 
     def __init__(self, key: str = "") -> None:
         super().__init__()
@@ -76,7 +77,13 @@ class SettingsScreen(TalecraftScreen):
             f"holds {preferences.holds(entry)}",
         )
         self.query_one("#setting-detail", Static).update(
-            said((entry.key, "bold"), "   ", entry.description, "\n", (" · ".join(facts), MUTED))
+            said(
+                (entry.key, "bold"),
+                "   ",
+                entry.description,
+                "\n",
+                (mark(" · ", ", ").join(facts), MUTED),
+            )
         )
 
     # ------------------------------------------------------------------ changing

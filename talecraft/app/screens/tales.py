@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from talecraft.app.keymap import hint
 from talecraft.app.messages import PatternPlanned
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.dialogs import AskName, Confirm
@@ -48,7 +49,7 @@ class LearnFromTales(TalecraftScreen):
                 "From which file or folder of tales?",
                 "",
                 hint="Parquet, JSON lines or CSV with prompt and story, or stories alone. Enter"
-                " reads it, Esc leaves it.",
+                f" reads it, {hint('dialog.cancel', 'Esc')} leaves it.",
                 refusal=refusal,
             ),
             read,

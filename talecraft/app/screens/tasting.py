@@ -12,6 +12,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from talecraft.app.keymap import actions, hint
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.text import MUTED, count, error_line, said
 from talecraft.app.widgets.pair import PairView, ProgressLine
@@ -19,9 +20,6 @@ from talecraft.errors import TalecraftError
 from talecraft.studio.rounds import Round, Verdict
 
 _ASK = "Which do you like better?"
-_VERDICTS: dict[str, Verdict] = {
-    "a": "a", "b": "b", "equals_sign": "=", "space": "neither",
-}  # fmt: skip
 
 
 class TastingScreen(TalecraftScreen):
@@ -34,21 +32,25 @@ class TastingScreen(TalecraftScreen):
     SHOWN_BY = "taste"
     HELP = "Taste round"
     HEADING: ClassVar[str] = "Taste round"
-    KEYS: ClassVar[dict[str, str]] = {
-        "u": "undo", "backspace": "undo", "r": "again", "n": "new_round",
-    }  # fmt: skip
     AUTO_FOCUS = "#tasting"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "choose('a')", "First", tooltip="The first of the two is better"),
-        Binding("b", "choose('b')", "Second", tooltip="The second of the two is better"),
-        Binding("equals_sign", "choose('=')", "Equal", tooltip="Both are equally good"),
-        Binding("space", "choose('neither')", "Neither", tooltip="Neither of the two is good"),
-        Binding("u,backspace", "undo", "Undo", tooltip="Take the last choice back"),
-        Binding("r", "again", "Try again", tooltip="Ask once more for pairs that did not come"),
-        Binding("n", "new_round", "New round", tooltip="Begin another taste round"),
-        Binding("escape", "stop", "Stop", tooltip="End the round; what you chose is kept"),
-        Binding("escape", "leave", "Back", tooltip="Back to where you were"),
-    ]
+        Binding("a", "choose('a')", "First",
+                tooltip="The first of the two is better", id="taste.first"),
+        Binding("b", "choose('b')", "Second",
+                tooltip="The second of the two is better", id="taste.second"),
+        Binding("equals_sign", "choose('=')", "Equal",
+                tooltip="Both are equally good", id="taste.equal"),
+        Binding("space", "choose('neither')", "Neither",
+                tooltip="Neither of the two is good", id="taste.neither"),
+        Binding("u,backspace", "undo", "Undo",
+                tooltip="Take the last choice back", id="taste.undo"),
+        Binding("r", "again", "Try again",
+                tooltip="Ask once more for pairs that did not come", id="taste.again"),
+        Binding("n", "new_round", "New round", tooltip="Begin another taste round", id="taste.new"),
+        Binding("escape", "stop", "Stop",
+                tooltip="End the round; what you chose is kept", id="taste.stop"),
+        Binding("escape", "leave", "Back", tooltip="Back to where you were", id="app.back"),
+    ]  # fmt: skip
 
     def __init__(self, story: int | None = None) -> None:
         super().__init__()
@@ -97,14 +99,17 @@ class TastingScreen(TalecraftScreen):
         if a_round is None:
             return said((self._refusal, "$text-warning"))
         if a_round.pair is not None:
+            a, b, equal, neither = _keys()
             return said(
-                (f"{_ASK}  ", MUTED), ("a", "bold"), (" or ", MUTED), ("b", "bold"), "   ",
-                ("=", "bold"), (" equally good   ", MUTED), ("space", "bold"), (" neither", MUTED),
+                (f"{_ASK}  ", MUTED), (a, "bold"), (" or ", MUTED), (b, "bold"), "   ",
+                (equal, "bold"), (" equally good   ", MUTED), (neither, "bold"),
+                (" neither", MUTED),
             )  # fmt: skip
         if a_round.over:
             return self.result(a_round)
         if a_round.failure:
-            return said((a_round.failure, "$text-warning"), ("   r tries again.", MUTED))
+            again = f"   {hint('taste.again', 'r')} tries again."
+            return said((a_round.failure, "$text-warning"), (again, MUTED))
         what = "The next pair is being written …" if a_round.judged else (
             "The first pair is being written. Read both, then choose with one key."
         )  # fmt: skip
@@ -113,8 +118,8 @@ class TastingScreen(TalecraftScreen):
     def result(self, a_round: Round) -> Content:
         """What the round has come to."""
         return said(
-            f"{count(a_round.judged, 'choice')}. F3 shows what you have taught.",
-            ("   n begins another round.", MUTED),
+            f"{count(a_round.judged, 'choice')}. {_shows()}",
+            (f"   {hint('taste.new', 'n')} begins another round.", MUTED),
         )
 
     def begin(self) -> Round:
@@ -141,11 +146,11 @@ class TastingScreen(TalecraftScreen):
 
     def on_key(self, event: events.Key) -> None:
         """A key that does nothing now says why. Textual calls this before the binding."""
-        action = "choose" if event.key in _VERDICTS else self.KEYS.get(event.key, "")
-        if not (event.is_printable or action) or (action and self.check_action(action, ())):
+        found = actions(self, event.key)
+        if not (event.is_printable or found) or any(self.check_action(one, ()) for one in found):
             return
         event.stop()
-        words = self.why_not(action)
+        words = self.why_not(found[0] if found else "")
         if words != self._told:  # once, until something has changed
             self._told = words
             self.talecraft.say(words)
@@ -154,20 +159,21 @@ class TastingScreen(TalecraftScreen):
         """Why this action (or none) is not to be had now."""
         over = self._round is not None and self._round.over
         match action:
+            case "choose" if over:
+                return f"The round is over. {hint('taste.new', 'n')} begins another."
             case "choose":
-                return (
-                    "The round is over. n begins another."
-                    if over
-                    else "There is no pair to choose from yet."
-                )
+                return "There is no pair to choose from yet."
             case "undo":
                 return "There is no choice to take back."
             case "again":
                 return "Nothing has failed; the pairs come by themselves."
             case "new_round":
-                return "This round is not over yet. Esc ends it."
+                return f"This round is not over yet. {hint('taste.stop', 'Esc')} ends it."
             case _:
-                return "Choose with a, b, = or the space bar. Esc ends the round."
+                a, b, equal, neither = _keys()
+                neither = "the space bar" if neither == "space" else neither
+                stop = hint("taste.stop", "Esc")
+                return f"Choose with {a}, {b}, {equal} or {neither}. {stop} ends the round."
 
     def action_choose(self, verdict: Verdict) -> None:
         self._do(lambda a_round: a_round.choose(verdict))
@@ -196,9 +202,21 @@ class TastingScreen(TalecraftScreen):
 
     def action_stop(self) -> None:
         judged = self._round.judged if self._round is not None else 0
-        kept = f"{count(judged, 'choice')} kept. F3 shows what you have taught."
+        kept = f"{count(judged, 'choice')} kept. {_shows()}"
         self.talecraft.say(kept if judged else "Nothing was chosen.", f"{self.HELP} over")
         self.action_leave()
 
     def action_leave(self) -> None:
         self.app.pop_screen()
+
+
+def _keys() -> tuple[str, str, str, str]:
+    """The keys of the four answers, as they are said."""
+    return (
+        hint("taste.first", "a"), hint("taste.second", "b"), hint("taste.equal", "="),
+        hint("taste.neither", "space"),
+    )  # fmt: skip
+
+
+def _shows() -> str:
+    return f"{hint('app.training', 'F3')} shows what you have taught."

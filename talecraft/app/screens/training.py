@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from talecraft.app.keymap import actions
 from talecraft.app.messages import TasteLooked
 from talecraft.app.run_watch import RunWatch
 from talecraft.app.screens.dialogs import Confirm
@@ -25,11 +26,8 @@ from talecraft.errors import TalecraftError
 from talecraft.library.runs import TrainingRun
 from talecraft.story.clean import clean_line
 
-# What is asked of a run or its adapter: by keys that are not always answered.
-_OF_RUNS = {
-    "s": "start", "l": "learn", "c": "resume", "p": "pause", "e": "example", "x": "stop",
-    "b": "roll_back",
-}  # fmt: skip
+# What is asked of a run or its adapter, and is not always answered.
+_OF_RUNS = {"start", "learn", "resume", "pause", "example", "stop", "roll_back"}
 
 
 class TrainingScreen(LearnFromTales):
@@ -40,20 +38,29 @@ class TrainingScreen(LearnFromTales):
     COMMAND_WIDGETS = ("#adapters",)
     AUTO_FOCUS = "#training"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "start", "Start", tooltip="Start a training run on all current scores"),
-        Binding("l", "learn", "Learn from tales", tooltip="Teach the pattern from a file of tales"),
-        Binding("c", "resume", "Go on", tooltip="Go on with the run that is paused or was cut off"),
-        Binding("p", "pause", "Pause", tooltip="Let the run stand still until you let it go on"),
-        Binding(
-            "e", "example", "Example", tooltip="Show a passage as before and as learned so far"
-        ),
-        Binding("x", "stop", "Stop the run", tooltip="End the run at its next step"),
-        Binding("t", "app.taste", "Taste round", tooltip="Choose between pairs of short passages"),
-        Binding("v", "app.compare", "Compare", tooltip="Compare the newest adapter, blind"),
-        Binding("b", "roll_back", "Roll back", tooltip="Write with what wrote before the adapter"),
-        Binding("a", "adapters", "Adapters", tooltip="Go to the tree of adapters"),
-        Binding("escape", "leave", "Back", tooltip="Back to where you were; a run goes on"),
-    ]
+        Binding("s", "start", "Start",
+                tooltip="Start a training run on all current scores", id="training.start"),
+        Binding("l", "learn", "Learn from tales",
+                tooltip="Teach the pattern from a file of tales", id="training.learn"),
+        Binding("c", "resume", "Go on",
+                tooltip="Go on with the run that is paused or was cut off", id="training.go_on"),
+        Binding("p", "pause", "Pause",
+                tooltip="Let the run stand still until you let it go on", id="training.pause"),
+        Binding("e", "example", "Example",
+                tooltip="Show a passage as before and as learned so far", id="training.example"),
+        Binding("x", "stop", "Stop the run",
+                tooltip="End the run at its next step", id="training.stop"),
+        Binding("t", "app.taste", "Taste round",
+                tooltip="Choose between pairs of short passages", id="training.taste"),
+        Binding("v", "app.compare", "Compare",
+                tooltip="Compare the newest adapter, blind", id="training.compare"),
+        Binding("b", "roll_back", "Roll back",
+                tooltip="Write with what wrote before the adapter", id="training.roll_back"),
+        Binding("a", "adapters", "Adapters",
+                tooltip="Go to the tree of adapters", id="training.adapters"),
+        Binding("escape", "leave", "Back",
+                tooltip="Back to where you were; a run goes on", id="app.back"),
+    ]  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
@@ -183,11 +190,10 @@ class TrainingScreen(LearnFromTales):
 
     def on_key(self, event: events.Key) -> None:
         """A key of this screen that does nothing now says why. Called before the binding."""
-        action = _OF_RUNS.get(event.key)
-        if action is None or self.check_action(action, ()):
-            return
-        event.stop()
-        self.talecraft.say(self._why_not(action))
+        asked = [action for action in actions(self, event.key) if action in _OF_RUNS]
+        if asked and not any(self.check_action(action, ()) for action in asked):
+            event.stop()
+            self.talecraft.say(self._why_not(asked[0]))
 
     def _why_not(self, action: str) -> str:
         watch = self.talecraft.run_watch

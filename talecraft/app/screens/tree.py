@@ -10,6 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
+from talecraft.app.keymap import hint
+from talecraft.app.marks import mark
 from talecraft.app.screens.tree_actions import TreeActions
 from talecraft.app.text import MUTED, count, said
 from talecraft.app.widgets.passage import PassagePane
@@ -31,8 +33,9 @@ class TreeScreen(TreeActions):
     AUTO_FOCUS = "#tree"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "end_find", "End search",
-                tooltip="End the search, back to where it began"),
-        Binding("escape,f4", "leave", "Page", tooltip="Back to the page"),
+                tooltip="End the search, back to where it began", id="tree.end_search"),
+        Binding("escape", "leave", "Page", tooltip="Back to the page", id="app.back"),
+        Binding("f4", "leave", "Page", tooltip="Back to the page", id="story.tree"),
     ]  # fmt: skip
 
     def __init__(self, story_id: int, at: int | None, leave: Callable[[int | None], None]) -> None:
@@ -76,11 +79,12 @@ class TreeScreen(TreeActions):
         self._list.show([one for one in self._places if self._trash or not one.pruned], turn_id)
         empty = self.query_one("#tree-empty", Static)
         empty.display = not self._list.places
-        empty.update(
-            said(("All of it is in the trash; t shows it.", MUTED))
+        words = (
+            f"All of it is in the trash; {hint('tree.trash', 't')} shows it."
             if self._places
-            else said(("Nothing is written yet. Esc leads back to the page.", MUTED))
+            else f"Nothing is written yet. {hint('app.back', 'Esc')} leads back to the page."
         )
+        empty.update(said((words, MUTED)))
         self._show_head()
         self.refresh_bindings()
 
@@ -88,12 +92,13 @@ class TreeScreen(TreeActions):
         trashed = sum(one.pruned for one in self._places)
         facts = [count(len(self._places) - trashed, "passage")]
         if trashed:
-            facts.append(f"{trashed:,} in the trash (t {'hides' if self._trash else 'shows'} it)")
+            does = f"{hint('tree.trash', 't')} {'hides' if self._trash else 'shows'} it"
+            facts.append(f"{trashed:,} in the trash ({does})")
         if self._list.searching:
             facts = [self._found_words()]
         self.query_one("#tree-head", Static).update(
             said(
-                ("Tree", "bold $text-primary"), (f"   {' · '.join(facts)}", ""),
+                ("Tree", "bold $text-primary"), (f"   {mark(' · ', ', ').join(facts)}", ""),
                 (f"   {self._title}", MUTED),
             )
         )  # fmt: skip
@@ -103,7 +108,8 @@ class TreeScreen(TreeActions):
         hidden = 0 if self._trash else sum(
             one.pruned and tree.matches(one) for one in self._places
         )  # fmt: skip
-        more = f" · {hidden:,} more in the trash (t shows it)" if hidden else ""
+        shows = f"{hint('tree.trash', 't')} shows it"
+        more = f"{mark(' · ', ', ')}{hidden:,} more in the trash ({shows})" if hidden else ""
         if not tree.hits:
             return f"Not found{more}"
         at = f"{tree.hits.index(tree.at) + 1:,} of " if tree.at in tree.hits else ""
@@ -162,7 +168,8 @@ class TreeScreen(TreeActions):
         if place is None or not self._idle():
             return
         if place.pruned:
-            self.talecraft.say("It is in the trash; r brings it back first.")
+            key = hint("tree.restore", "r")
+            self.talecraft.say(f"It is in the trash; {key} brings it back first.")
             return
         if self._done(lambda: self.talecraft.studio.branching.go_to(place.turn.id)):
             self._go(place.turn.id)

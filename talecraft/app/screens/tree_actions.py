@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from talecraft.app.keymap import hint
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.text import count
 from talecraft.app.widgets.tree import TreeList
@@ -48,7 +49,8 @@ class TreeActions(TalecraftScreen):
         """May what is read be changed now? Says why not."""
         live = self.talecraft.live
         if live is not None and live.story_id == self.story_id:
-            self.talecraft.say("The model is still writing here. Esc on the page stops it.")
+            key = hint("page.stop", "Esc")
+            self.talecraft.say(f"The model is still writing here. {key} on the page stops it.")
             return False
         return True
 
@@ -79,14 +81,16 @@ class TreeActions(TalecraftScreen):
                 self.show(turn_id)
 
         if place.bookmark is None:
-            hint = "Enter sets the bookmark, with or without a name. Esc sets none."
+            none = f"{hint('dialog.cancel', 'Esc')} sets none."
+            words = f"Enter sets the bookmark, with or without a name. {none}"
             asked = AskName(
-                "A name for the bookmark", self._names.get(turn_id, ""), NAME_LIMIT, True, hint
+                "A name for the bookmark", self._names.get(turn_id, ""), NAME_LIMIT, True, words
             )
             self.app.push_screen(asked, name)
         elif self._done(lambda: branching.bookmark(turn_id, None)):
             self._names[turn_id] = place.bookmark
-            self.talecraft.say("The bookmark is taken away; b sets it again.")
+            key = hint("tree.bookmark", "b")
+            self.talecraft.say(f"The bookmark is taken away; {key} sets it again.")
             self.show(turn_id)
 
     # ------------------------------------------------------------------ the trash
@@ -107,7 +111,7 @@ class TreeActions(TalecraftScreen):
         self._thrown = place.turn.id
         opinion = place.turn.author == "model" and bool(place.turn.prose)
         self.talecraft.say(
-            "r or Ctrl+Z brings it back."
+            f"{hint('tree.restore', 'r')} or {hint('story.undo', 'Ctrl+Z')} brings it back."
             + (" It counts as an opinion: thrown away." if opinion else ""),
             f"{count(len(gone), 'passage')} in the trash",
         )
@@ -152,7 +156,8 @@ class TreeActions(TalecraftScreen):
         turn_id = tree.chosen.turn.id
         tree.marked = None if tree.marked == turn_id else turn_id
         if tree.marked is not None:
-            self.talecraft.say("Marked. d on another passage compares the two branches.")
+            key = hint("tree.compare", "d")
+            self.talecraft.say(f"Marked. {key} on another passage compares the two branches.")
         tree.refresh()
         self.refresh_bindings()
 

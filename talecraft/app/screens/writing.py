@@ -7,12 +7,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
-from textual.widgets import TextArea
 
-from talecraft.app.screens.skeleton import SkeletonActions
+from talecraft.app.keymap import hint
+from talecraft.app.screens.score_words import ScoreWords
 from talecraft.app.screens.token_actions import TokenActions
-from talecraft.app.text import MUTED, said, stars
 from talecraft.app.widgets.composer import Composer, ScoringComposer
 from talecraft.app.widgets.editor import Editor
 from talecraft.app.widgets.lines import ScoreLine
@@ -24,7 +22,7 @@ from talecraft.app.widgets.whisper import Whisper
 from talecraft.errors import TalecraftError
 
 
-class WritingScreen(SkeletonActions, TokenActions):
+class WritingScreen(ScoreWords, TokenActions):
     """One open story. The text is the library's; this shows it and asks the studio for changes."""
 
     PAGE = True
@@ -33,19 +31,24 @@ class WritingScreen(SkeletonActions, TokenActions):
     COMMAND_WIDGETS = ("#composer", "#manuscript", "#editor", "#proposal")
     AUTO_FOCUS = "#composer"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+r", "retry", "Retry", tooltip="Write the last passage once more"),
-        Binding("escape", "stop", "Stop", tooltip="Stop the model and keep what came"),
-        Binding("escape", "to_composer", "Back to the text", tooltip="Back to the composer"),
-        Binding("escape", "show_all", "Everything", tooltip="Leave focus mode"),
-        Binding("escape", "leave", "Library", tooltip="Back to the library; the draft is kept"),
-        Binding(
-            "ctrl+t", "fold_plan", "Plan", show=False, tooltip="Fold or open the plan"
-        ),
-        Binding("f4", "tree", "Tree", tooltip="The story as a tree: search, compare, bring back"),
+        Binding("ctrl+r", "retry", "Retry",
+                tooltip="Write the last passage once more", id="page.retry"),
+        Binding("escape", "stop", "Stop",
+                tooltip="Stop the model and keep what came", id="page.stop"),
+        Binding("escape", "to_composer", "Back to the text",
+                tooltip="Back to the composer", id="page.to_text"),
+        Binding("escape", "show_all", "Everything",
+                tooltip="Leave focus mode", id="page.show_all"),
+        Binding("escape", "leave", "Library",
+                tooltip="Back to the library; the draft is kept", id="app.back"),
+        Binding("ctrl+t", "fold_plan", "Plan", show=False,
+                tooltip="Fold or open the plan", id="plan.fold"),
+        Binding("f4", "tree", "Tree",
+                tooltip="The story as a tree: search, compare, bring back", id="story.tree"),
         Binding("pageup", "turn_page(-1)", "Page up", show=False, priority=True,
-                tooltip="Read back, a page at a time"),
+                tooltip="Read back, a page at a time", id="page.up"),
         Binding("pagedown", "turn_page(1)", "Page down", show=False, priority=True,
-                tooltip="Read on, a page at a time"),
+                tooltip="Read on, a page at a time", id="page.down"),
     ]  # fmt: skip
 
     def __init__(self, story_id: int, begin: bool = False) -> None:
@@ -60,7 +63,8 @@ class WritingScreen(SkeletonActions, TokenActions):
         with Vertical(id="below"):
             yield ScoreLine()
             yield Whisper()
-            yield ScoringComposer("Write on, or press Enter to let the model write")
+            key = hint("page.continue", "Enter")
+            yield ScoringComposer(f"Write on, or press {key} to let the model write")
         yield Editor()
         yield ProposalView()
 
@@ -88,7 +92,7 @@ class WritingScreen(SkeletonActions, TokenActions):
         self.manuscript.show_page(self.page, self.live, self.inline_plan)
         if self.editor.is_open:
             self.call_after_refresh(self.place_editor)
-        self._show_score()
+        self.show_score()
         self.talecraft.count_words()
         self.talecraft.refresh_status()
         self.refresh_bindings()
@@ -103,55 +107,9 @@ class WritingScreen(SkeletonActions, TokenActions):
             self.show_plan()
             self.manuscript.text_came(self.inline_plan)
 
-    def engine_changed(self) -> None:
-        self._show_score()
-
     def on_resize(self) -> None:
         if self.is_mounted:
             self._show()
-
-    def _show_score(self) -> None:
-        page, versions = self.page, Content("")
-        if page.versions > 1 and self.live is None:
-            versions = said(
-                (f"version {page.version} of {page.versions}", MUTED),
-                ("  Tab ← →", MUTED),
-            )
-        self.query_one(ScoreLine).show(self._score_words(), versions)
-
-    def _score_words(self) -> Content:
-        if self.editor.is_open:
-            return said((self.editing_words, MUTED))
-        if self.talecraft.studio.alternatives.waiting == self.story_id:
-            return said(("Other versions are being written · Esc stops", MUTED))
-        if self.live is not None:
-            what = "stopping" if self.live.stopping else "Esc stops and keeps what came"
-            return said((what, MUTED))
-        if not self.talecraft.can_write:
-            return said(("There is no model to write with. F2 chooses one.", "$text-warning"))
-        if self.skeleton.has_focus_within:
-            return said(("Enter reads on there · Esc leads back", MUTED))
-        if self.plan_pane.has_focus:
-            return said(("Esc: back to the text", MUTED))
-        turn = self._scored_turn
-        if turn is None:
-            hint = "Enter: the model writes on from the plan" if self._planned else (
-                "Enter: the model begins"
-            )  # fmt: skip
-            return said((hint, MUTED))
-        score = self.page.scores.get(turn.id)
-        if score is not None:
-            composer = self.query_one(ScoringComposer)
-            here = composer.takes_score_back and self.focused is composer
-            undo = "Ctrl+Z takes it back" if here else "Tab, then u takes it back"
-            return said((stars(score), "$text-accent"), (f"   {undo}", MUTED))
-        chosen = self.manuscript.chosen is not None
-        hint = "1–5 or + − score it" if chosen else "1–5 or + − score it · Ctrl+R another version"
-        return said((hint, MUTED))
-
-    def on_text_area_changed(self, event: TextArea.Changed) -> None:
-        """What takes a score back depends on whether there is text."""
-        self._show_score()  # Textual calls the base classes' handlers, which keep drafts, too
 
     # ------------------------------------------------------------------ what can be done now
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -214,14 +172,18 @@ class WritingScreen(SkeletonActions, TokenActions):
             app.tell(error)
             self.reload()
             if self.page.story.leaf_id != leaf:
-                self._sent()
+                self._sent(text)
             return
-        self._sent()
+        self._sent(text)
         self._page = None
         self._begin(request, keep if keep < len(path) else len(self.page.path))
 
-    def _sent(self) -> None:
+    def _sent(self, text: str) -> None:
+        """It is in the story now. What was typed after it in the same moment stays."""
+        rest = self.composer.text.removeprefix(text)
         self.show_draft("")
+        if rest:
+            self.composer.type_in(rest)
 
     def action_retry(self) -> None:
         path = self.page.path
@@ -247,7 +209,7 @@ class WritingScreen(SkeletonActions, TokenActions):
             return
         self.manuscript.choose_none()
         self.composer.focus()
-        self._show_score()
+        self.show_score()
         self.refresh_bindings()
 
     def action_stop(self) -> None:
@@ -257,7 +219,7 @@ class WritingScreen(SkeletonActions, TokenActions):
             app.live.stopping = True
         app.studio.writing.stop()
         app.refresh_status()
-        self._show_score()
+        self.show_score()
 
     def action_sibling(self, step: int) -> None:
         try:
@@ -285,11 +247,11 @@ class WritingScreen(SkeletonActions, TokenActions):
 
     def on_manuscript_chosen(self) -> None:
         self.show_plan()
-        self._show_score()
+        self.show_score()
         self.refresh_bindings()
 
     def on_descendant_focus(self) -> None:
-        self._show_score()
+        self.show_score()
         self.refresh_bindings()
 
     def action_to_composer(self) -> None:

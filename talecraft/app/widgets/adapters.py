@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -14,8 +15,11 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from talecraft.app.keymap import actions
+from talecraft.app.marks import mark
 from talecraft.app.screens.dialogs import AskName, Confirm
 from talecraft.app.text import MUTED, count, said, when
+from talecraft.app.widgets.lists import ToldList
 from talecraft.app.widgets.verdicts import check_line
 from talecraft.errors import TalecraftError
 from talecraft.library.adapters import SHORT_ID, Adapter
@@ -45,16 +49,19 @@ _FIGURES: dict[str, Callable[[Check], str]] = {
 }
 
 
-class AdapterList(OptionList):
+class AdapterList(ToldList):
     """The adapters below the bare model; Enter makes one the one that writes."""
 
     HELP = "The tree of adapters"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Write with it", tooltip="Make it the one that writes"),
-        Binding("n", "name", "Name", tooltip="Give the adapter a name"),
-        Binding("o", "note", "Note", tooltip="Note something about the adapter"),
-        Binding("delete,d", "delete", "Delete", tooltip="Delete the adapter's files for good"),
-    ]
+        Binding("enter", "select", "Write with it",
+                tooltip="Make it the one that writes", id="adapters.use"),
+        Binding("n", "name", "Name", tooltip="Give the adapter a name", id="adapters.name"),
+        Binding("o", "note", "Note",
+                tooltip="Note something about the adapter", id="adapters.note"),
+        Binding("delete,d", "delete", "Delete",
+                tooltip="Delete the adapter's files for good", id="adapters.delete"),
+    ]  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__(id="adapters", markup=False)
@@ -101,24 +108,11 @@ class AdapterList(OptionList):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return not self._refusal(action) and super().check_action(action, parameters)
 
-    def _explain(self, action: str) -> None:
-        if words := self._refusal(action):
-            self.talecraft.say(words)
-
-    def key_enter(self) -> None:
-        """Where a key does nothing, say why. Textual calls these before the bindings."""
-        self._explain("select")
-
-    def key_n(self) -> None:
-        self._explain("name")
-
-    def key_o(self) -> None:
-        self._explain("note")
-
-    def key_d(self) -> None:
-        self._explain("delete")
-
-    key_delete = key_d
+    def on_key(self, event: events.Key) -> None:
+        """Where a key does nothing, say why. Textual calls this before the binding."""
+        for action in actions(self, event.key):
+            if words := self._refusal(action):
+                self.talecraft.say(words)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
@@ -194,7 +188,13 @@ class AdapterPanel(Vertical):
         yield Static(
             said(
                 ("Adapters", "bold $text-primary"),
-                ("   each took over from the one above it in its column", MUTED),
+                (
+                    mark(
+                        "   each took over from the one above it in its column",
+                        "   what each took over from is told beside it",
+                    ),
+                    MUTED,
+                ),
             ),
             id="adapters-head",
         )
@@ -233,6 +233,12 @@ class AdapterPanel(Vertical):
         self.call_after_refresh(self.scroll_visible, top=False, animate=False)
 
 
+def _place(branch: Branch) -> str:
+    """Where it stands in the tree; in words, how many it came after."""
+    after = count(branch.depth, "adapter") if branch.depth else "the model as it came"
+    return mark(branch.rails, f"After {after}: ")
+
+
 def _mark(adapter: Adapter) -> tuple[str, str, str]:
     return _STATES["deleted" if adapter.deleted_at is not None else adapter.state]
 
@@ -240,21 +246,21 @@ def _mark(adapter: Adapter) -> tuple[str, str, str]:
 def _line(branch: Branch, now: datetime) -> Content:
     """One adapter: its place, a mark, its name before its id, and its state as a word."""
     adapter = branch.adapter
-    mark, word, style = _mark(adapter)
+    sign, word, style = _mark(adapter)
     name = clean_line(adapter.name)
     short = clean_line(adapter.short_id)
     title = [(name, "bold" if style.startswith("bold") else ""), f" {short}"] if name else [short]
     return said(
-        (branch.rails, MUTED), (f"{mark} ", style), *title, "  ", (word, style),
+        (_place(branch), MUTED), (mark(f"{sign} "), style), *title, "  ", (word, style),
         (" · knows the pattern" if adapter.is_root and adapter.state != "rejected" else "", MUTED),
         (f" · {when(adapter.created_at, now)}", MUTED),
     )  # fmt: skip
 
 
 def _root_line(title: str, writes: bool) -> Content:
-    mark, word, style = _STATES["active" if writes else "retired"]
+    sign, word, style = _STATES["active" if writes else "retired"]
     words = ("  ", (word, style)) if writes else ()
-    return said((f"{mark} ", style), clean_line(title), (" as it came", MUTED), *words)
+    return said((mark(f"{sign} "), style), clean_line(title), (" as it came", MUTED), *words)
 
 
 def _root_words(title: str) -> Content:
@@ -267,11 +273,11 @@ def _root_words(title: str) -> Content:
 def _words(origin: Origin, title: str, now: datetime) -> Content:
     """An adapter's figures: whence, from what, and how it was judged."""
     one = origin.adapter
-    mark, word, style = _mark(one)
+    sign, word, style = _mark(one)
     before = origin.parent.label if origin.parent is not None else f"{title} as it came"
     came = "Was compared with" if one.state == "rejected" else "Took over from"
     lines = [
-        said((clean_line(one.label), "bold"), "  ", (f"{mark} {word}", style)),
+        said((clean_line(one.label), "bold"), "  ", (mark(f"{sign} ") + word, style)),
         said(
             (f"{came} {clean_line(before)}. Made {when(one.created_at, now)};", MUTED),
             (f" has written {_passages(origin.passages)}.", MUTED),

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from talecraft.app.widgets.pages import BLANK, Layout, Line, margin_note
+from talecraft.app.widgets.pages import BLANK, Layout, Line, margin_note, text_length
 from talecraft.story.turns import Author
 from talecraft.studio.reading import Page
 
 
 class Place(NamedTuple):
-    """A spot in the text, whatever the width: so many characters into a passage (None: above)."""
+    """A spot in the text, whatever the width: so many characters into a passage (None: above).
+
+    Less than 0: its first line, which on a plain page tells whose the passage is.
+    """
 
     passage: int | None
     characters: int
@@ -51,12 +54,17 @@ class Block:
         """Make its lines now; it keeps its height until it is measured."""
         self._lines = self.lines
 
+    @property
+    def first(self) -> int:
+        """The first line that is of the passage, and not of its plan."""
+        return next((at for at, one in enumerate(self.lines) if one.passage == self.passage), 0)
+
     def ends(self) -> list[int]:
         """How many characters have passed after each line; a plan above the passage has none."""
         ends, passed, begun = [], 0, False
         for line in self.lines:
             begun = begun or line.passage == self.passage
-            passed += len(line.text) + len(line.join) if begun else 0
+            passed += text_length(line) if begun else 0
             ends.append(passed)
         return ends
 
@@ -120,6 +128,8 @@ class Column:
             return Place(None, 0)
         at = self._at(row)
         block, row = self.blocks[at], row - self._tops[at]
+        if self.line(self._tops[at] + row).kind == "byline":
+            return Place(block.passage, -1)
         ends = block.ends()[:row]
         return Place(block.passage, ends[-1] if ends else 0)
 
@@ -129,6 +139,8 @@ class Column:
         at = bisect_left(self._passages, passage)
         if at == len(self.blocks) or self._passages[at] != passage:
             return 0
+        if place.characters < 0:
+            return self._tops[at] + self.blocks[at].first
         ends = self.blocks[at].ends()
         # After its last character comes the empty line below it, not the next passage.
         return self._tops[at] + min(bisect_left(ends, place.characters + 1), len(ends) - 1)
@@ -169,6 +181,6 @@ class Setting:
     ) -> Block:
         def lines() -> list[Line]:
             above = self._layout.plan(*plan) if plan is not None else []
-            return [*above, *self._layout.text(prose, author, passage, note), BLANK]
+            return [*above, *self._layout.passage(prose, author, passage, note)]
 
-        return Block(passage, self._layout.rows(prose) + 1, lines)
+        return Block(passage, self._layout.rows(prose), lines)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
+from talecraft.app.marks import mark, plain
 from talecraft.app.text import beats, short_score
 from talecraft.story.clean import clean_line
 from talecraft.studio.branching import Place
@@ -30,14 +31,26 @@ class Row(NamedTuple):
 
 def row(place: Place, first: bool, width: int, found: re.Pattern[str] | None = None) -> Row:
     """The row of `place` in `width` cells; `first` in the list has no line above it."""
-    lines = _lines(place, first, max(4, width // 3))
+    lines, node, bar = _told(place) if plain() else _drawn(place, first, max(4, width // 3))
     facts = _facts(place, max(0, width // 2 - 2))
-    bar = " ▎" if place.turn.author == "writer" else "  "
-    node = "✗" if place.pruned else "●" if place.open else "○"
-    room = max(0, width - cell_len(lines) - len(bar) - 2 - cell_len(facts) - bool(facts))
+    used = sum(map(cell_len, (lines, node, bar, facts)))
+    room = max(0, width - used - bool(facts))
     words, hit = _words(place, room, found)
     gap = max(0, room - cell_len(words)) + bool(facts)
-    return Row(lines, node, f"{bar} ", words, hit, " " * gap + facts)
+    return Row(lines, node, bar, words, hit, " " * gap + facts)
+
+
+def _drawn(place: Place, first: bool, limit: int) -> tuple[str, str, str]:
+    """How the row hangs in the tree, whether it is read now, whose it is: in signs."""
+    node = "✗" if place.pruned else "●" if place.open else "○"
+    return _lines(place, first, limit), node, " ▎ " if place.turn.author == "writer" else "   "
+
+
+def _told(place: Place) -> tuple[str, str, str]:
+    """The same in words."""
+    branch = f"{'New branch' if place.begins else 'Branch'}, level {place.depth}. "
+    author = "You: " if place.turn.author == "writer" else "The model: "
+    return branch if place.depth else "", "Read now. " if place.open else "", author
 
 
 def cut(text: str, cells: int) -> str:
@@ -63,13 +76,18 @@ def _facts(place: Place, room: int) -> str:
         "in the trash" if place.pruned else "",
         "edited" if place.turn.revision else "",
         short_score(place.score) if place.score is not None else "",
-        f"{place.version}/{place.versions}" if place.versions > 1 else "",
+        f"{mark('', 'version ')}{place.version}{mark('/', ' of ')}{place.versions}"
+        if place.versions > 1
+        else "",
     )
-    said = "  ".join(fact for fact in facts if fact)
+    gap = mark("  ", ", ")
+    said = gap.join(fact for fact in facts if fact)
     if place.bookmark is None:
         return cut(said, room)
-    name = cut(clean_line(place.bookmark), min(_NAME_CELLS, room - cell_len(said) - 4))
-    return cut("  ".join(part for part in (f"◆ {name}".rstrip(), said) if part), room)
+    around = cell_len(mark("◆", "bookmark")) + 3
+    name = cut(clean_line(place.bookmark), min(_NAME_CELLS, room - cell_len(said) - around))
+    bookmark = f"{mark('◆', 'bookmark')} {name}".rstrip()
+    return cut(gap.join(part for part in (bookmark, said) if part), room)
 
 
 def _words(place: Place, room: int, found: re.Pattern[str] | None) -> tuple[str, tuple[int, int]]:
@@ -94,5 +112,5 @@ def _words(place: Place, room: int, found: re.Pattern[str] | None) -> tuple[str,
 
 def _searched(place: Place) -> str:
     """What a search looks at: the passage as it reads, on one line, and its bookmark's name."""
-    name = f" ◆ {place.bookmark}" if place.bookmark else ""
+    name = f" {mark('◆', 'Bookmark:')} {place.bookmark}" if place.bookmark else ""
     return clean_line(place.turn.prose + name)

@@ -12,11 +12,14 @@ from textual.document._edit import Edit
 from textual.message import Message
 from textual.widgets import TextArea
 
+from talecraft.app import keymap, marks
 from talecraft.app.own_editor import lend
 from talecraft.story.clean import clean
 
 PASTE_LIMIT = 50_000  # more in one line would make each key slow
 STILL_WRITING_SECONDS = 1.5
+# These are done in their turn among the letters, whatever their keys.
+_AT_ONCE = ("submit", "wait", "newline")
 TEXT_SECONDS = 1.5  # after this a score is a score, whatever is typed next
 
 
@@ -26,13 +29,14 @@ class Composer(TextArea):
     HELP = "The composer"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Continue",
-                tooltip="Put the text into the story and let the model write on"),
+                tooltip="Put the text into the story and let the model write on",
+                id="page.continue"),
         Binding("enter", "wait", "Wait", show=False,
-                tooltip="While the model writes: nothing is sent"),
+                tooltip="While the model writes: nothing is sent", id="page.continue"),
         Binding("ctrl+j", "newline", "New line", show=False,
-                tooltip="Break the line"),
+                tooltip="Break the line", id="composer.newline"),
         Binding("shift+enter", "newline", "New line", show=False,
-                tooltip="Break the line"),
+                tooltip="Break the line", id="composer.newline"),
         Binding("ctrl+e", "own_editor", "Your editor", show=False, id="composer.own_editor",
                 tooltip="Write in your own editor ($VISUAL or $EDITOR), and come back with it"),
     ]  # fmt: skip
@@ -55,6 +59,7 @@ class Composer(TextArea):
         super().__init__(
             id="composer", placeholder=placeholder, highlight_cursor_line=False, soft_wrap=True
         )
+        self.cursor_blink = not marks.plain()
 
     # ------------------------------------------------------------------ Enter
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -68,12 +73,12 @@ class Composer(TextArea):
         Here and not by priority bindings: those would overtake keys that are still in this
         widget's queue, and a line sent in one burst would be cut or scored.
         """
-        if event.is_printable or event.key in ("enter", "ctrl+j", "shift+enter"):
-            for binding in self._bindings.key_to_bindings.get(event.key, ()):
-                if await self.app.run_action(binding.action, self):
-                    event.stop()
-                    event.prevent_default()
-                    return
+        for binding in keymap.in_force().bound(self, event.key):
+            now = event.is_printable or binding.action in _AT_ONCE
+            if now and await self.app.run_action(binding.action, self):
+                event.stop()
+                event.prevent_default()
+                return
 
     def _watch_show_vertical_scrollbar(self) -> None:
         """Textual scrolls to the cursor here; in the midst of an undo that may lie beyond the
@@ -135,24 +140,25 @@ class ScoringComposer(Composer):
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(str(n), f"rate({n})", "Score", show=False,
-                    tooltip="In an empty composer: score the last passage, 1 to 5")
+                    tooltip="In an empty composer: score the last passage, 1 to 5", id=f"score.{n}")
             for n in range(1, 6)
         ),
         Binding("plus", "thumb(1)", "Like", show=False,
-                tooltip="In an empty composer: like the last passage"),
+                tooltip="In an empty composer: like the last passage", id="score.like"),
         Binding("minus", "thumb(-1)", "Dislike", show=False,
-                tooltip="In an empty composer: dislike the last passage"),
+                tooltip="In an empty composer: dislike the last passage", id="score.dislike"),
         Binding("ctrl+z", "take_back", "Take score back", show=False,
                 tooltip="Undo typing; in an empty composer take back the score just given, else"
-                " the last change of the story"),
+                " the last change of the story", id="story.undo"),
         Binding("ctrl+y", "do_again", "Redo", show=False,
-                tooltip="Do again what Ctrl+Z took back"),
+                tooltip="Do again what was taken back", id="story.redo"),
     ]  # fmt: skip
 
     def __init__(self, placeholder: str) -> None:
         super().__init__(placeholder)
         self.scored_last = False
         self._edited = False
+        self._pressed = ""  # what the key that is being handled would type
         self._score_keys = ""  # the keys that have just scored, while they may still be text
         self._keys_before = ""  # the same, before the key that is being handled
         self._key_at = 0.0
@@ -163,7 +169,7 @@ class ScoringComposer(Composer):
         now = time.monotonic()
         recent = now - self._key_at < TEXT_SECONDS
         self._keys_before, self._score_keys = self._score_keys if recent else "", ""
-        self._key_at = now
+        self._key_at, self._pressed = now, character
         dash_after_score = character == "-" and self._keys_before != "-"
         if self._keys_before and character in self.CONTINUES and not dash_after_score:
             await self.run_action("screen.unscore")
@@ -192,20 +198,20 @@ class ScoringComposer(Composer):
 
     async def action_rate(self, value: int) -> None:
         await self.run_action(f"screen.rate({value})")
-        self._remember_key(str(value))
+        self._remember_key()
 
     async def action_thumb(self, value: int) -> None:
         await self.run_action(f"screen.thumb({value})")
-        self._remember_key("+" if value > 0 else "-")
+        self._remember_key()
 
     @property
     def amending(self) -> bool:
         """Is the score being given one of a row of keys that may still turn out to be text?"""
         return bool(self._keys_before)
 
-    def _remember_key(self, key: str) -> None:
+    def _remember_key(self) -> None:
         if self.scored_last:
-            self._score_keys = self._keys_before + key
+            self._score_keys = self._keys_before + self._pressed
 
     async def action_take_back(self) -> None:
         """Undo what was done last: the score, or typing."""

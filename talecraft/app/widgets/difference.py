@@ -12,11 +12,14 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from talecraft.app.marks import plain
 from talecraft.app.widgets.wrapping import NARROWEST
-from talecraft.story.difference import BREAK, Piece, Sign, marked
+from talecraft.story.difference import BREAK, SIGNS, Marks, Piece, Sign, marked
 
 MEASURE = 76
 _GUTTER = 3
+# On a plain page: what the signs stand for.
+_TOLD: Marks = {"-": ("(only in the marked one: ", ")"), "+": ("(only in the other: ", ")")}
 _STYLES = {"-": "removed", "+": "added", " ": "same"}
 
 
@@ -75,7 +78,8 @@ class DiffView(ScrollView, can_focus=True):
         if at >= len(self._lines):
             return Strip.blank(width, self.rich_style)
         line = self._lines[at]
-        segments = [Segment(f" {line.mark or ' '} ", self._style("same"))]
+        sign = line.mark if line.mark and not plain() else " "
+        segments = [Segment(f" {sign} ", self._style("same"))]
         before: Sign | None = None
         for sign, word in line.words:
             if before is not None:
@@ -91,7 +95,7 @@ def lines(pieces: Sequence[Piece], width: int) -> Iterator[DiffLine]:
     signs in each."""
     line: list[tuple[Sign, str]] = []
     used, begins = 0, False
-    for sign, word, first in marked(pieces):
+    for sign, word, first in marked(pieces, _TOLD if plain() else SIGNS):
         if word == BREAK:
             yield _line(line, begins)
             if line:

@@ -10,6 +10,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import TextArea
 
+from talecraft.app import marks
 from talecraft.app.own_editor import lend
 from talecraft.library.branches import EditedPart
 from talecraft.story.clean import clean
@@ -24,9 +25,10 @@ class Editor(TextArea):
     HELP = "Editing a passage"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+s", "keep", "Keep",
-                tooltip="Keep the text as it stands and go back to the page"),
+                tooltip="Keep the text as it stands and go back to the page", id="editor.keep"),
         Binding("ctrl+g", "go_on", "Go on from here",
-                tooltip="Keep what stands before the cursor and let the model go on from there"),
+                tooltip="Keep what stands before the cursor and let the model go on from there",
+                id="editor.go_on"),
         Binding("ctrl+r,alt+r", "ask('rewrite')", "Rewrite", id="editor.rewrite",
                 tooltip="With words selected: let the model tell them otherwise"),
         Binding("alt+e", "ask('expand')", "Expand", id="editor.expand",
@@ -64,6 +66,7 @@ class Editor(TextArea):
 
     def __init__(self) -> None:
         super().__init__(id="editor", soft_wrap=True, highlight_cursor_line=False)
+        self.cursor_blink = not marks.plain()
         self.turn_id = 0
         self.part: EditedPart = "prose"
         self.display = False

@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from talecraft.app.marks import plain
 from talecraft.app.text import MUTED, count, said
 from talecraft.process.run_events import TasteLearned
 from talecraft.story.clean import clean_line
@@ -22,7 +23,14 @@ SPARKS = "▁▂▃▄▅▆▇█"
 
 
 def histogram(counts: Sequence[int], width: int = 24) -> Content:
-    """The scores by grade, best first, as lines with their counts."""
+    """The scores by grade, best first, as lines with their counts; a plain page has these alone."""
+    if plain():
+        return said(
+            "\n".join(
+                f"{count(grade, 'star')}: {number}"
+                for grade, number in reversed(list(enumerate(counts, 1)))
+            )
+        )
     most = max([*counts, 1])
     rows = [
         said(
@@ -36,7 +44,9 @@ def histogram(counts: Sequence[int], width: int = 24) -> Content:
 
 
 def progress(share: float, width: int) -> str:
-    """A line of `width` cells, filled to `share`: told by shape, not colour."""
+    """A line of `width` cells, filled to `share`: told by shape, not colour. Or the share alone."""
+    if plain():
+        return f"{share:.0%}"
     filled = round(max(0.0, min(1.0, share)) * width)
     return "━" * filled + "┄" * (width - filled)
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from textual import events
-from textual.app import App
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
 from talecraft.app.text import said
-
-_PALETTE = App.COMMAND_PALETTE_BINDING
 
 
 class Entry(NamedTuple):
@@ -48,7 +45,7 @@ class KeyLine(Static):
         for key, active in screen.active_bindings.items():
             binding = active.binding
             entry = Entry(self.app.get_key_display(binding), binding.description, key)
-            if key == _PALETTE and active.enabled:
+            if binding.action == "command_palette" and active.enabled:
                 palette = entry
             elif binding.show and active.enabled:
                 entries.setdefault(binding.action, entry)

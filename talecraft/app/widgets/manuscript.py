@@ -14,14 +14,16 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from talecraft.app.live import Live
+from talecraft.app.marks import mark, plain
 from talecraft.app.widgets.block_view import BlockView
 from talecraft.app.widgets.blocks import Block, Column, Place, Setting
-from talecraft.app.widgets.pages import Layout, Line, Stream, selected_text
+from talecraft.app.widgets.pages import Layout, Line, Stream, byline, selected_text
 from talecraft.studio.reading import Page
 
 # Left of the text: where the chosen passage is marked, where the writer's words have their bar.
 _GUTTER, _MARGIN = 3, 4
 _BAR, _CHOSEN, _CARET = "▎", "›", "▌"
+_CHOSEN_TOLD, _THINKING_TOLD = "Chosen. ", "The model is thinking."
 _STRIPS = 1000  # painted rows that are kept
 
 
@@ -33,55 +35,58 @@ class Manuscript(BlockView, can_focus=True):
 
     HELP = "The manuscript (Tab or a click moves there)"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "screen.sibling(-1)", "Previous version", tooltip="The version before"),
-        Binding("right", "screen.sibling(1)", "Next version", tooltip="The version after"),
-        Binding("k", "choose(-1)", "Passage up", show=False, tooltip="Choose the passage above"),
-        Binding("j", "choose(1)", "Passage down", show=False, tooltip="Choose the passage below"),
-        Binding("c", "screen.copy_passage", "Copy", tooltip="Copy the chosen or last passage"),
+        Binding("left", "screen.sibling(-1)", "Previous version",
+                tooltip="The version before", id="version.previous"),
+        Binding("right", "screen.sibling(1)", "Next version",
+                tooltip="The version after", id="version.next"),
+        Binding("k", "choose(-1)", "Passage up", show=False,
+                tooltip="Choose the passage above", id="passage.up"),
+        Binding("j", "choose(1)", "Passage down", show=False,
+                tooltip="Choose the passage below", id="passage.down"),
+        Binding("c", "screen.copy_passage", "Copy",
+                tooltip="Copy the chosen or last passage", id="passage.copy"),
         Binding("ctrl+c", "screen.copy_text", "Copy selection", show=False,
-                tooltip="Copy what is selected with the mouse"),
-        Binding(
-            "f", "screen.end_story", "Finish", tooltip="Let the model bring the story to its end"
-        ),
-        Binding("u", "screen.unrate", "Take score back", tooltip="Take back the passage's score"),
+                tooltip="Copy what is selected with the mouse", id="selection.copy"),
+        Binding("f", "screen.end_story", "Finish",
+                tooltip="Let the model bring the story to its end", id="story.finish"),
+        Binding("u", "screen.unrate", "Take score back",
+                tooltip="Take back the passage's score", id="score.take_back"),
         Binding("v", "screen.alternatives", "Versions",
-                tooltip="Write other versions of the last passage, to choose between them"),
+                tooltip="Write other versions of the last passage, to choose between them",
+                id="version.more"),
         Binding("p", "screen.go_to_plan", "Plan", show=False,
-                tooltip="Go to the passage's plan: score it, edit it, draw another, write from it"),
+                tooltip="Go to the passage's plan: score it, edit it, draw another, write from it",
+                id="plan.go_to"),
         Binding("s", "screen.skeleton", "Skeleton", show=False, id="page.skeleton",
                 tooltip="The story's skeleton: the plans of all passages, to jump by"),
         Binding("t", "screen.tokens", "Tokens", show=False, id="manuscript.tokens",
                 tooltip="See how likely each token of the passage was, and begin again from one"),
-        Binding("e", "screen.edit", "Edit", tooltip="Edit the chosen or last passage in place"),
+        Binding("e", "screen.edit", "Edit",
+                tooltip="Edit the chosen or last passage in place", id="passage.edit"),
         Binding("x", "screen.throw_away", "Throw away", show=False,
-                tooltip="Throw the chosen or last passage away, with all that follows it"),
+                tooltip="Throw the chosen or last passage away, with all that follows it",
+                id="passage.throw_away"),
         Binding("ctrl+z", "screen.undo_step", "Undo", show=False,
-                tooltip="Take back the last change of the story, one after the other"),
+                tooltip="Take back the last change of the story, one after the other",
+                id="story.undo"),
         Binding("ctrl+y", "screen.redo_step", "Redo", show=False,
-                tooltip="Do again what was taken back"),
-        Binding(
-            "w", "screen.export('txt')", "Write to a file", show=False,
-            tooltip="Export the story as plain text",
-        ),
-        Binding(
-            "m", "screen.export('md')", "Markdown", show=False,
-            tooltip="Export the story as Markdown",
-        ),
-        Binding("enter", "screen.go_on", "Continue", show=False, tooltip="Let the model write on"),
+                tooltip="Do again what was taken back", id="story.redo"),
+        Binding("w", "screen.export('txt')", "Write to a file", show=False,
+                tooltip="Export the story as plain text", id="story.export"),
+        Binding("m", "screen.export('md')", "Markdown", show=False,
+                tooltip="Export the story as Markdown", id="story.export_markdown"),
+        Binding("enter", "screen.go_on", "Continue", show=False,
+                tooltip="Let the model write on", id="page.continue"),
         *(
-            Binding(
-                str(n), f"screen.rate({n})", "Score", show=False,
-                tooltip="Score the chosen or last passage, 1 to 5; selected words alone",
-            )
+            Binding(str(n), f"screen.rate({n})", "Score", show=False,
+                    tooltip="Score the chosen or last passage, 1 to 5; selected words alone",
+                    id=f"score.{n}")
             for n in range(1, 6)
         ),
-        Binding(
-            "plus", "screen.thumb(1)", "Like", show=False, tooltip="Like the chosen passage"
-        ),
-        Binding(
-            "minus", "screen.thumb(-1)", "Dislike", show=False,
-            tooltip="Dislike the chosen passage",
-        ),
+        Binding("plus", "screen.thumb(1)", "Like", show=False,
+                tooltip="Like the chosen passage", id="score.like"),
+        Binding("minus", "screen.thumb(-1)", "Dislike", show=False,
+                tooltip="Dislike the chosen passage", id="score.dislike"),
     ]  # fmt: skip
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "manuscript--title",
@@ -189,10 +194,12 @@ class Manuscript(BlockView, can_focus=True):
         lines = self._layout_of.plan(*self._plan) if self._plan is not None else []
         prose = live.prose.lstrip()
         if self._alone and not prose:
-            lines = [Line(_CARET, "plan")]  # while it thinks, nothing else would move
+            lines = [Line(mark(_CARET, _THINKING_TOLD), "plan")]  # nothing else would move
         if prose and self._stream is not None:
+            if plain():
+                lines.append(byline("model", live.keep))
             lines += self._stream.lines(prose)
-            lines[-1] = lines[-1]._replace(text=lines[-1].text + _CARET)
+            lines[-1] = lines[-1]._replace(text=lines[-1].text + mark(_CARET))
         return Block.of(live.keep, lines)
 
     def on_resize(self) -> None:
@@ -235,15 +242,16 @@ class Manuscript(BlockView, can_focus=True):
 
     def _strip(self, row: int, line: Line, chosen: bool, first: bool) -> Strip:
         width, base = self.size.width, self._style("")
-        style = base if line.kind == "blank" else self._style(line.kind)
+        style = base if line.kind in ("blank", "byline") else self._style(line.kind)
         if chosen:
             base, style = base + self._style("chosen"), style + self._style("chosen")
         barred = line.kind == "writer" and not self._alone
-        gutter = f"{_CHOSEN if first else ' '}{_BAR if barred else ' '} "
+        gutter = f"{mark(_CHOSEN, ' ') if first else ' '}{mark(_BAR, ' ') if barred else ' '} "
+        told = mark("", _CHOSEN_TOLD) if first else ""
         segments = [
             Segment(" " * self._left, self._style("")),
             Segment(gutter, base + self._style("bar")),
-            *self._body(row, line.text, style),
+            *self._body(row, told + line.text, style),
         ]
         strip = Strip(segments)
         note_at = self._left + _GUTTER + self._layout_of.width
@@ -315,7 +323,7 @@ class Manuscript(BlockView, can_focus=True):
         if passage not in self._finished:
             return False
         self._choose(passage)
-        top = self._column.find(Place(passage, 0))
+        top = self._column.find(Place(passage, -1))
         if not self.scroll_y <= top < self.scroll_y + self.size.height - 2:
             self.scroll_to(y=max(0, top - 1), animate=False)
         return True

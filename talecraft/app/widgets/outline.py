@@ -11,6 +11,8 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from talecraft.app.keymap import grade_keys, hint
+from talecraft.app.marks import mark
 from talecraft.app.text import MUTED, beats, count, said, stars
 from talecraft.story.feedback import Score
 
@@ -32,25 +34,29 @@ class Shown(NamedTuple):
 class OutlinePane(VerticalScroll, can_focus=True):
     """The beats of one passage's plan."""
 
-    HELP = "The plan (Tab from the manuscript, or p)"
+    HELP = "The plan (Tab from the manuscript)"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "screen.write_from_plan", "Write from it",
-                tooltip="Write the passage from this plan, as another version where there is one"),
-        Binding("e", "screen.edit_plan", "Edit", tooltip="Edit the plan, a beat a line"),
+                tooltip="Write the passage from this plan, as another version where there is one",
+                id="plan.write"),
+        Binding("e", "screen.edit_plan", "Edit",
+                tooltip="Edit the plan, a beat a line", id="plan.edit"),
         Binding("r", "screen.redraw_plan", "Another plan",
-                tooltip="Draw another plan alone; the prose waits for your nod"),
+                tooltip="Draw another plan alone; the prose waits for your nod", id="plan.redraw"),
         Binding("s", "screen.skeleton", "Skeleton", show=False, id="plan.skeleton",
                 tooltip="The story's skeleton: the plans of all passages, to jump by"),
         Binding("u", "screen.take_back_plan", "Take back", show=False,
-                tooltip="Take back the plan's score, or the edit that nothing was written from"),
+                tooltip="Take back the plan's score, or the edit that nothing was written from",
+                id="score.take_back"),
         *(
             Binding(str(n), f"screen.rate_plan({n})", "Score", show=False,
-                    tooltip="Score the plan by itself, 1 to 5")
+                    tooltip="Score the plan by itself, 1 to 5", id=f"score.{n}")
             for n in range(1, 6)
         ),
-        Binding("plus", "screen.like_plan(1)", "Like", show=False, tooltip="Like the plan"),
+        Binding("plus", "screen.like_plan(1)", "Like", show=False,
+                tooltip="Like the plan", id="score.like"),
         Binding("minus", "screen.like_plan(-1)", "Dislike", show=False,
-                tooltip="Dislike the plan"),
+                tooltip="Dislike the plan", id="score.dislike"),
     ]  # fmt: skip
 
     _shown: Shown | None = None
@@ -69,10 +75,8 @@ class OutlinePane(VerticalScroll, can_focus=True):
         if shown.thinking:
             self.scroll_end(animate=False)
 
-    def on_focus(self) -> None:
-        self._draw()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
         self._draw()
 
     def _draw(self) -> None:
@@ -82,16 +86,29 @@ class OutlinePane(VerticalScroll, can_focus=True):
         self.query_one("#plan-head", Static).update(_head(shown))
         kept = shown.kept or [False] * len(shown.beats)
         lines = [
-            said((f"{KEPT if taken else LEFT} ", "$text-accent"), beat)
+            said(
+                (mark(f"{KEPT if taken else LEFT} ", "- "), "$text-accent"),
+                beat,
+                mark("", " (taken up)" if taken else ""),
+            )
             for beat, taken in zip(shown.beats, kept, strict=True)
         ]
         if not shown.beats:
             words = "Thinking …" if shown.thinking else "The model plans each passage here first."
             lines = [said((words, MUTED))]
         self.query_one("#plan-beats", Static).update(Content("\n\n").join(lines))
-        keys = "Enter writes from it · e edits · r draws another · 1–5 score it"
-        words = keys if self.has_focus else ("Enter writes from it" if shown.edited else "")
+        write = f"{hint('plan.write', 'Enter')} writes from it"
+        words = _keys(write) if self.has_focus else (write if shown.edited else "")
         self.query_one("#plan-keys", Static).update(said((words, MUTED)))
+
+
+def _keys(*first: str) -> str:
+    more = (
+        f"{hint('plan.edit', 'e')} edits",
+        f"{hint('plan.redraw', 'r')} draws another",
+        f"{grade_keys()} score it",
+    )
+    return mark(" · ", ", ").join((*first, *more))
 
 
 def _head(shown: Shown) -> Content:
@@ -102,7 +119,7 @@ def _head(shown: Shown) -> Content:
         kept = sum(shown.kept)
         parts.append((f"   {kept} of {count(len(shown.kept), 'beat')} taken up", MUTED))
     else:
-        parts.append(("   Ctrl+T folds", MUTED))
+        parts.append((f"   {hint('plan.fold', 'Ctrl+T')} folds", MUTED))
     if shown.score is not None:
         parts.append((f"\n{stars(shown.score)}", "$text-accent"))
     return said(*parts)

@@ -7,6 +7,8 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from talecraft.app.keymap import hint
+from talecraft.app.marks import plain
 from talecraft.app.text import MUTED, said
 from talecraft.app.widgets.wrapping import wrap
 from talecraft.story.clean import clean
@@ -24,6 +26,9 @@ class ProgressLine(Static):
 
     def show(self, title: str, judged: int, total: int) -> None:
         words = f"{min(judged + 1, total)} of {total}" if total else ""
+        if plain():
+            self.update(said((title, "bold $text-primary"), f"  {words}"))
+            return
         done = round(24 * judged / total) if total else 0
         bar = (("━" * done, "$primary"), ("─" * (24 - done), MUTED)) if total else ()
         self.update(said((f"{title:<14}", "bold $text-primary"), *bar, "  ", (words, MUTED)))
@@ -37,9 +42,10 @@ class PairView(Vertical):
     def compose(self) -> ComposeResult:
         yield Static(id="before", markup=False)
         with Horizontal(id="passages"):
-            for key in "ab":
+            for key, name in (("a", "taste.first"), ("b", "taste.second")):
                 with Horizontal(classes="candidate"):
-                    yield Static(said((key, "bold $text-accent")), classes="candidate-key")
+                    told = said((hint(name, key), "bold $text-accent"))
+                    yield Static(told, classes="candidate-key")
                     yield Static(id=f"candidate-{key}", classes="candidate-text", markup=False)
 
     def show(self, pair: Pair) -> None:

@@ -10,6 +10,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from talecraft.app.marks import mark
 from talecraft.app.text import MUTED, beats, said, stars, when
 from talecraft.story.clean import clean, clean_line
 from talecraft.story.turns import Revision
@@ -36,12 +37,14 @@ def _parts(place: Place, texts: Sequence[Revision], now: datetime) -> Iterator[C
     turn = place.turn
     yield said(
         ("You" if turn.author == "writer" else "The model", "bold"),
-        (f"   {' · '.join(_facts(place, now))}", MUTED),
+        (f"   {mark(' · ', ', ').join(_facts(place, now))}", MUTED),
     )
     if place.bookmark is not None:
-        yield said(("◆ ", "$text-accent"), clean_line(place.bookmark) or "Bookmark")
+        name = clean_line(place.bookmark)
+        before = mark("◆ ", "Bookmark: " if name else "")
+        yield said((before, "$text-accent"), name or "Bookmark")
     if plan := beats(turn.outline):
-        lines = [said(("• ", "$text-accent"), (beat, MUTED)) for beat in plan]
+        lines = [said((mark("• ", "- "), "$text-accent"), (beat, MUTED)) for beat in plan]
         yield Content("\n").join([said(("Plan", "bold")), *lines])
     if prose := clean(turn.prose).strip():
         yield said(prose)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
+from talecraft.app.keymap import hint
+from talecraft.app.marks import mark
 from talecraft.app.text import MUTED, count, duration, said
 from talecraft.app.widgets.figures import histogram, taste_words
 from talecraft.process.run_events import TasteLearned
@@ -87,12 +89,15 @@ def plan_words(
     if resumable:
         lines.append(
             said(
-                ("Press c to go on. ", "bold"),
+                (f"Press {hint('training.go_on', 'c')} to go on. ", "bold"),
                 "The last run was cut off; it goes on after its last finished step, with the"
                 " scores of then.",
             )
         )
-    lines += [said(("! ", "bold $text-warning"), clean_line(warning)) for warning in plan.warnings]
+    lines += [
+        said((mark("! ", "Careful: "), "bold $text-warning"), clean_line(warning))
+        for warning in plan.warnings
+    ]
     if taste is not None:
         lines += [taste_words(taste), Content("")]
     refusal = plan.refusal or (taste.refusal if taste is not None else "")
@@ -101,7 +106,7 @@ def plan_words(
         if plan.fits:
             lines.append(
                 said(
-                    ("Press t for a taste round: ", "bold"),
+                    (f"Press {hint('training.taste', 't')} for a taste round: ", "bold"),
                     "24 choices between two short passages, about three minutes. Or score passages"
                     " while you write.",
                 )
@@ -111,7 +116,7 @@ def plan_words(
     else:
         lines.append(
             said(
-                ("Press s to start. ", "bold"),
+                (f"Press {hint('training.start', 's')} to start. ", "bold"),
                 f"It takes about {duration(plan.minutes * 60)} ({about}), goes on when you leave,"
                 " and changes nothing unless it proves better.",
             )

@@ -7,6 +7,8 @@ from textual.containers import Grid, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from talecraft.app.keymap import hint
+from talecraft.app.marks import mark, plain
 from talecraft.app.run_watch import RunWatch
 from talecraft.app.text import MUTED, duration, said
 from talecraft.app.widgets.figures import Curve, Drawn, progress, taste_words
@@ -42,10 +44,12 @@ class Running(Vertical):
         self.query_one("#running", Static).update(running_words(watch, min(60, width)))
         figures = figures_of(steps)
         self.query_one("#figures").display = bool(steps)
-        self.query_one("#curves").display = bool(steps) and figures is FIGURES
-        self.query_one("#pattern-curves").display = bool(steps) and figures is PATTERN
+        drawn = bool(steps) and not plain()  # else the words tell their course too
+        self.query_one("#curves").display = drawn and figures is FIGURES
+        self.query_one("#pattern-curves").display = drawn and figures is PATTERN
         if steps:
             self.query_one("#figures", Static).update(figure_words(steps))
+        if drawn:
             for figure in (one for one in figures if one.id not in NEVER):
                 curve = self.query_one(f"#{figure.id}", Curve)
                 if curve.display:
@@ -79,20 +83,18 @@ class Running(Vertical):
 def running_words(watch: RunWatch, width: int) -> Content:
     """Its phase with a progress line, the taste it learned, how far it is."""
     phase = watch.phase
-    mark, words = ("▶ ", "$text-success"), clean_line(phase.words) if phase else "Starting"
+    sign, words = ("▶ ", "$text-success"), clean_line(phase.words) if phase else "Starting"
     if watch.stopping:
         words = "Stopping at the next step"
     elif watch.paused:
-        mark = ("‖ ", "$text-warning")
-        words = "Paused. Press c to go on." if watch.waiting else "Pausing at the next step"
+        sign, go_on = ("‖ ", "$text-warning"), hint("training.go_on", "c")
+        words = f"Paused. Press {go_on} to go on." if watch.waiting else "Pausing at the next step"
     elif watch.waiting == "writing":
-        mark, words = ("‖ ", "$text-warning"), "Waiting while a passage is written"
-    share = phase.progress if phase is not None else 0.0
-    if watch.steps and watch.outcome is None:
-        share = max(share, watch.steps[-1].step / max(1, watch.steps[-1].total))
+        sign, words = ("‖ ", "$text-warning"), "Waiting while a passage is written"
+    share = watch.share
     lines = [
-        said(mark, (words, "bold")),
-        said((progress(share, width - 6), "$text-primary"), f" {share:4.0%}"),
+        said((mark(sign[0]), sign[1]), (words, "bold")),
+        said((progress(share, width - 6), "$text-primary"), mark(f" {share:4.0%}", " is done.")),
     ]
     if watch.taste is not None:
         lines.append(taste_words(watch.taste))

@@ -12,6 +12,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from talecraft.app.marks import mark
 from talecraft.app.text import MUTED, said
 from talecraft.config.entries import LEFT_OUT, Entry
 
@@ -24,13 +25,19 @@ class Row(Horizontal):
         self.entry = entry
 
     def compose(self) -> ComposeResult:
-        yield Static(said("  ", self.entry.name), classes="setting-name")
+        yield Static(classes="setting-name", markup=False)
         yield Static(markup=False, classes="setting-value")
         yield Static(said((self.entry.description, MUTED)), classes="setting-words")
 
+    def choose(self, chosen: bool) -> None:
+        """Be the chosen one, or not; on a plain page a word tells it."""
+        self.set_class(chosen, "-chosen")
+        before = mark("  ", "Chosen: " if chosen else "        ")
+        self.query_one(".setting-name", Static).update(said(before, self.entry.name))
+
     def show(self, value: str, changed: bool) -> None:
         """A value that is not the default has a mark before it."""
-        words = ("• " if changed else "  ") + value
+        words = mark("• " if changed else "  ", "yours: " if changed else "") + value
         style = "bold" if changed else MUTED if value == LEFT_OUT else ""
         self.query_one(".setting-value", Static).update(said((words, style)))
 
@@ -40,16 +47,25 @@ class SettingsList(VerticalScroll, can_focus=True):
 
     HELP = "The list of settings"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "change", "Change", tooltip="Change the chosen setting"),
-        Binding("d,delete", "default", "Default", tooltip="Take it back to its default"),
-        Binding("escape", "leave_it", "Leave it", tooltip="Leave the value as it was"),
-        Binding("up", "choose(-1)", "Setting up", show=False, tooltip="The setting above"),
-        Binding("down", "choose(1)", "Setting down", show=False, tooltip="The setting below"),
-        Binding("pageup", "choose(-8)", "Up", show=False, tooltip="Some settings up"),
-        Binding("pagedown", "choose(8)", "Down", show=False, tooltip="Some settings down"),
-        Binding("home", "choose(-999)", "First", show=False, tooltip="The first setting"),
-        Binding("end", "choose(999)", "Last", show=False, tooltip="The last setting"),
-    ]
+        Binding("enter", "change", "Change",
+                tooltip="Change the chosen setting", id="settings.change"),
+        Binding("d,delete", "default", "Default",
+                tooltip="Take it back to its default", id="settings.default"),
+        Binding("escape", "leave_it", "Leave it",
+                tooltip="Leave the value as it was", id="dialog.cancel"),
+        Binding("up", "choose(-1)", "Setting up", show=False,
+                tooltip="The setting above", id="settings.up"),
+        Binding("down", "choose(1)", "Setting down", show=False,
+                tooltip="The setting below", id="settings.down"),
+        Binding("pageup", "choose(-8)", "Up", show=False,
+                tooltip="Some settings up", id="settings.far_up"),
+        Binding("pagedown", "choose(8)", "Down", show=False,
+                tooltip="Some settings down", id="settings.far_down"),
+        Binding("home", "choose(-999)", "First", show=False,
+                tooltip="The first setting", id="settings.first"),
+        Binding("end", "choose(999)", "Last", show=False,
+                tooltip="The last setting", id="settings.last"),
+    ]  # fmt: skip
 
     class Chosen(Message):
         """Another setting is the chosen one."""
@@ -107,7 +123,7 @@ class SettingsList(VerticalScroll, can_focus=True):
     def _choose(self, at: int) -> None:
         self._at = min(max(at, 0), len(self._rows) - 1)
         for number, row in enumerate(self._rows):
-            row.set_class(number == self._at, "-chosen")
+            row.choose(number == self._at)
         first = self._at == 0  # with the title of its section
         self.scroll_to_widget(self._rows[self._at], animate=False, top=False)
         if first:

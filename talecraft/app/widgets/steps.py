@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from textual.content import Content
 
+from talecraft.app import marks
+from talecraft.app.marks import plain
 from talecraft.app.text import MUTED, said
 from talecraft.app.widgets.figures import spark
 from talecraft.process.run_events import PatternStep, Step
@@ -83,6 +85,12 @@ def figure_words(steps: Sequence[Any]) -> Content:
     lines = []
     for figure in figures_of(steps):
         values = [figure.of(step) for step in steps]
+        if plain():
+            told = f"{figure.name}: {figure.shown(values[-1])}, {course(figure, values)}"
+            lines.append(said(told, (f"; {figure.means(last)}", MUTED)))
+            if figure.id == "reward":
+                lines += _told_parts(steps)
+            continue
         lines.append(
             said(
                 f"{figure.name:<18}",
@@ -94,6 +102,23 @@ def figure_words(steps: Sequence[Any]) -> Content:
         if figure.id == "reward":
             lines += _parts(steps)
     return Content("\n").join(lines)
+
+
+def course(figure: Figure, values: Sequence[float]) -> str:
+    """In words what the curve of `values` shows."""
+    return marks.course(figure.shown(values[0]), values)
+
+
+def _told_parts(steps: Sequence[Step]) -> list[Content]:
+    """What the reward is the sum of, a part to a line, in words."""
+    lines = []
+    for name, value in steps[-1].parts.items():
+        values = [step.parts.get(name, 0.0) for step in steps]
+        words = PARTS.get(name) or clean_line(name)
+        lines.append(
+            said(f"of that, {words}: {value:+.2f}, {marks.course(f'{values[0]:+.2f}', values)}")
+        )
+    return lines
 
 
 def _parts(steps: Sequence[Step]) -> list[Content]:

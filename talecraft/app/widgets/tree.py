@@ -15,11 +15,13 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from talecraft.app.marks import mark, plain
 from talecraft.app.widgets.branches import row
 from talecraft.studio.branching import Place
 
 # Left of the rows: where one is, and which passage is marked.
 _GUTTER = 3
+_CHOSEN, _MARKED = "Chosen. ", "Marked. "
 
 
 class TreeList(ScrollView, can_focus=True):
@@ -27,37 +29,51 @@ class TreeList(ScrollView, can_focus=True):
 
     HELP = "The passages of the tree"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "screen.open", "Read", tooltip="Read the branch through it"),
-        Binding("slash", "screen.find", "Find", tooltip="Search all passages as you type"),
-        Binding("n", "screen.next_hit(1)", "Next", show=False, tooltip="The next passage found"),
+        Binding("enter", "screen.open", "Read",
+                tooltip="Read the branch through it", id="tree.read"),
+        Binding("slash", "screen.find", "Find",
+                tooltip="Search all passages as you type", id="tree.find"),
+        Binding("n", "screen.next_hit(1)", "Next", show=False,
+                tooltip="The next passage found", id="tree.next_found"),
         Binding("N", "screen.next_hit(-1)", "Previous", show=False,
-                tooltip="The passage found before"),
-        Binding("b", "screen.bookmark", "Bookmark", tooltip="Set a bookmark, or take it away"),
+                tooltip="The passage found before", id="tree.found_before"),
+        Binding("b", "screen.bookmark", "Bookmark",
+                tooltip="Set a bookmark, or take it away", id="tree.bookmark"),
         Binding("x", "screen.prune", "Discard",
-                tooltip="Put the passage into the trash with all that follows"),
+                tooltip="Put the passage into the trash with all that follows",
+                id="passage.throw_away"),
         Binding("r", "screen.restore", "Restore",
-                tooltip="Bring back what was thrown away"),
+                tooltip="Bring back what was thrown away", id="tree.restore"),
         Binding("t", "screen.trash", "Trash", show=False,
-                tooltip="Show or hide what is in the trash"),
-        Binding("m", "screen.mark", "Mark", tooltip="Mark a passage to compare its branch"),
+                tooltip="Show or hide what is in the trash", id="tree.trash"),
+        Binding("m", "screen.mark", "Mark",
+                tooltip="Mark a passage to compare its branch", id="tree.mark"),
         Binding("d", "screen.compare", "Compare",
-                tooltip="Compare the branch here with the marked one"),
-        Binding("ctrl+z", "screen.undo", "Undo", show=False, tooltip="Undo the last step"),
-        Binding("ctrl+y", "screen.redo", "Redo", show=False, tooltip="Do it again"),
+                tooltip="Compare the branch here with the marked one", id="tree.compare"),
+        Binding("ctrl+z", "screen.undo", "Undo", show=False,
+                tooltip="Undo the last step", id="story.undo"),
+        Binding("ctrl+y", "screen.redo", "Redo", show=False,
+                tooltip="Do it again", id="story.redo"),
         Binding("right_square_bracket", "screen.next_bookmark(1)", "Next bookmark", show=False,
-                tooltip="To the next bookmark"),
+                tooltip="To the next bookmark", id="tree.next_bookmark"),
         Binding("left_square_bracket", "screen.next_bookmark(-1)", "Last bookmark", show=False,
-                tooltip="To the bookmark before"),
+                tooltip="To the bookmark before", id="tree.bookmark_before"),
         Binding("left", "version(-1)", "Version before", show=False,
-                tooltip="To the version before of the same passage"),
+                tooltip="To the version before of the same passage", id="version.previous"),
         Binding("right", "version(1)", "Version after", show=False,
-                tooltip="To the version after of the same passage"),
-        Binding("up,k", "move(-1)", "Up", show=False, tooltip="To the passage above"),
-        Binding("down,j", "move(1)", "Down", show=False, tooltip="To the passage below"),
-        Binding("pageup", "page(-1)", "Page up", show=False, tooltip="A page up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, tooltip="A page down"),
-        Binding("home", "far(0)", "First", show=False, tooltip="To the first passage"),
-        Binding("end", "far(-1)", "Last", show=False, tooltip="To the last passage"),
+                tooltip="To the version after of the same passage", id="version.next"),
+        Binding("up,k", "move(-1)", "Up", show=False,
+                tooltip="To the passage above", id="tree.up"),
+        Binding("down,j", "move(1)", "Down", show=False,
+                tooltip="To the passage below", id="tree.down"),
+        Binding("pageup", "page(-1)", "Page up", show=False,
+                tooltip="A page up", id="page.up"),
+        Binding("pagedown", "page(1)", "Page down", show=False,
+                tooltip="A page down", id="page.down"),
+        Binding("home", "far(0)", "First", show=False,
+                tooltip="To the first passage", id="tree.first"),
+        Binding("end", "far(-1)", "Last", show=False,
+                tooltip="To the last passage", id="tree.last"),
     ]  # fmt: skip
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "tree--line",
@@ -208,15 +224,26 @@ class TreeList(ScrollView, can_focus=True):
             )
         return self._styles[name]
 
+    @property
+    def _gutter(self) -> int:
+        return len(_CHOSEN + _MARKED) if plain() else _GUTTER
+
+    def _told(self, at: int, marked: bool) -> str:
+        """What the marks of the gutter say, in words."""
+        words = (_CHOSEN if at == self.at else "") + (_MARKED if marked else "")
+        return f"{words:<{self._gutter}}"
+
     def render_line(self, y: int) -> Strip:
         at, width = y + round(self.scroll_y), self.size.width
         if at >= len(self.places):
             return Strip.blank(width, self._style(""))
         place, chosen = self.places[at], at == self.at
-        shown = row(place, at == 0, max(0, width - _GUTTER - 1), self._found)
+        marked = place.turn.id == self.marked
+        room = max(0, width - self._gutter - 1)
+        shown = row(place, at == 0, room, self._found)
         how = self._style("trash" if place.pruned else "open" if place.open else "other")
         start, end = shown.hit
-        gutter = f"{'›' if chosen else ' '}{'m' if place.turn.id == self.marked else ' '} "
+        gutter = mark(f"{'›' if chosen else ' '}{'m' if marked else ' '} ", self._told(at, marked))
         parts = [
             (gutter, self._style("bar")),
             (shown.lines, self._style("line")),
@@ -229,6 +256,9 @@ class TreeList(ScrollView, can_focus=True):
         ]
         under = Style()
         if chosen:
-            under = Style(bgcolor=self._style(f"chosen{'-focus' * self.has_focus}").bgcolor)
+            under = Style(
+                bgcolor=self._style(f"chosen{'-focus' * self.has_focus}").bgcolor,
+                reverse=(self.app.no_color and self.has_focus) or None,
+            )
         segments = [Segment(text, style + under) for text, style in parts if text]
         return Strip(segments).crop_extend(0, width, self._style("") + under)

@@ -12,18 +12,20 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from talecraft.app.keymap import hint
+from talecraft.app.marks import mark
 from talecraft.app.text import MUTED, said, when
 from talecraft.library.runs import TrainingRun
 from talecraft.process.run_events import SHOWN, Check, Outcome, Phrase, Sample
 from talecraft.story.clean import clean, clean_line
 
 _STATES = {
-    "adopted": ("✓ Adopted", "bold $text-success"),
-    "rejected": ("✗ Not adopted", "bold $text-warning"),
-    "refused": ("✗ Refused", "bold $text-warning"),
-    "cancelled": ("□ Stopped", f"bold {MUTED}"),
-    "failed": ("✗ Failed", "bold $text-error"),
-    "interrupted": ("✗ Interrupted", "bold $text-error"),
+    "adopted": ("✓ ", "Adopted", "bold $text-success"),
+    "rejected": ("✗ ", "Not adopted", "bold $text-warning"),
+    "refused": ("✗ ", "Refused", "bold $text-warning"),
+    "cancelled": ("□ ", "Stopped", f"bold {MUTED}"),
+    "failed": ("✗ ", "Failed", "bold $text-error"),
+    "interrupted": ("✗ ", "Interrupted", "bold $text-error"),
 }
 SAMPLES = 3
 
@@ -42,11 +44,12 @@ class OutcomeView(Vertical):
 
 def _outcome(run: TrainingRun, head: str, now: datetime, since: str) -> list[Widget]:
     outcome = _decoded(run)
-    word, style = _STATES.get(run.state, (clean_line(run.state), "bold"))
+    shape, word, style = _STATES.get(run.state, ("", clean_line(run.state), "bold"))
+    told = outcome.words if outcome is not None else ""
     ended = when(run.ended_at, now) if run.ended_at else ""
     lines = [
         said((head, "bold $text-primary"), (f"  {ended}", MUTED)),
-        said((word, style), ". ", clean_line(outcome.words if outcome is not None else "")),
+        said((mark(shape) + word, style), ". ", clean_line(told)),
     ]
     if since:
         lines.append(said((clean_line(since), "$text-warning")))
@@ -60,7 +63,11 @@ def _outcome(run: TrainingRun, head: str, now: datetime, since: str) -> list[Wid
     if outcome.adapter_id:
         checks.append(
             said(
-                ("    Press v to compare it blind with what wrote before: ", MUTED),
+                (
+                    f"    Press {hint('training.compare', 'v')} to compare it blind with what wrote"
+                    " before: ",
+                    MUTED,
+                ),
                 ("your verdict counts more than these figures.", MUTED),
             )
         )
@@ -85,10 +92,12 @@ def check_line(check: Check, words: str) -> Content:
     """One condition of the gate in `words`, with a mark for whether it held; a figure that is no
     condition has another one."""
     if check.bar == SHOWN:
-        mark = ("  · ", MUTED)
+        sign = (mark("  · ", "  Shown only: "), MUTED)
+    elif check.passed:
+        sign = (mark("  ✓ ", "  Passed: "), "bold $text-success")
     else:
-        mark = ("  ✓ ", "bold $text-success") if check.passed else ("  ✗ ", "bold $text-error")
-    return said(mark, clean_line(words))
+        sign = (mark("  ✗ ", "  Failed: "), "bold $text-error")
+    return said(sign, clean_line(words))
 
 
 def phrase_lines(phrases: Sequence[Phrase]) -> Content | None:
@@ -98,11 +107,14 @@ def phrase_lines(phrases: Sequence[Phrase]) -> Content | None:
     lines = []
     for label, chosen in (("Rose", rose), ("Fell", fell)):
         if chosen:
-            told = (f"“{clean_line(p.text)}” {p.before} → {p.after}" for p in chosen)
-            lines.append(said((f"{label}: ", f"bold {MUTED}"), ", ".join(told)))
+            to, end = mark(" → ", " times before, "), mark("", " after")
+            counts = (f"“{clean_line(p.text)}” {p.before}{to}{p.after}{end}" for p in chosen)
+            lines.append(said((f"{label}: ", f"bold {MUTED}"), ", ".join(counts)))
     if not lines:
         return None
-    return Content("\n").join([said(("Its phrases, before → after", "bold $text-primary")), *lines])
+    return Content("\n").join(
+        [said((f"Its phrases, before{mark(' → ', ' and ')}after", "bold $text-primary")), *lines]
+    )
 
 
 class SampleView(Vertical):

@@ -1,0 +1,72 @@
+"""The line under the text: the last passage's score, or what can be done now, and its versions."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widgets import TextArea
+
+from talecraft.app.keymap import hint, score_keys
+from talecraft.app.marks import mark
+from talecraft.app.screens.skeleton import SkeletonActions
+from talecraft.app.text import MUTED, said, stars
+from talecraft.app.widgets.composer import ScoringComposer
+from talecraft.app.widgets.lines import ScoreLine
+
+
+class ScoreWords(SkeletonActions):
+    """The part of the writing screen that keeps that line true."""
+
+    def engine_changed(self) -> None:
+        self.show_score()
+
+    def show_score(self) -> None:
+        page, versions = self.page, Content("")
+        if page.versions > 1 and self.live is None:
+            versions = said(
+                (f"version {page.version} of {page.versions}", MUTED),
+                (
+                    f"  Tab {hint('version.previous', mark('←', 'Left'))}"
+                    f" {hint('version.next', mark('→', 'Right'))}",
+                    MUTED,
+                ),
+            )
+        self.query_one(ScoreLine).show(self._score_words(), versions)
+
+    def _score_words(self) -> Content:
+        between = mark(" · ", ", ")
+        if self.editor.is_open:
+            return said((self.editing_words, MUTED))
+        if self.talecraft.studio.alternatives.waiting == self.story_id:
+            words = f"Other versions are being written{between}{hint('page.stop', 'Esc')} stops"
+            return said((words, MUTED))
+        if self.live is not None:
+            key = hint("page.stop", "Esc")
+            what = "stopping" if self.live.stopping else f"{key} stops and keeps what came"
+            return said((what, MUTED))
+        if not self.talecraft.can_write:
+            key = hint("app.models", "F2")
+            return said((f"There is no model to write with. {key} chooses one.", "$text-warning"))
+        if self.skeleton.has_focus_within:
+            there, back = hint("skeleton.jump", "Enter"), hint("skeleton.back", "Esc")
+            return said((f"{there} reads on there{between}{back} leads back", MUTED))
+        if self.plan_pane.has_focus:
+            return said((f"{hint('page.to_text', 'Esc')}: back to the text", MUTED))
+        turn = self._scored_turn
+        if turn is None:
+            what = "writes on from the plan" if self._planned else "begins"
+            return said((f"{hint('page.continue', 'Enter')}: the model {what}", MUTED))
+        score = self.page.scores.get(turn.id)
+        if score is not None:
+            composer = self.query_one(ScoringComposer)
+            here = composer.takes_score_back and self.focused is composer
+            key = hint("story.undo", "Ctrl+Z") if here else (
+                f"Tab, then {hint('score.take_back', 'u')}"
+            )  # fmt: skip
+            return said((stars(score), "$text-accent"), (f"   {key} takes it back", MUTED))
+        another = f"{between}{hint('page.retry', 'Ctrl+R')} another version"
+        chosen = self.manuscript.chosen is not None
+        return said((f"{score_keys()} score it{'' if chosen else another}", MUTED))
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """What takes a score back depends on whether there is text."""
+        self.show_score()  # Textual calls the base classes' handlers, which keep drafts, too
