@@ -217,7 +217,7 @@ async def test_odds_with_another_adapter_are_called_that(running, studio):
         await page_of(app, pilot, story.id)
         flow = await looked(app, pilot)
         text = " ".join(seen(pilot).split())
-        assert "written with adapter deadbeef, which is not there any more" in text
+        assert "written with adapter deadbeef, which is no longer there" in text
         assert "with no adapter." in text
         assert (flow.picked, flow.odds.taken.id) == (1, 4), "prose begins there"
 

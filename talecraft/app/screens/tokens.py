@@ -121,7 +121,7 @@ class TokensScreen(TalecraftScreen):
         made = event.turn.generation
         if made is not None and made.adapter_id != event.adapter_id:
             notes.append(
-                f"It was written with {adapter_words(made.adapter_id)}, which is not there now;"
+                f"It was written with {adapter_words(made.adapter_id)}, which is no longer there;"
                 f" these are the odds with {adapter_words(event.adapter_id)}."
             )
         return notes
