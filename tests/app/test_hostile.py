@@ -96,7 +96,7 @@ def test_said_is_literal(nth):
 # ---------------------------------------------------------------------- on the screens
 @pytest.mark.rounds(1)
 async def test_the_page_shows_them_and_obeys_none(running, studio, nth):
-    """As premise, title, passages and plans of both authors, stream, draft, notice and dialog."""
+    """As premise, title, passages and plans, stream, draft, notice and dialog."""
     dice, texts = strings(nth)
     async with running((100, 30)) as (app, pilot):
         story = studio.writing.new_story(f"x{texts[0]}", f"x{texts[1]}")
@@ -117,7 +117,9 @@ async def test_the_page_shows_them_and_obeys_none(running, studio, nth):
             for piece in hostile.cut(dice, text):
                 part = dice.choice(("think", "prose"))
                 app.post_message(TextArrived(Delta(9, part, piece)))
-        await until(pilot, lambda: live.prose.endswith("two") or live.outline.endswith("two"))
+        for part in ("think", "prose"):
+            app.post_message(TextArrived(Delta(9, part, "\nover")))
+        await until(pilot, lambda: live.prose.endswith("over") and live.outline.endswith("over"))
         await pilot.pause(0.06)
         harmless(seen(pilot))
         app.live = None

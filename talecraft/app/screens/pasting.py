@@ -39,12 +39,11 @@ class LongPaste(ModalScreen[Choice | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Label(said((f"You pasted {count(self._characters, 'character')}", "bold")))
-            yield Label(said(("The composer can hold fewer. Nothing is lost yet.", MUTED)))
+            yield Label(said((f"The composer can hold {PASTE_LIMIT:,}.", MUTED)))
             with Vertical(classes="choices"):
                 if self._refusal is not None:
                     yield Button(said("Into the story, as your own passages (s)"), id="story")
-                beginning = f"The first {count(PASTE_LIMIT, 'character')} into the composer (b)"
-                yield Button(said(beginning), id="beginning")
+                yield Button(said("Its beginning into the composer (b)"), id="beginning")
                 yield Button(said("Leave it (Esc)"), id="leave")
 
     def on_mount(self) -> None:
