@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 SIZE = {"COLUMNS": "120", "LINES": "40"}
-KEPT = 20_000  # characters of what was painted
+KEPT = 200_000  # characters of what was painted: more than one reading brings
 _ESCAPES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]")
 _GROWING = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]{0,64}|[ -/]*)")
 _PHASES = re.compile("[●○◌] (?:ready|waiting|thinking|writing|reading|loading|starting|stopping)")

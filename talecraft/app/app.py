@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Any, ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
@@ -34,8 +35,11 @@ from talecraft.studio import Studio
 from talecraft.studio.events import AlternativesFailed, Listener, StudioEvent
 
 WATCH_SECONDS = 0.25
-# Text that comes is shown this often at most: what is typed meanwhile is painted in between.
-TEXT_SECONDS = 0.05
+# Garbage that lives long is looked for seldom: a long story is no garbage.
+GARBAGE = (1_000, 10, 100)
+# Text that comes is shown this often at most, and while the writer types (a key in the last half
+# second) less often: to paint it takes the time in which a key would be painted.
+TEXT_SECONDS, TEXT_SECONDS_TYPING, TYPING_SECONDS = 0.05, 0.15, 0.5
 WIDE = 100  # columns from which the status line tells all of the words
 
 
@@ -98,7 +102,7 @@ class TalecraftApp(TrainingRuns):
         self._closing_down = False
         self.live: Live | None = None
         self.phase = Phase("starting")
-        self._text_waits, self._text_shown = False, 0.0
+        self._text_waits, self._text_shown, self._key_at = False, 0.0, 0.0
         self.studio = open_studio(self._hear)
         self.show_outline = self.studio.settings.page.show_outline
         self.focus_mode = False  # only the text and the composer on the page
@@ -135,7 +139,11 @@ class TalecraftApp(TrainingRuns):
         `call_after_refresh` would not do: its callback stays with the screen of that moment, and
         is not called while another one lies over it.
         """
-        gc.enable()  # see __main__
+        if not gc.isenabled():  # see __main__
+            # To look through all that was imported, every second, holds up the keys.
+            gc.freeze()
+            gc.set_threshold(*GARBAGE)
+            gc.enable()
         if self._closing_down:
             return
         try:
@@ -203,6 +211,11 @@ class TalecraftApp(TrainingRuns):
         titles = [one.story_title for one in self._screens() if one.story_title]
         self.show_title(titles[-1] if titles else "", self.live, self.run_watch)
 
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key):
+            self._key_at = time.monotonic()
+        await super().on_event(event)
+
     # ------------------------------------------------------------------ what the engine says
     def _hear(self, event: StudioEvent) -> None:
         """Called on the engine's reading thread; hands the event over and returns."""
@@ -230,7 +243,10 @@ class TalecraftApp(TrainingRuns):
     def on_text_arrived(self, message: messages.TextArrived) -> None:
         if self.live is not None and message.delta.request == self.live.request:
             self.live.add(message.delta)
-            wait = self._text_shown + TEXT_SECONDS - time.monotonic()
+            now = time.monotonic()
+            typing = now - self._key_at < TYPING_SECONDS
+            pause = TEXT_SECONDS_TYPING if typing else TEXT_SECONDS
+            wait = self._text_shown + pause - now
             if wait <= 0:
                 self._show_text()
             elif not self._text_waits:

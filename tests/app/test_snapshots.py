@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from textual import events
 
+from talecraft.app.screens.pasting import LongPaste
 from talecraft.app.widgets import whisper
 from talecraft.library import stories
 from talecraft.process.run_events import Example, Sample
@@ -473,3 +475,15 @@ def test_too_small(look, studio):
         await pilot.pause()
 
     assert look(prepare, (50, 12))
+
+
+@pytest.mark.parametrize("size", [(60, 16), *SIZES])
+def test_long_paste(look, studio, size):
+    story = scored(studio, [4], PREMISE)
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
+        app.post_message(events.Paste("The keeper counted.\n" * 500_000))
+        await until(pilot, lambda: isinstance(app.screen, LongPaste))
+
+    assert look(prepare, size)

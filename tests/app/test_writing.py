@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import pytest
 from textual import events
 
+from talecraft.app.app import TEXT_SECONDS, TEXT_SECONDS_TYPING
 from talecraft.app.live import Live
+from talecraft.app.messages import TextArrived
 from talecraft.app.screens.library import LibraryScreen
 from talecraft.app.screens.opening import OpeningScreen
 from talecraft.app.screens.writing import WritingScreen
-from talecraft.app.widgets.outline import OutlinePane
+from talecraft.app.widgets.outline import OutlinePane, shown_plan
 from talecraft.process.messages import Delta
 from talecraft.studio import reading
 from tests.app.conftest import (
@@ -399,7 +402,7 @@ async def test_the_outline_folds_and_opens(running):
         assert not app.screen.query_one("#plan").display
         await pilot.press("ctrl+t")
         assert app.screen.query_one("#plan").display
-        assert "• The fox waits at the harbour" in seen(pilot)
+        assert "✓ The fox waits at the harbour" in seen(pilot)
 
 
 async def test_the_plan_streams_before_the_prose(running):
@@ -543,8 +546,33 @@ async def test_a_word_that_comes_paints_its_line_and_nothing_else(running, monke
             painted, last = [], painted
         (((line,), options),) = last
         assert (line.height, options) == (1, {})
-        pane.show("- a fox\n", False)
+        pane.show(shown_plan("- a fox\n"))
         assert painted
         painted = []
-        pane.show("- a fox\n", False)
+        pane.show(shown_plan("- a fox\n"))
         assert painted == []
+
+
+@pytest.mark.parametrize("key_at", [0.0, math.inf])
+async def test_text_that_comes_quickly_is_shown_in_pieces_and_seldomer_to_one_who_types(
+    running, monkeypatch, key_at
+):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        app.live = Live(9, page.story_id, 1)
+        page.reload()
+        shown: list[int] = []
+        came = page.text_came
+        monkeypatch.setattr(page, "text_came", lambda: (shown.append(1), came()))
+        pauses: list[float] = []
+        timer = app.set_timer
+        monkeypatch.setattr(app, "set_timer", lambda s, do: (pauses.append(s), timer(s, do)))
+        app._key_at = key_at  # long ago, or just now
+        for _ in range(200):
+            app.post_message(TextArrived(Delta(9, "prose", "word ")))
+        app.post_message(TextArrived(Delta(9, "prose", "end")))
+        await until(pilot, lambda: "end▌" in seen(pilot))
+        assert 1 <= len(shown) < 50
+        longest = TEXT_SECONDS if key_at == 0.0 else TEXT_SECONDS_TYPING
+        assert longest / 2 < max(pauses) <= longest
+        app.live = None

@@ -41,13 +41,12 @@ class LongPaste(ModalScreen[Choice | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Label(said((f"You pasted {count(self._characters, 'character')}", "bold")))
-            yield Label(said(("The composer can hold fewer. Nothing is lost yet.", MUTED)))
+            yield Label(said((f"The composer can hold {PASTE_LIMIT:,}.", MUTED)))
             with Vertical(classes="choices"):
                 if self._refusal is not None:
                     words = f"Into the story, as your own passages ({hint('paste.story', 's')})"
                     yield Button(said(words), id="story")
-                first = f"The first {count(PASTE_LIMIT, 'character')} into the composer"
-                words = f"{first} ({hint('paste.beginning', 'b')})"
+                words = f"Its beginning into the composer ({hint('paste.beginning', 'b')})"
                 yield Button(said(words), id="beginning")
                 yield Button(said(f"Leave it ({hint('dialog.cancel', 'Esc')})"), id="leave")
 
