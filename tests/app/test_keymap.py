@@ -44,7 +44,7 @@ def keys(place: Home) -> Callable[..., None]:
 @pytest.mark.parametrize(
     ("written", "keys"),
     [
-        ("f8", ("f8",)),
+        ("f14", ("f14",)),
         ("Ctrl+R", ("ctrl+r",)),
         ("shift+ctrl+left", ("ctrl+shift+left",)),
         ("?", ("question_mark",)),
@@ -135,15 +135,15 @@ def test_a_part_of_a_screen_is_no_place_of_its_own() -> None:
 @pytest.mark.parametrize(
     "wanted",
     [
-        {"page.retry": "f8"},
+        {"page.retry": "f14"},
         {"page.retry": "ctrl+t", "plan.fold": "ctrl+r"},  # they change places
         {"composer.newline": "enter", "page.continue": "ctrl+s"},
         {"taste.first": "left", "taste.second": "right"},
-        {"score.1": "f8, !"},
+        {"score.1": "f14, !"},
         {"library.show_trash": "x", "library.stories": "x"},  # they take turns
         {"app.back": "f12"},
         {"adapters.name": "i", "training.start": "n"},
-        {"story.undo": "f8", "story.redo": "f10"},
+        {"story.undo": "f14", "story.redo": "f10"},
         {"tree.compare": "c", "settings.default": "r", "choosing.a": "1"},
         {"plan.edit": "p", "passage.edit": "i"},
     ],
@@ -157,10 +157,10 @@ def test_these_hold(wanted: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("wanted", "name", "why"),
     [
-        ({"page.rety": "f8"}, "page.rety", "is it page.retry?"),
+        ({"page.rety": "f14"}, "page.rety", "is it page.retry?"),
         ({"page.retry": "qq"}, "page.retry", "no key called 'qq'"),
         ({"page.retry": "ctrl+t"}, "page.retry", "ctrl+t is the key of plan.fold"),
-        ({"page.retry": "f8", "plan.fold": "f8"}, "plan.fold", "f8 is the key of page.retry"),
+        ({"page.retry": "f14", "plan.fold": "f14"}, "plan.fold", "f14 is the key of page.retry"),
         ({"adapters.name": "s"}, "adapters.name", "s is the key of training.start"),
         ({"compare.adopt": "a"}, "compare.adopt", "a is the key of taste.first"),
         ({"dialog.yes": "f1"}, "dialog.yes", "f1 is the key of app.help"),
@@ -192,7 +192,7 @@ def test_these_do_not_and_the_rest_does(wanted: dict[str, str], name: str, why: 
 
 @given(st.dictionaries(
     st.sampled_from(sorted(known_ids())),
-    st.sampled_from(["f8", "f10", "a", "x", "enter", "escape", "ctrl+t", "up", "tab", "1,2", "?"]),
+    st.sampled_from(["f14", "f10", "a", "x", "enter", "escape", "ctrl+t", "up", "tab", "1,2", "?"]),
     max_size=8,
 ))  # fmt: skip
 @settings(max_examples=60, deadline=None)
@@ -208,9 +208,9 @@ def test_no_keymap_leaves_two_on_a_key_or_anything_without_one(wanted: dict[str,
 
 # ------------------------------------------------------------------ config.toml
 def test_a_name_may_be_written_without_quotes(place: Home, keys) -> None:
-    keys('page.retry = "f8"\n"plan.fold" = "f10"\n')
+    keys('page.retry = "f14"\n"plan.fold" = "f10"\n')
     assert strict.read(place.settings_file, Settings).keys == {
-        "page.retry": "f8", "plan.fold": "f10",
+        "page.retry": "f14", "plan.fold": "f10",
     }  # fmt: skip
 
 
@@ -219,7 +219,7 @@ def test_a_name_may_be_written_without_quotes(place: Home, keys) -> None:
     [
         ('"plan.fold" = "f10"\npage.retry = 5\n', 6, "page.retry"),
         ('"plan.fold" = ["f10"]\n', 5, "plan.fold"),
-        ('page.retry.x = "f8"\n', 5, "page.retry"),
+        ('page.retry.x = "f14"\n', 5, "page.retry"),
     ],
 )
 def test_a_wrong_type_is_an_error_with_its_line(place: Home, keys, text, line, name) -> None:
@@ -230,18 +230,18 @@ def test_a_wrong_type_is_an_error_with_its_line(place: Home, keys, text, line, n
 
 
 async def test_a_bad_entry_is_told_with_file_and_line_and_the_rest_holds(running, keys, place):
-    keys('page.retry = "f8"\n"plan.fold" = "qq[/x]"\n')
+    keys('page.retry = "f14"\n"plan.fold" = "qq[/x]"\n')
     async with running((120, 40)) as (app, pilot):
         await until(pilot, lambda: "not yours" in notices(pilot))
         assert f'{place.settings_file}:6: plan.fold = "qq[/x]" does not hold' in notices(pilot)
         await begun(app, pilot, "A harbour")
-        await pilot.press("f8")
+        await pilot.press("f14")
         await finished(app, pilot)
         assert "Take 2" in seen(pilot)
 
 
 async def test_many_bad_entries_are_few_notices(running, keys):
-    keys("".join(f'"no.such_{n}" = "f8"\n' for n in range(9)))
+    keys("".join(f'"no.such_{n}" = "f14"\n' for n in range(9)))
     async with running((120, 40), loaded=False) as (_app, pilot):
         await until(pilot, lambda: "6 more entries" in notices(pilot))
         assert notices(pilot).count("does not hold") == 3
@@ -249,22 +249,22 @@ async def test_many_bad_entries_are_few_notices(running, keys):
 
 # ------------------------------------------------------------------ on the page
 async def test_help_footer_palette_and_hints_show_the_keys_in_force(running, keys):
-    keys('page.retry = "f8"\napp.training = "f11"\nstory.finish = "F"\n"app.palette" = "f10"\n')
+    keys('page.retry = "f14"\napp.training = "f11"\nstory.finish = "F"\n"app.palette" = "f10"\n')
     async with running((120, 100)) as (app, pilot):
         page = await begun(app, pilot, "A harbour")
         text = seen(pilot)
         footer = text.splitlines()[-1]
-        assert "f8 Retry" in footer
+        assert "f14 Retry" in footer
         assert "^r" not in footer
         assert footer.rstrip().endswith("f10 All")
         assert "f11 Train" in footer or "Train" not in footer
-        assert "F8 another version" in text
+        assert "F14 another version" in text
         found = {hit.text: hit.help async for hit in Commands(page).discover()}
-        assert found["Write the last passage once more"] == "f8"
+        assert found["Write the last passage once more"] == "f14"
         assert found["Let the model bring the story to its end"] == "F"
         await pilot.press("f1")
         await pilot.pause()
-        assert re.search(r"f8 +Write the last passage once more", seen(pilot))
+        assert re.search(r"f14 +Write the last passage once more", seen(pilot))
         assert "train (F11)" in seen(pilot)
         assert "ctrl+r" not in str(app.screen.active_bindings)
         await pilot.press("escape", "f11")
@@ -274,14 +274,14 @@ async def test_help_footer_palette_and_hints_show_the_keys_in_force(running, key
 
 async def test_what_shares_the_key_of_a_rebound_binding_keeps_it(running, keys):
     """Textual takes all bindings off a key of which one is rebound."""
-    keys('page.stop = "f8"\n')
+    keys('page.stop = "f14"\n')
     async with running() as (app, pilot):
         await page_of(app, pilot, app.studio.writing.new_story("SLOW harbour").id)
         await pilot.press("enter")
         await until(pilot, lambda: app.live and app.live.prose)
-        assert "f8 Stop" in seen(pilot)
-        assert "F8 stops and keeps" in seen(pilot)
-        await pilot.press("f8")
+        assert "f14 Stop" in seen(pilot)
+        assert "F14 stops and keeps" in seen(pilot)
+        await pilot.press("f14")
         await finished(app, pilot)
         await pilot.press("tab")
         assert not app.screen.composer.has_focus
@@ -344,7 +344,7 @@ async def test_a_rebound_key_that_does_nothing_now_says_why(running, keys, studi
 
 
 async def test_the_new_screens_tell_of_other_keys(running, keys):
-    keys('story.undo = "f8"\nstory.tree = "f10"\ntree.mark = "o"\ntree.compare = "c"\n'
+    keys('story.undo = "f14"\nstory.tree = "f10"\ntree.mark = "o"\ntree.compare = "c"\n'
          'plan.edit = "w"\npage.focus = "f11"\neditor.keep = "f12"\ntree.restore = "g"\n'
          'score.3 = "*"\ntree.trash = "z"\n')  # fmt: skip
     async with running((120, 40)) as (app, pilot):
@@ -364,19 +364,19 @@ async def test_the_new_screens_tell_of_other_keys(running, keys):
         await pilot.press("o")
         await until(pilot, lambda: "Marked. c on another" in notices(pilot))
         await pilot.press("x")
-        await until(pilot, lambda: "g or F8 brings it back" in notices(pilot))
+        await until(pilot, lambda: "g or F14 brings it back" in notices(pilot))
         assert "(z shows it)" in seen(pilot)
-        await pilot.press("f8")
+        await pilot.press("f14")
         await until(pilot, lambda: "Undone" in notices(pilot))
         await pilot.press("f10")
         await until(pilot, lambda: app.screen is page)
 
 
 async def test_what_is_changed_by_hand_holds_from_the_next_start_on(running, keys, place):
-    keys('page.retry = "f8"\n')
+    keys('page.retry = "f14"\n')
     async with running((120, 40)) as (_app, pilot):
         text = place.settings_file.read_text()
-        place.settings_file.write_text(text.replace("f8", "f10"))
+        place.settings_file.write_text(text.replace("f14", "f10"))
         await pilot.press("escape", "f5")
         await until(pilot, lambda: "other keys: from the next start on" in notices(pilot))
 

@@ -56,7 +56,7 @@ async def test_esc_leaves_the_text_and_another_is_one_key_away(running):
         page = await begun(app, pilot, "A harbour")
         before = page.page.path[0].prose
         await selecting(pilot, page)
-        await pilot.press("ctrl+r")
+        await pilot.press("alt+r")
         await proposed(pilot, page)
         assert "1 of 4" in seen(pilot)
         await pilot.press("r")

@@ -44,7 +44,7 @@ class TokensScreen(TalecraftScreen):
     AUTO_FOCUS = "#tokens"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
-            Binding(str(n), f"take({n})", "Take it", show=False, id=f"tokens.take-{n}",
+            Binding(str(n), f"take({n})", "Take it", show=False, id=f"tokens.take_{n}",
                     tooltip="Another version with this alternative, and on from it")
             for n in range(1, TOP + 1)
         ),

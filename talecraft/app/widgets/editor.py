@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from talecraft.app import marks
+from talecraft.app.keymap import hint
 from talecraft.app.own_editor import lend
 from talecraft.library.branches import EditedPart
 from talecraft.story.clean import clean
@@ -29,7 +30,7 @@ class Editor(TextArea):
         Binding("ctrl+g", "go_on", "Go on from here",
                 tooltip="Keep what stands before the cursor and let the model go on from there",
                 id="editor.go_on"),
-        Binding("ctrl+r,alt+r", "ask('rewrite')", "Rewrite", id="editor.rewrite",
+        Binding("alt+r", "ask('rewrite')", "Rewrite", id="editor.rewrite",
                 tooltip="With words selected: let the model tell them otherwise"),
         Binding("alt+e", "ask('expand')", "Expand", id="editor.expand",
                 tooltip="With words selected: let the model tell them more fully"),
@@ -37,7 +38,7 @@ class Editor(TextArea):
                 tooltip="With words selected: let the model tell them in half the length"),
         Binding("alt+d", "ask('describe')", "Describe", id="editor.describe",
                 tooltip="With words selected: let the model describe what they tell of"),
-        Binding("ctrl+@,ctrl+o", "ask('insert')", "Insert", id="editor.insert",
+        Binding("ctrl+o,ctrl+@", "ask('insert')", "Insert", id="editor.insert",
                 tooltip="Let the model write at the cursor, leading to what follows"),
         Binding("ctrl+e", "own_editor", "Your editor", id="editor.own_editor",
                 tooltip="Edit the passage in your own editor ($VISUAL or $EDITOR)"),
@@ -111,11 +112,21 @@ class Editor(TextArea):
     @property
     def words(self) -> str:
         """What can be done, for the line under the text."""
+        between = marks.mark(" · ", ", ")
+        kept = f"{hint('editor.keep', 'Esc')} keeps the text"
         if self.part != "prose":
-            return "Esc keeps the text"
+            return kept
         if not self.selection.is_empty:
-            return "Alt+R rewrites · Alt+E expands · Alt+S shortens · Alt+D describes"
-        return "Esc keeps the text · Ctrl+G: on from the cursor · Ctrl+Space: in between"
+            return between.join(
+                (
+                    f"{hint('editor.rewrite', 'Alt+R')} rewrites",
+                    f"{hint('editor.expand', 'Alt+E')} expands",
+                    f"{hint('editor.shorten', 'Alt+S')} shortens",
+                    f"{hint('editor.describe', 'Alt+D')} describes",
+                )
+            )
+        on = f"{hint('editor.go_on', 'Ctrl+G')}: on from the cursor"
+        return between.join((kept, on, f"{hint('editor.insert', 'Ctrl+O')}: in between"))
 
     def action_keep(self) -> None:
         self.post_message(self.Kept(self.turn_id, self.text, self.part))

@@ -13,6 +13,8 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import Static
 
+from talecraft.app.keymap import hint
+from talecraft.app.marks import mark
 from talecraft.app.text import MUTED, said
 from talecraft.story.spans import How, Place
 from talecraft.studio.events import Proposal
@@ -123,10 +125,13 @@ class ProposalView(VerticalScroll, can_focus=True):
     @property
     def words(self) -> str:
         """What can be done, for the line under the text."""
+        between = mark(" · ", ", ")
+        left = f"{hint('proposal.leave', 'Esc')} leaves the text as it was"
         if self.waiting:
-            return "The model is writing · Esc leaves the text as it was"
+            return f"The model is writing{between}{left}"
         which = f"{self._at + 1} of {len(self._proposals)}"
-        return f"{which} · Enter takes it · r another · Esc leaves the text as it was"
+        taken = f"{hint('proposal.take', 'Enter')} takes it"
+        return between.join((which, taken, f"{hint('proposal.another', 'r')} another", left))
 
     def _show(self) -> None:
         here, proposal = self.here, self.current

@@ -82,7 +82,7 @@ class TokenFlow(ScrollView, can_focus=True):
                 tooltip="To the last token"),
         Binding("n", "surprise(1)", "Next surprise", id="tokens.surprise",
                 tooltip="To the next token that was less likely than 10 %"),
-        Binding("N", "surprise(-1)", "Surprise before", show=False, id="tokens.surprise-before",
+        Binding("N", "surprise(-1)", "Surprise before", show=False, id="tokens.surprise_before",
                 tooltip="To the one before that was less likely than 10 %"),
         Binding("enter", "screen.to_choices", "Alternatives", id="tokens.choices",
                 tooltip="To what else might have stood there"),
