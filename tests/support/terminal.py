@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -31,15 +32,18 @@ class Terminal:
             timeout=None,
         )
 
-    def text(self, seconds: float = 0.05) -> str:
-        """What the screen shows, once nothing new has come for `seconds`."""
-        try:
+    def read(self, seconds: float = 0.05) -> None:
+        """Take in what comes until nothing new has for `seconds`."""
+        with contextlib.suppress(pexpect.TIMEOUT, pexpect.EOF):
             while True:
                 sent = self.child.read_nonblocking(65536, timeout=seconds)
                 self.sent += sent
                 self._stream.feed(sent)
-        except (pexpect.TIMEOUT, pexpect.EOF):
-            return "\n".join(self.screen.display)
+
+    def text(self, seconds: float = 0.05) -> str:
+        """What the screen shows, once nothing new has come for `seconds`."""
+        self.read(seconds)
+        return "\n".join(self.screen.display)
 
     def until(self, *words: str, gone: str = "", seconds: float = 60) -> str:
         """Wait until all `words` stand on the screen and `gone` does not."""
