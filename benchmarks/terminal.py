@@ -17,6 +17,7 @@ KEPT = 200_000  # characters of what was painted: more than one reading brings
 _ESCAPES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]")
 _GROWING = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]{0,64}|[ -/]*)")
 _PHASES = re.compile("[●○◌] (?:ready|waiting|thinking|writing|reading|loading|starting|stopping)")
+KEPT_TOLD = 4_000  # of them in an error
 ENTER, BACKSPACE, TAB, ESCAPE = b"\r", b"\x7f", b"\t", b"\x1b"
 PAGE_UP, PAGE_DOWN = b"\x1b[5~", b"\x1b[6~"
 PASTE, PASTED = b"\x1b[200~", b"\x1b[201~"
@@ -88,12 +89,11 @@ class Page:
         self._seen = ""
         started = time.perf_counter()
         self.press(keys)
-        while True:
-            came = self.read(patience)
-            if came is None:
-                raise RuntimeError(f"{keys!r} was not answered:\n{self._seen}")
-            if shown(self._seen):
+        while (left := started + patience - time.perf_counter()) > 0:
+            came = self.read(left)
+            if came is not None and shown(self._seen):
                 return came - started
+        raise RuntimeError(f"{keys!r} was not answered:\n{self._seen[-KEPT_TOLD:]}")
 
     def paste(self, text: bytes) -> float:
         """Paste `text`, reading meanwhile; seconds until the terminal has given away all of it."""

@@ -39,7 +39,7 @@ WATCH_SECONDS = 0.25
 GARBAGE = (1_000, 10, 100)
 # Text that comes is shown this often at most, and while the writer types (a key in the last half
 # second) less often: to paint it takes the time in which a key would be painted.
-TEXT_SECONDS, TEXT_SECONDS_TYPING, TYPING_SECONDS = 0.05, 0.15, 0.5
+TEXT_SECONDS, TEXT_SECONDS_TYPING, TYPING_SECONDS = 0.05, 0.2, 0.5
 WIDE = 100  # columns from which the status line tells all of the words
 
 

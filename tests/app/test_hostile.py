@@ -169,6 +169,7 @@ async def test_library_training_and_status_show_them_and_obey_none(running, stud
 # All that Textual itself sends: colours and places, modes, its questions, the pointer's shape.
 _OWN = re.compile(
     r"\x1b\[[0-9;:]*[mH]|\x1b\[\?[0-9;]*h|\x1b\[\?(?:2026|25|1004|7)l"
+    r"|\x1b\[2[23];2t|\x1b\]2;[^\x00-\x1f\x7f]*\x07"  # the window's title
     r"|\x1b\[\?20[0-9]{2}\$p|\x1b\[>[0-9;]*u|\x1b\]22;default\x07"
 )
 

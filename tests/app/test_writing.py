@@ -562,6 +562,7 @@ async def test_text_that_comes_quickly_is_shown_in_pieces_and_seldomer_to_one_wh
         await until(pilot, lambda: not app._text_waits)
         app.live = Live(9, page.story_id, 1)
         page.reload()
+        await until(pilot, lambda: not app._text_waits)
         shown: list[int] = []
         came = page.text_came
         monkeypatch.setattr(page, "text_came", lambda: (shown.append(1), came()))

@@ -18,7 +18,7 @@ from tests.cli.test_process import no_keys
 def keymap(own_home: Path) -> Path:
     file = own_home / "config" / "config.toml"
     file.parent.mkdir(parents=True)
-    file.write_text('[keymap]\npage.retry = "f8, F8"\n"page.rety" = "f7"\n')
+    file.write_text('[keymap]\npage.retry = "f14, F14"\n"page.rety" = "f7"\n')
     return file
 
 
@@ -26,11 +26,8 @@ def test_keys_are_listed_with_what_they_do(talecraft_: Talecraft) -> None:
     result = talecraft_("keys")
     lines = result.out.splitlines()
     assert lines[0].split() == ["id", "keys", "what", "it", "does"]
-    assert lines[7].split(maxsplit=2) == [
-        "page.retry",
-        "ctrl+r",
-        "Write the last passage once more",
-    ]
+    retry = ["page.retry", "ctrl+r", "Write the last passage once more"]
+    assert retry in [line.split(maxsplit=2) for line in lines]
     assert any(line.split()[:3] == ["library.trash", "d,", "delete"] for line in lines)
     assert (result.code, result.err) == (0, "")
 
@@ -40,7 +37,8 @@ def test_the_writers_own_are_marked_and_what_does_not_hold_is_told(
 ) -> None:
     result = talecraft_("keys")
     assert result.code == 0
-    assert "*  page.retry             f8 " in result.out
+    told = [line.split()[:3] for line in result.out.splitlines()]
+    assert ["*", "page.retry", "f14"] in told
     assert result.err == (
         f'talecraft: {keymap}:3: page.rety = "f7" does not hold:'
         " there is no such name; is it page.retry?\n"
@@ -50,7 +48,7 @@ def test_the_writers_own_are_marked_and_what_does_not_hold_is_told(
 def test_keys_as_json(talecraft_: Talecraft, keymap: Path) -> None:
     rows = {row["id"]: row for row in json.loads(talecraft_("keys", "--json").out)}
     assert rows["page.retry"] == {
-        "id": "page.retry", "keys": ["f8"], "does": "Write the last passage once more",
+        "id": "page.retry", "keys": ["f14"], "does": "Write the last passage once more",
         "rebound": True,
     }  # fmt: skip
     assert rows["composer.newline"]["keys"] == ["ctrl+j", "shift+enter"]

@@ -129,7 +129,7 @@ def unexplained(policy, batch, totals):
 def test_the_clues_tell_the_critic_more_than_the_states_alone(policy, sampled, seen):
     told = unexplained(policy, seen.batch, seen.valued.total)
     alone = unexplained(policy, policy.batch(sampled, 0), seen.valued.total)
-    assert told < 0.8 * alone
+    assert told < 0.9 * alone
 
 
 def test_the_critic_begins_with_the_ridge_solution(policy, seen):

@@ -82,7 +82,7 @@ def test_the_gradient_of_a_minibatch_does_not_depend_on_its_cut():
 
 
 def test_it_learns_what_the_reward_asks_for():
-    settings = _with(SMALL, updates=8, batch=16, minibatch=8, micro_batch=8, learning_rate=3e-3)
+    settings = _with(SMALL, updates=14, batch=16, minibatch=8, micro_batch=8, learning_rate=3e-3)
     settings = _with(settings, prose_tokens=70, kl_target=10.0)
     _, ppo = made(settings)
     steps = list(ppo.run())
