@@ -73,10 +73,6 @@ class Branches:
         """The step that `undo` would take back."""
         return self._step(story_id, "NOT undone ORDER BY id DESC")
 
-    def next(self, story_id: int) -> Step | None:
-        """The step that `redo` would do again."""
-        return self._step(story_id, "undone ORDER BY id")
-
     def _step(self, story_id: int, where: str) -> Step | None:
         rows = self._db.rows(
             f"SELECT * FROM steps WHERE story_id=? AND {where} LIMIT 1", (story_id,)

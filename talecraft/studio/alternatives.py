@@ -17,6 +17,7 @@ from talecraft.story import context
 from talecraft.story.feedback import Feedback
 from talecraft.story.turns import Turn
 from talecraft.studio.events import AlternativesFailed, AlternativesReady, Listener
+from talecraft.studio.recent import recent
 
 FEWEST, MOST = 2, 4
 
@@ -75,7 +76,7 @@ class Alternatives:
             leaf = self._library.stories.turn(parent)
             if leaf.author == "model":
                 parent, beside = leaf.parent_id, leaf.id if leaf.prose else None
-        path = self._library.stories.tree(story_id).path(parent)
+        path = recent(self._library, parent, model.context_length)
         dice = random.Random(seed)
         missing = max(1, min(MOST, max(FEWEST, count)) - (beside is not None))
         with self._lock:
