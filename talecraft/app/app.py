@@ -301,6 +301,10 @@ class TalecraftApp(TrainingRuns):
         for screen in self._screens():
             screen.span_came(message.event)
 
+    def on_ghost_came(self, message: messages.GhostCame) -> None:
+        for screen in self._screens():
+            screen.ghost_came(message.event)
+
     def on_pair_came(self, message: messages.PairCame) -> None:
         if message.failed is not None:
             failed = message.failed

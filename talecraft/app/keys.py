@@ -71,18 +71,20 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.screens.tree import TreeScreen
     from talecraft.app.screens.writing import WritingScreen
     from talecraft.app.widgets.adapters import AdapterList
-    from talecraft.app.widgets.composer import Composer, ScoringComposer
+    from talecraft.app.widgets.composer import Composer
     from talecraft.app.widgets.editor import Editor
+    from talecraft.app.widgets.ghost import GhostComposer
     from talecraft.app.widgets.manuscript import Manuscript
     from talecraft.app.widgets.outline import OutlinePane
     from talecraft.app.widgets.proposal import ProposalView
+    from talecraft.app.widgets.scoring import ScoringComposer
     from talecraft.app.widgets.settings import SettingsList
     from talecraft.app.widgets.skeleton import Skeleton
     from talecraft.app.widgets.tokens import TokenChoices, TokenFlow
     from talecraft.app.widgets.tree import TreeList
 
     yield TalecraftApp
-    yield from (WritingScreen, FocusMode, Composer, ScoringComposer)
+    yield from (WritingScreen, FocusMode, Composer, ScoringComposer, GhostComposer)
     yield from (Manuscript, OutlinePane, Skeleton, Editor, ProposalView)
     yield from (ChoosingScreen, TokensScreen, TokenFlow, TokenChoices)
     yield from (TreeScreen, TreeList, DifferenceScreen)

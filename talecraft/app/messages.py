@@ -12,6 +12,8 @@ from talecraft.process.run_events import TasteLearned
 from talecraft.studio.events import (
     AlternativesFailed,
     AlternativesReady,
+    GhostFailed,
+    GhostReady,
     Notice,
     PairReady,
     RoundFailed,
@@ -123,6 +125,14 @@ class SpanCame(Message):
         super().__init__()
 
 
+class GhostCame(Message):
+    """How the text in the composer might go on, or that there is nothing."""
+
+    def __init__(self, event: GhostReady | GhostFailed) -> None:
+        self.event = event
+        super().__init__()
+
+
 class PatternPlanned(Message):
     """What there is to learn the pattern from, or why it could not be read."""
 
@@ -155,6 +165,8 @@ def message_for(event: StudioEvent) -> Message:
             return TokensCame(event)
         case SpanReady() | SpanFailed():
             return SpanCame(event)
+        case GhostReady() | GhostFailed():
+            return GhostCame(event)
         case PairReady():
             return PairCame()
         case RoundFailed():

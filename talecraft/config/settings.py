@@ -88,6 +88,14 @@ class PageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     goal: Annotated[
         int, Meta(ge=0, le=100_000, description="Your own words a day to aim at; 0: no goal.")
     ] = 0
+    ghost_after: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=60,
+            description="Seconds of rest until a ghost shows how your text may go on; 0: never.",
+        ),
+    ] = 0.0
     notify: Annotated[
         bool, Meta(description="The desktop tells of the end of a run, and of a long passage.")
     ] = True

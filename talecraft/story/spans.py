@@ -24,6 +24,7 @@ _MARK = re.compile(r"[,;:—–]")
 _SPOKEN = re.compile(r"[\"“][^\"“”]*(?:[\"”]|$)")
 _ENDS = re.compile(r"[.!?…][\"'”’)]*\s*$")
 _OPENING = "\"“‘'("
+_BEGUN = 1200  # characters of the passage that a draft goes on from; what stands before is context
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -91,6 +92,18 @@ def instruction(how: How, here: Place) -> str:
 def begun(how: How, here: Place) -> str:
     """What the model is to go on from. The blank before its first word is its own to write."""
     return (here.before + here.span if how == "describe" else here.before).rstrip(" ")
+
+
+def cut(begun: str) -> tuple[str, str]:
+    """What is only context, and what the draft goes on from, of a beginning that may be long."""
+    if len(begun) <= _BEGUN:
+        return "", begun.lstrip()
+    start = len(begun) - _BEGUN
+    for sign in ("\n\n", "\n", " "):
+        at = begun.find(sign, start, start + _BEGUN // 2)
+        if at >= 0:
+            return begun[:at].strip(), begun[at:].lstrip()
+    return begun[:start].strip(), begun[start:].lstrip()
 
 
 def fitted(how: How, here: Place, written: str) -> str:

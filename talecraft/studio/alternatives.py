@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
@@ -16,6 +15,7 @@ from talecraft.process.messages import Draft, Drafted, DraftsOver, Failed, Finis
 from talecraft.story import context
 from talecraft.story.feedback import Feedback
 from talecraft.story.turns import Turn
+from talecraft.studio.awaited import Awaited
 from talecraft.studio.events import AlternativesFailed, AlternativesReady, Listener
 from talecraft.studio.recent import recent
 
@@ -23,7 +23,6 @@ FEWEST, MOST = 2, 4
 
 
 class _Asked(msgspec.Struct, frozen=True):
-    request: int
     story_id: int
     parent_id: int | None
     beside: int | None  # the version that is there already
@@ -43,18 +42,16 @@ class Alternatives:
         numbers: Iterator[int],
     ) -> None:
         self._library = library
-        self._engine = engine
         self._tell = tell
         self._prompting = prompting
         self._score = score
         self._numbers = numbers
-        self._asked: _Asked | None = None
-        self._lock = threading.Lock()
+        self._awaited = Awaited[_Asked](engine)
 
     @property
     def waiting(self) -> int | None:
         """The story that versions are being written for."""
-        asked = self._asked
+        asked = self._awaited.about
         return asked.story_id if asked is not None else None
 
     def ask(self, story_id: int, count: int = 3, seed: int | None = None) -> int:
@@ -79,38 +76,25 @@ class Alternatives:
         path = recent(self._library, parent, model.context_length)
         dice = random.Random(seed)
         missing = max(1, min(MOST, max(FEWEST, count)) - (beside is not None))
-        with self._lock:
-            if self._asked is not None:
-                raise UsageError("Other versions are being written.", "Esc stops them.")
-            asked = self._asked = _Asked(next(self._numbers), story_id, parent, beside)
-        try:
-            self._engine.generate(
-                Draft(
-                    asked.request,
-                    model.key,
-                    [context.blocks(story, path, model.style, model.key)],
-                    writing.sampling(0),
-                    [[dice.getrandbits(31) for _ in range(missing)]],
-                )
-            )
-        except BaseException:
-            self._asked = None
-            raise
-        return asked.request
+        draft = Draft(
+            next(self._numbers),
+            model.key,
+            [context.blocks(story, path, model.style, model.key)],
+            writing.sampling(0),
+            [[dice.getrandbits(31) for _ in range(missing)]],
+        )
+        asked = _Asked(story_id, parent, beside)
+        return self._awaited.ask(draft, asked, busy="Other versions are being written.")
 
     def stop(self) -> None:
         """Write no more of them."""
-        asked = self._asked
-        if asked is not None:
-            self._engine.cancel(asked.request)
+        self._awaited.cancel()
 
     def settle(self, event: Drafted | DraftsOver | Failed) -> None:
         """Put on disk what came, and tell of it."""
-        with self._lock:
-            asked = self._asked
-            if asked is None or event.request != asked.request:
-                return
-            self._asked = None
+        asked = self._awaited.answered(event.request)
+        if asked is None:
+            return
         match event:
             case Drafted():
                 self._keep(asked, event.turns)

@@ -105,6 +105,23 @@ class SpanFailed(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
+class GhostReady(msgspec.Struct, frozen=True):
+    """How the text being written might go on; it is kept nowhere."""
+
+    request: int
+    story_id: int
+    text: str
+
+
+class GhostFailed(msgspec.Struct, frozen=True):
+    """There is no such text."""
+
+    request: int
+    story_id: int
+    message: str
+    hint: str = ""
+
+
 StudioEvent = (
     Phase
     | Loaded
@@ -121,5 +138,7 @@ StudioEvent = (
     | TokensFailed
     | SpanReady
     | SpanFailed
+    | GhostReady
+    | GhostFailed
 )
 Listener = Callable[[StudioEvent], None]

@@ -8,7 +8,6 @@ part of an edit; that it was taken and others, which were seen, were not, is an 
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
@@ -17,20 +16,20 @@ from talecraft.errors import LibraryError, UsageError
 from talecraft.library import Library
 from talecraft.process.engine_client import EngineClient
 from talecraft.process.messages import Draft, Drafted, DraftsOver, Failed, Middle
-from talecraft.story import context, spans
+from talecraft.story import spans
 from talecraft.story.clean import clean
-from talecraft.story.context import Block, PromptStyle
+from talecraft.story.context import PromptStyle
 from talecraft.story.feedback import Feedback
 from talecraft.story.spans import How, Place
 from talecraft.story.turns import Turn
 from talecraft.story.words import words
+from talecraft.studio.awaited import Awaited
 from talecraft.studio.events import Listener, Proposal, SpanFailed, SpanReady
-from talecraft.studio.recent import recent
+from talecraft.studio.recent import in_the_midst
 from talecraft.studio.writing import Prompting
 
 DRAFTS = 4
 TAGS = ("span",)
-_BEGUN = 1200  # characters of the passage that a draft goes on from; what stands before is context
 _NEAR = 400  # characters of what follows: more than are looked at
 
 
@@ -56,13 +55,11 @@ class Spans:
         numbers: Iterator[int],
     ) -> None:
         self._library = library
-        self._engine = engine
         self._tell = tell
         self._prompting = prompting
         self._score = score
         self._numbers = numbers
-        self._asked: _Asked | None = None
-        self._lock = threading.Lock()
+        self._awaited = Awaited[_Asked](engine)
 
     def ask(
         self, turn_id: int, text: str, start: int, end: int, how: How, seed: int | None = None
@@ -73,7 +70,6 @@ class Spans:
 
         Raises UsageError for an empty span, EngineError where no model is loaded.
         """
-        self.stop()
         parts = spans.place(text, start, end)
         here = Place(clean(parts.before), clean(parts.span), clean(parts.after))
         if how != "insert" and not words(here.span):
@@ -81,14 +77,7 @@ class Spans:
         model, writing = self._prompting()
         turn = self._library.stories.turn(turn_id)
         story = self._library.stories.get(turn.story_id)
-        path = recent(self._library, turn.parent_id, model.context_length)
-        shown = context.blocks(story, path, model.style, model.key)
-        head, begun = _cut(spans.begun(how, here))
-        if head:
-            shown.append(Block(f"{model.style.story_open}{head}\n"))
-        if model.style.chat:
-            asked_of = f"{shown[0].text.rstrip()}\n\n{spans.instruction(how, here)}"
-            shown[0] = Block(asked_of)
+        shown, begun = in_the_midst(self._library, story, turn.parent_id, model, how, here)
         plan = turn.outline if how == "insert" else spans.plan(how, here.span)
         tokens = min(spans.budget(how, here), model.context_length // 4)
         sampling = msgspec.structs.replace(writing.sampling(0), prose_tokens=tokens)
@@ -98,31 +87,18 @@ class Spans:
         whole = here.whole or how in ("expand", "describe")
         middle = Middle(plan, begun, self._following(turn, here, model.style), whole)
         asked = _Asked(next(self._numbers), turn, how, here, begun)
-        with self._lock:
-            self._asked = asked
-        try:
-            self._engine.generate(
-                Draft(asked.request, model.key, [shown], sampling, [seeds], middle=middle)
-            )
-        except BaseException:
-            self._asked = None
-            raise
-        return asked.request
+        draft = Draft(asked.request, model.key, [shown], sampling, [seeds], middle=middle)
+        return self._awaited.ask(draft, asked)
 
     def stop(self) -> None:
         """Whatever is being drafted is wanted no more."""
-        with self._lock:
-            asked, self._asked = self._asked, None
-        if asked is not None:
-            self._engine.cancel(asked.request)
+        self._awaited.give_up()
 
     def settle(self, event: Drafted | DraftsOver | Failed) -> None:
         """Put on disk what came, and tell of it."""
-        with self._lock:
-            asked = self._asked
-            if asked is None or event.request != asked.request:
-                return
-            self._asked = None
+        asked = self._awaited.answered(event.request)
+        if asked is None:
+            return
         match event:
             case Drafted():
                 self._keep(asked, event)
@@ -178,15 +154,3 @@ class Spans:
 
     def _fail(self, asked: _Asked, message: str, hint: str = "") -> None:
         self._tell(SpanFailed(asked.request, asked.turn.story_id, message, hint))
-
-
-def _cut(begun: str) -> tuple[str, str]:
-    """What is only context, and what the draft goes on from, of a beginning that may be long."""
-    if len(begun) <= _BEGUN:
-        return "", begun.lstrip()
-    start = len(begun) - _BEGUN
-    for sign in ("\n\n", "\n", " "):
-        at = begun.find(sign, start, start + _BEGUN // 2)
-        if at >= 0:
-            return begun[:at].strip(), begun[at:].lstrip()
-    return begun[:start].strip(), begun[start:].lstrip()

@@ -35,6 +35,7 @@ from talecraft.studio.adapters import AdapterHistory
 from talecraft.studio.alternatives import Alternatives
 from talecraft.studio.branching import Branching
 from talecraft.studio.events import Listener, Notice, StudioEvent
+from talecraft.studio.ghosts import Ghosts
 from talecraft.studio.guide import Guide
 from talecraft.studio.memory import Room
 from talecraft.studio.pattern import PatternLearning
@@ -90,6 +91,7 @@ class Studio:
         self.alternatives = Alternatives(*asking, drafts)
         self.tokens = Tokens(*asking[:3], self.writing, self.model_ref, self._living_ref, drafts)
         self.spans = Spans(*asking, drafts)
+        self.ghosts = Ghosts(*asking[:4], self.writing.base, drafts)
         self.training = Training(
             self.library,
             self.home,
@@ -271,6 +273,7 @@ class Studio:
                 self.tasting.settle(event)
                 self.alternatives.settle(event)
                 self.spans.settle(event)
+                self.ghosts.settle(event)
                 if isinstance(event, DraftsOver):
                     self.make_room()
             case Probed():
@@ -282,6 +285,7 @@ class Studio:
                 self.alternatives.settle(event)
                 self.tokens.settle(event)
                 self.spans.settle(event)
+                self.ghosts.settle(event)
                 self.make_room()
             case Failed():
                 self._tell(Notice(event.message, event.hint))

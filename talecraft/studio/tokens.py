@@ -3,7 +3,6 @@ version from any of them on."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from talecraft.errors import TalecraftError, UsageError
@@ -20,6 +19,7 @@ from talecraft.process.messages import (
 )
 from talecraft.story.context import PromptStyle
 from talecraft.story.turns import Generation, Turn
+from talecraft.studio.awaited import Awaited
 from talecraft.studio.events import Listener, TokensFailed, TokensRead
 from talecraft.studio.writing import Writing
 
@@ -41,14 +41,12 @@ class Tokens:
         numbers: Iterator[int],
     ) -> None:
         self._library = library
-        self._engine = engine
         self._tell = tell
         self._writing = writing
         self._model = model
         self._adapter = adapter
         self._numbers = numbers
-        self._asked: tuple[int, Turn] | None = None
-        self._lock = threading.Lock()
+        self._awaited = Awaited[Turn](engine)
 
     def look(self, turn_id: int) -> int:
         """Ask for the tokens of a passage as it was written; they arrive as `TokensRead`.
@@ -64,28 +62,15 @@ class Tokens:
                 adapter = self._adapter(made.adapter_id)
             except TalecraftError:
                 active = True
-        self.stop()
-        request = next(self._numbers)
-        with self._lock:
-            self._asked = request, turn
-        try:
-            self._engine.generate(
-                Probe(
-                    request, self._model().key, made.prompt_ids, made.response_ids, adapter,
-                    active, TOP,
-                )
-            )  # fmt: skip
-        except BaseException:
-            self._asked = None
-            raise
-        return request
+        probe = Probe(
+            next(self._numbers), self._model().key, made.prompt_ids, made.response_ids, adapter,
+            active, TOP,
+        )  # fmt: skip
+        return self._awaited.ask(probe, turn)
 
     def stop(self) -> None:
         """Nobody waits for the last look any more."""
-        with self._lock:
-            asked, self._asked = self._asked, None
-        if asked is not None:
-            self._engine.cancel(asked[0])
+        self._awaited.give_up()
 
     def reroll(
         self, turn_id: int, position: int, token_id: int | None = None, seed: int | None = None
@@ -105,10 +90,9 @@ class Tokens:
 
     def settle(self, event: Probed | Failed) -> None:
         """Tell of what came, if it is still waited for."""
-        with self._lock:
-            if self._asked is None or self._asked[0] != event.request:
-                return
-            (_, turn), self._asked = self._asked, None
+        turn = self._awaited.answered(event.request)
+        if turn is None:
+            return
         if isinstance(event, Failed):
             self._tell(TokensFailed(turn.id, event.message, event.hint))
             return

@@ -67,15 +67,24 @@ class Writing:
         text = clean(text).strip()
         if not text:
             return None
-        leaf = self._base(story_id)
+        leaf = self.base(story_id)
         return self._library.stories.add_turn(story_id, leaf, "writer", text, draft="")
 
     def take_in(self, story_id: int, text: str) -> int:
         """Commit a long text as passages of the writer's own; returns how many words it has."""
         found = list(passages(clean(text).strip()))
         if found:
-            self._library.stories.add_passages(story_id, self._base(story_id), found)
+            self._library.stories.add_passages(story_id, self.base(story_id), found)
         return sum(word_count(one) for one in found)
+
+    def base(self, story_id: int) -> int | None:
+        """The turn that new text follows: a plan stopped before its prose has none to follow."""
+        leaf_id = self._library.stories.get(story_id).leaf_id
+        if leaf_id is not None:
+            leaf = self._library.stories.turn(leaf_id)
+            if leaf.author == "model" and not leaf.prose:
+                return leaf.parent_id
+        return leaf_id
 
     # ------------------------------------------------------------------ the model's turns
     def continue_story(
@@ -161,7 +170,7 @@ class Writing:
         if story_id is None:
             return context.blocks(_premise(text), [], model.style, model.key)
         story = self._library.stories.get(story_id)
-        path = recent(self._library, self._base(story_id), model.context_length)
+        path = recent(self._library, self.base(story_id), model.context_length)
         if text:
             path.append(Turn(0, story_id, None, "writer", "", text, ""))
         return context.blocks(story, path, model.style, model.key)
@@ -285,15 +294,6 @@ class Writing:
         return bool(standing)
 
     # ------------------------------------------------------------------ inside
-    def _base(self, story_id: int) -> int | None:
-        """The turn that new text follows: a plan stopped before its prose has none to follow."""
-        leaf_id = self._library.stories.get(story_id).leaf_id
-        if leaf_id is not None:
-            leaf = self._library.stories.turn(leaf_id)
-            if leaf.author == "model" and not leaf.prose:
-                return leaf.parent_id
-        return leaf_id
-
     def _ask(
         self,
         story: Story,

@@ -24,6 +24,7 @@ from tests.app.conftest import (
     seen,
     static,
     step,
+    typed,
     until,
 )
 from tests.app.test_adapters import adapter
@@ -92,8 +93,8 @@ async def test_while_the_model_writes(running, plain):
         await page_of(app, pilot, app.studio.writing.new_story("SLOW harbour").id)
         await pilot.press("enter")
         await until(pilot, lambda: app.live and app.live.prose)
+        await until(pilot, lambda: "Written by the model:" in seen(pilot))
         text = words(pilot)
-        assert "Written by the model:" in text
         assert " writing " in text
         assert "esc Stop" in text
         await pilot.press("escape")
@@ -448,3 +449,13 @@ async def test_no_notice_is_grave_by_its_colour_alone(running):
         assert "That did not work: It broke. Mend it." in notices(pilot)
         assert "Careful: Odd." in notices(pilot)
         assert ": Fine." in notices(pilot)
+
+
+async def test_a_ghost_is_told_below_the_composer(running, plain):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await typed(pilot, "The fox came.")
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: page.composer.ghost)
+        assert page.composer.suggestion == ""
+        assert "It may go on: It sat still." in " ".join(words(pilot).split())

@@ -8,6 +8,7 @@ import pytest
 
 from talecraft.library.runs import TrainingRun
 from talecraft.process import look, run_client, survey
+from talecraft.process.messages import Draft
 from talecraft.process.run_events import RunPhase
 from talecraft.story.turns import Turn
 from talecraft.studio import Studio
@@ -35,6 +36,21 @@ def studio(heard: tiny.Heard) -> Iterator[Studio]:
 
 
 Write = Callable[[str], Turn]
+
+
+@pytest.fixture
+def sent(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> list[Draft]:
+    """Every order to draft, as the engine gets it."""
+    orders: list[Draft] = []
+    generate = studio.engine.generate
+
+    def record(request: object) -> None:
+        if isinstance(request, Draft):
+            orders.append(request)
+        generate(request)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(studio.engine, "generate", record)
+    return orders
 
 
 @pytest.fixture

@@ -29,21 +29,6 @@ def ready(heard: Heard, request: int) -> SpanReady:
     return heard.wait(SpanReady, lambda event: event.request == request)
 
 
-@pytest.fixture
-def sent(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> list[Draft]:
-    """Every order to draft, as the engine gets it."""
-    orders: list[Draft] = []
-    generate = studio.engine.generate
-
-    def record(request: object) -> None:
-        if isinstance(request, Draft):
-            orders.append(request)
-        generate(request)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(studio.engine, "generate", record)
-    return orders
-
-
 def test_proposals_are_trials_the_best_first(studio: Studio, write: Write, heard: Heard) -> None:
     turn = write("A fox.")
     found = ready(heard, ask(studio, turn)).proposals

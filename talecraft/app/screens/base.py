@@ -12,7 +12,14 @@ from textual.widgets import Static
 from talecraft.app.widgets.guide import GuideLine
 from talecraft.app.widgets.keyline import KeyLine
 from talecraft.app.widgets.lines import StatusLine
-from talecraft.studio.events import SpanFailed, SpanReady, TokensFailed, TokensRead
+from talecraft.studio.events import (
+    GhostFailed,
+    GhostReady,
+    SpanFailed,
+    SpanReady,
+    TokensFailed,
+    TokensRead,
+)
 
 if TYPE_CHECKING:
     from talecraft.app.app import TalecraftApp
@@ -85,6 +92,9 @@ class TalecraftScreen(Screen[None]):
 
     def span_came(self, event: SpanReady | SpanFailed) -> None:
         """Texts for a span have come, or none do."""
+
+    def ghost_came(self, event: GhostReady | GhostFailed) -> None:
+        """How the text in the composer may go on has come, or nothing does."""
 
     def pair_came(self) -> None:
         """The taste round has one pair more, or gets none for now."""

@@ -6,8 +6,8 @@ from typing import Literal
 
 from talecraft.app.screens.taking_in import TakingIn
 from talecraft.app.text import count
-from talecraft.app.widgets.composer import ScoringComposer
 from talecraft.app.widgets.manuscript import Manuscript
+from talecraft.app.widgets.scoring import ScoringComposer
 from talecraft.errors import TalecraftError, UsageError
 from talecraft.story import feedback
 from talecraft.story.feedback import Feedback

@@ -9,8 +9,8 @@ from talecraft.app.keymap import hint, score_keys
 from talecraft.app.marks import mark
 from talecraft.app.screens.skeleton import SkeletonActions
 from talecraft.app.text import MUTED, said, stars
-from talecraft.app.widgets.composer import ScoringComposer
 from talecraft.app.widgets.lines import ScoreLine
+from talecraft.app.widgets.scoring import ScoringComposer
 
 
 class ScoreWords(SkeletonActions):

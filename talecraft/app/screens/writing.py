@@ -9,20 +9,23 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from talecraft.app.keymap import hint
+from talecraft.app.screens.ghosting import GhostActions
 from talecraft.app.screens.score_words import ScoreWords
 from talecraft.app.screens.token_actions import TokenActions
-from talecraft.app.widgets.composer import Composer, ScoringComposer
+from talecraft.app.widgets.composer import Composer
 from talecraft.app.widgets.editor import Editor
+from talecraft.app.widgets.ghost import GhostLine
 from talecraft.app.widgets.lines import ScoreLine
 from talecraft.app.widgets.manuscript import Manuscript
 from talecraft.app.widgets.outline import OutlinePane
 from talecraft.app.widgets.proposal import ProposalView
+from talecraft.app.widgets.scoring import ScoringComposer
 from talecraft.app.widgets.skeleton import Skeleton
 from talecraft.app.widgets.whisper import Whisper
 from talecraft.errors import TalecraftError
 
 
-class WritingScreen(ScoreWords, TokenActions):
+class WritingScreen(ScoreWords, TokenActions, GhostActions):
     """One open story. The text is the library's; this shows it and asks the studio for changes."""
 
     PAGE = True
@@ -65,10 +68,12 @@ class WritingScreen(ScoreWords, TokenActions):
             yield Whisper()
             key = hint("page.continue", "Enter")
             yield ScoringComposer(f"Write on, or press {key} to let the model write")
+            yield GhostLine()
         yield Editor()
         yield ProposalView()
 
     def on_mount(self) -> None:
+        self.let_ghosts_come()
         self.reload()
         self.show_draft(self.page.story.draft)
         if self._begin_at_once:
@@ -98,6 +103,7 @@ class WritingScreen(ScoreWords, TokenActions):
         self.refresh_bindings()
 
     def settings_changed(self) -> None:
+        self.let_ghosts_come()
         self.manuscript.set_measure(self.talecraft.studio.settings.page.measure)
         self.reload()
 
@@ -118,7 +124,7 @@ class WritingScreen(ScoreWords, TokenActions):
         match action:
             case "stop":
                 return self.talecraft.live is not None or drafting
-            case "go_on" | "retry" | "end_story" | "alternatives":
+            case "go_on" | "retry" | "end_story" | "alternatives" | "ghost":
                 return not writing and not self.editor.is_open
             case "to_composer":
                 return not writing and self.focused is not self.composer
@@ -196,6 +202,7 @@ class WritingScreen(ScoreWords, TokenActions):
         self._begin(request, len(path) - 1 if last_is_models else len(path))
 
     def _begin(self, request: int, keep: int) -> None:
+        self.no_ghost()
         self.manuscript.choose_none()
         self.begin_live(request, keep)
         self.manuscript.scroll_to(y=self.manuscript.max_scroll_y, animate=False, force=True)
@@ -203,6 +210,7 @@ class WritingScreen(ScoreWords, TokenActions):
     def action_alternatives(self) -> None:
         """Write other versions of what stands last, or of what comes next, to choose between."""
         try:
+            self.no_ghost()
             self.talecraft.studio.alternatives.ask(self.story_id)
         except TalecraftError as error:
             self.talecraft.tell(error)

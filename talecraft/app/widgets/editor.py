@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.message import Message
-from textual.widgets import TextArea
 
 from talecraft.app import marks
 from talecraft.app.keymap import hint
 from talecraft.app.own_editor import lend
+from talecraft.app.widgets.text_area import WritingArea
 from talecraft.library.branches import EditedPart
 from talecraft.story.clean import clean
 from talecraft.story.spans import How
@@ -20,7 +19,7 @@ from talecraft.story.spans import How
 LEAST_ROWS = 3
 
 
-class Editor(TextArea):
+class Editor(WritingArea):
     """Holds one passage's text; what it holds at Esc is kept."""
 
     HELP = "Editing a passage"
@@ -66,8 +65,7 @@ class Editor(TextArea):
             super().__init__()
 
     def __init__(self) -> None:
-        super().__init__(id="editor", soft_wrap=True, highlight_cursor_line=False)
-        self.cursor_blink = not marks.plain()
+        super().__init__("editor")
         self.turn_id = 0
         self.part: EditedPart = "prose"
         self.display = False
@@ -159,10 +157,3 @@ class Editor(TextArea):
     def action_go_on(self) -> None:
         before = self.get_text_range((0, 0), self.cursor_location)
         self.post_message(self.GoOn(self.turn_id, before, self.text))
-
-    async def _on_paste(self, event: events.Paste) -> None:
-        """Pasted text is cleaned like any other that comes from outside."""
-        event.prevent_default()
-        event.stop()
-        if result := self._replace_via_keyboard(clean(event.text), *self.selection):
-            self.move_cursor(result.end_location)

@@ -1,0 +1,119 @@
+"""The page's composer: while it is empty, digits and signs score the last passage."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.document._document import EditResult
+from textual.document._edit import Edit
+
+from talecraft.app.widgets.ghost import GhostComposer
+
+TEXT_SECONDS = 1.5  # after this a score is a score, whatever is typed next
+
+
+class ScoringComposer(GhostComposer):
+    """A composer that, while it is empty, scores the last passage with digits and signs.
+
+    `scored_last` says that a score was the last thing done here: see `takes_score_back`.
+
+    "3 wolves" and "- Who goes?" begin like scores. When the next key shows that a text was meant
+    (CONTINUES), the score is put back as it was and its keys become text.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = tuple(" .,):;'\"-–—")
+
+    HELP = "Scoring"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(str(n), f"rate({n})", "Score", show=False,
+                    tooltip="In an empty composer: score the last passage, 1 to 5", id=f"score.{n}")
+            for n in range(1, 6)
+        ),
+        Binding("plus", "thumb(1)", "Like", show=False,
+                tooltip="In an empty composer: like the last passage", id="score.like"),
+        Binding("minus", "thumb(-1)", "Dislike", show=False,
+                tooltip="In an empty composer: dislike the last passage", id="score.dislike"),
+        Binding("ctrl+z", "take_back", "Take score back", show=False,
+                tooltip="Undo typing; in an empty composer take back the score just given, else"
+                " the last change of the story", id="story.undo"),
+        Binding("ctrl+y", "do_again", "Redo", show=False,
+                tooltip="Do again what was taken back", id="story.redo"),
+    ]  # fmt: skip
+
+    def __init__(self, placeholder: str) -> None:
+        super().__init__(placeholder)
+        self.scored_last = False
+        self._edited = False
+        self._pressed = ""  # what the key that is being handled would type
+        self._score_keys = ""  # the keys that have just scored, while they may still be text
+        self._keys_before = ""  # the same, before the key that is being handled
+        self._key_at = 0.0
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Textual calls the base class's handler after this one, unless it is prevented."""
+        character = event.character or ""
+        now = time.monotonic()
+        recent = now - self._key_at < TEXT_SECONDS
+        self._keys_before, self._score_keys = self._score_keys if recent else "", ""
+        self._key_at, self._pressed = now, character
+        dash_after_score = character == "-" and self._keys_before != "-"
+        if self._keys_before and character in self.CONTINUES and not dash_after_score:
+            await self.run_action("screen.unscore")
+            self.type_in(self._keys_before + character)
+            event.stop()
+            event.prevent_default()
+
+    def edit(self, edit: Edit) -> EditResult:
+        if edit.text or edit.top != edit.bottom:  # to delete nothing is no edit
+            self._edited, self.scored_last = True, False
+        return super().edit(edit)
+
+    @property
+    def takes_score_back(self) -> bool:
+        """Whether Ctrl+Z would take a score back now, and not undo typing."""
+        return not self.text and self.scored_last
+
+    def set_text(self, text: str) -> None:
+        super().set_text(text)
+        self.scored_last = self._edited = False
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("rate", "thumb"):
+            return not self.text and self.screen.check_action(action, parameters)
+        return super().check_action(action, parameters)
+
+    async def action_rate(self, value: int) -> None:
+        await self.run_action(f"screen.rate({value})")
+        self._remember_key()
+
+    async def action_thumb(self, value: int) -> None:
+        await self.run_action(f"screen.thumb({value})")
+        self._remember_key()
+
+    @property
+    def amending(self) -> bool:
+        """Is the score being given one of a row of keys that may still turn out to be text?"""
+        return bool(self._keys_before)
+
+    def _remember_key(self) -> None:
+        if self.scored_last:
+            self._score_keys = self._keys_before + self._pressed
+
+    async def action_take_back(self) -> None:
+        """Undo what was done last: the score, or typing."""
+        if self.takes_score_back:
+            await self.run_action("screen.unrate")
+        elif self._edited or self.text:
+            self.undo()
+        else:
+            await self.run_action("screen.undo_step")
+
+    async def action_do_again(self) -> None:
+        if self._edited or self.text:
+            self.redo()
+        else:
+            await self.run_action("screen.redo_step")
