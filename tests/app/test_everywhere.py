@@ -131,7 +131,7 @@ async def test_the_palette_has_every_action_that_works_now(running):
         await pilot.press("4")
         commands = Commands(page)
         found = {str(hit.display) async for hit in commands.discover()}
-        nodes = [page, page.composer, page.manuscript, app]
+        nodes = [page, page.composer, page.manuscript, page.plan_pane, page.skeleton, app]
         for node in nodes:
             for kind in type(node).__mro__:
                 if "HELP" not in kind.__dict__:
@@ -155,6 +155,7 @@ WALK = {
     "taste": "f3 t",
     "help": "f1",
     "plan": "enter tab p",
+    "skeleton": "enter tab s",
     "focus": "enter f9",
     "editor": "enter tab e",
     "tree": "enter f4",

@@ -138,12 +138,26 @@ async def test_on_a_narrow_screen_the_plan_opens_under_the_text(running):
         assert page.composer.has_focus
 
 
-async def test_without_a_plan_its_keys_say_so(running):
+async def test_without_a_plan_its_keys_are_not_offered_and_do_nothing(running):
     async with running(WIDE) as (app, pilot):
         story = app.studio.writing.new_story("A harbour")
         page = await page_of(app, pilot, story.id)
         page.plan_pane.focus()
         await pilot.press("e", "enter", "4")
-        assert "no plan" in notices(pilot).lower()
+        assert "plans each passage here first" in seen(pilot)
+        assert "Another plan" not in seen(pilot).splitlines()[-1]
         assert app.live is None
         assert not page.editor.is_open
+
+
+async def test_a_plan_that_is_not_shown_is_edited_from_the_palette_all_the_same(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await pilot.press("f9")
+        assert not page.plan_pane.display
+        await page.run_action("edit_plan")
+        await until(pilot, lambda: page.editor.is_open)
+        assert not page.alone
+        assert page.editor.part == "outline"
+        assert page.editor.text.startswith("The fox waits")
+        assert page.editor.region.height > 1

@@ -94,9 +94,25 @@ class PlanningActions(ProposingActions, FocusMode):
         if self.plan_pane.display and not self._wide and not self.plan_pane.has_focus:
             self.call_after_refresh(self.reload_if_shown)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        match action:
+            case "go_to_plan":
+                return not self.editor.is_open
+            case "edit_plan" | "redraw_plan" | "write_from_plan" | "rate_plan" | "like_plan":
+                return self._planned is not None and not self.editor.is_open
+            case "take_back_plan":
+                turn = self._planned
+                return turn is not None and (
+                    self._edited_plan(turn) is not None or bool(self._said_of_plan(turn))
+                )
+            case _:
+                return super().check_action(action, parameters)
+
     # ------------------------------------------------------------------ going there
     def action_go_to_plan(self) -> None:
         """From the text to its plan, and back."""
+        if self.alone:
+            self.action_show_all()
         self.talecraft.show_outline = True
         self.plan_pane.display = True
         self.plan_pane.focus()
@@ -153,7 +169,10 @@ class PlanningActions(ProposingActions, FocusMode):
     def action_edit_plan(self) -> None:
         turn = self._planned
         if turn is None:
-            self.talecraft.say("There is no plan to edit yet.")
+            return
+        if not self.plan_pane.display:
+            self.action_go_to_plan()
+            self.call_after_refresh(self.action_edit_plan)
             return
         text = self._edited_plan(turn) or "\n".join(shown_plan(turn.outline).beats)
         self.editor.open(turn.id, text, self.plan_pane.content_region, "outline")
@@ -207,13 +226,10 @@ class PlanningActions(ProposingActions, FocusMode):
     def _free_plan(self) -> Turn | None:
         """The passage meant, where something can be written beside it now."""
         turn = self._planned
-        if turn is None:
-            self.talecraft.say("There is no plan yet.")
-        elif self.talecraft.live is not None:
+        if self.talecraft.live is not None:
             self.talecraft.say("The model is still writing.")
-        else:
-            return turn
-        return None
+            return None
+        return turn
 
     def _show_live(self, request: int, turn: Turn) -> None:
         keep = [one.id for one in self.page.path].index(turn.id)

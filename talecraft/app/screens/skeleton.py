@@ -41,9 +41,9 @@ class SkeletonActions(PlanningActions):
             case "end_find_bones":
                 return self.skeleton.finding
             case "find_bones" | "close_skeleton":
-                return not self.skeleton.finding
+                return self.skeleton.display and not self.skeleton.finding
             case "jump":
-                return self.skeleton.list.chosen is not None
+                return self.skeleton.display and self.skeleton.list.chosen is not None
             case "turn_page":
                 return not self.skeleton.has_focus_within
             case _:

@@ -31,7 +31,7 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
     PAGE = True
     PLACE = "page"
     HELP = "Writing"
-    COMMAND_WIDGETS = ("#composer", "#manuscript", "#editor", "#proposal")
+    COMMAND_WIDGETS = ("#composer", "#manuscript", "#plan", "#skeleton", "#editor", "#proposal")
     AUTO_FOCUS = "#composer"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "retry", "Retry",

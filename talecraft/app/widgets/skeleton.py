@@ -288,6 +288,11 @@ class Skeleton(Vertical):
         event.stop()
         await self.run_action("screen.jump")
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("move", "page"):
+            return self.display
+        return super().check_action(action, parameters)
+
     def action_move(self, step: int) -> None:
         self.list.move(step)
 
