@@ -144,7 +144,7 @@ async def test_without_a_plan_its_keys_are_not_offered_and_do_nothing(running):
         page = await page_of(app, pilot, story.id)
         page.plan_pane.focus()
         await pilot.press("e", "enter", "4")
-        assert "plans each passage here first" in seen(pilot)
+        assert "The model plans each" in seen(pilot)
         assert "Another plan" not in seen(pilot).splitlines()[-1]
         assert app.live is None
         assert not page.editor.is_open
