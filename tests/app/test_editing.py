@@ -177,3 +177,32 @@ async def test_hostile_text_is_edited_as_letters(running):
         await pilot.press("escape")
         await until(pilot, lambda: not page.editor.is_open)
         assert app.is_running
+
+
+async def test_what_follows_makes_way_for_the_text_being_edited(running):
+    """As much as it grows; and it has its place again afterwards."""
+    async with running((80, 30)) as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        app.studio.writing.say(page.page.story.id, "Rain fell.")
+        page.reload()
+        await pilot.press("enter")
+        await finished(app, pilot)
+        follows = page.page.path[2].prose.split("\n")[0][:30]
+        before = seen(pilot)
+        await pilot.press("tab", "k", "k", "e")
+        await until(pilot, lambda: page.editor.has_focus)
+        for _ in range(6):
+            await until(pilot, lambda: follows in seen(pilot))
+            lines = seen(pilot).splitlines()
+            at = next(n for n, line in enumerate(lines) if follows in line)
+            assert at > page.editor.region.bottom, "a blank line between"
+            await pilot.press("end", "enter", "x")
+        assert page.editor.region.height > 6
+        await pilot.press("escape")
+        await until(pilot, lambda: not page.editor.is_open)
+        await page.run_action("undo_step")
+        app.clear_notifications()
+        await pilot.pause()
+        rows = [seen(pilot).splitlines(), before.splitlines()]
+        then, first = ([n for n, one in enumerate(some) if follows in one] for some in rows)
+        assert then == first

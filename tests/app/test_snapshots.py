@@ -1,10 +1,16 @@
-"""How each screen looks, at two sizes. Renew with `pytest tests/app --snapshot-update`."""
+"""How each screen looks, at three sizes, dark and light: `pytest tests/app/test_snapshots.py
+--snapshot-update` renews the pictures. One app is led to a screen once and shown in all of them.
+"""
 
 from __future__ import annotations
 
 import pytest
+from pytest_textual_snapshot import SVGImageExtension
 from textual import events
+from textual.widgets import Input, TextArea
 
+from talecraft.app.screens.choosing import ChoosingScreen
+from talecraft.app.screens.dialogs import AskName, Confirm
 from talecraft.app.screens.pasting import LongPaste
 from talecraft.app.widgets import whisper
 from talecraft.library import stories
@@ -21,13 +27,17 @@ from tests.app.conftest import (
     seen,
     static,
     step,
+    typed,
     until,
 )
 from tests.app.test_adapters import adapter
 from tests.app.test_skeleton import a_story
 from tests.app.test_tree import a_tree
 
-SIZES = [(80, 24), (120, 40)]
+SIZES = [(80, 24), (120, 40), (200, 60)]
+THEMES = ("lamplight", "paper")
+SMALL = (60, 16)
+PLAIN = [(80, 24), (120, 40)]
 MOMENT = "2026-11-20T20:15:00.000+00:00"
 PREMISE = "A lighthouse keeper counts the ships that do not come."
 
@@ -43,25 +53,49 @@ def _fixed_times(monkeypatch):
 
 
 @pytest.fixture
-def look(make_app, snap_compare, place):
-    """Compare the screen that `prepare` leads to."""
+def looks(make_app, snapshot, tmp_path):
+    """Compare the screen that `prepare` leads to, in each of these sizes and themes."""
+    kept = snapshot.use_extension(SVGImageExtension)
 
-    def compare(prepare, size, plain=False):
-        if plain:
-            place.settings_file.parent.mkdir(parents=True, exist_ok=True)
-            place.settings_file.write_text("[page]\nplain = true\n")
+    async def compare(prepare, sizes=SIZES, themes=THEMES):
         app = make_app()
-
-        async def ready(pilot):
+        others = []
+        async with app.run_test(size=sizes[0], notifications=True) as pilot:
             await until(pilot, lambda: app.phase.phase == "ready")
+            app.theme = themes[0]
             await prepare(app, pilot)
-            for area in app.screen.query("TextArea"):
-                area.cursor_blink = False
-            await pilot.pause()
-
-        return snap_compare(app, terminal_size=size, run_before=ready)
+            for size in sizes:
+                await pilot.resize_terminal(*size)
+                for theme in themes:
+                    app.theme = theme
+                    picture = await _settled(app, pilot)
+                    name = f"{size[0]}x{size[1]}-{theme}"
+                    if picture != kept(name=name):
+                        others.append(tmp_path / f"{name}.svg")
+                        others[-1].write_text(picture)
+        assert not others, "another look than the one that is kept"
 
     return compare
+
+
+@pytest.fixture
+def plain(place):
+    place.settings_file.parent.mkdir(parents=True, exist_ok=True)
+    place.settings_file.write_text("[page]\nplain = true\n")
+
+
+async def _settled(app, pilot):
+    """The picture once it changes no more."""
+    before = ""
+    for _ in range(100):
+        for area in (*app.screen.query(TextArea), *app.screen.query(Input)):
+            area.cursor_blink = False
+        await pilot.pause(0.02)
+        picture = app.export_screenshot()
+        if picture == before:
+            return picture
+        before = picture
+    raise AssertionError("the screen never comes to rest")
 
 
 def _written(studio):
@@ -69,8 +103,7 @@ def _written(studio):
     return story.id
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_library(look, studio, size):
+async def test_library(looks, studio):
     scored(studio, [4], "The salt road to the north is closed.")
     story = _written(studio)
     studio.writing.say(story, "The keeper counted ships all night.")
@@ -79,34 +112,30 @@ def test_library(look, studio, size):
     async def prepare(app, pilot):
         await pilot.pause()
 
-    assert look(prepare, size)
+    await looks(prepare)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_opening(look, size):
+async def test_opening(looks):
     async def prepare(app, pilot):
         await pilot.pause()
 
-    assert look(prepare, size)
+    await looks(prepare)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_writing(look, studio, size):
+async def test_writing(looks, studio):
     story = _written(studio)
 
     async def prepare(app, pilot):
         await _page(app, pilot, story)
         await pilot.pause()
 
-    assert look(prepare, size)
+    await looks(prepare)
 
 
-@pytest.mark.parametrize(("size", "theme"), [((80, 24), "paper"), ((120, 40), "lamplight")])
-def test_proposal(look, studio, size, theme):
+async def test_proposal(looks, studio):
     story = _written(studio)
 
     async def prepare(app, pilot):
-        app.theme = theme
         await _page(app, pilot, story)
         page = app.screen
         await pilot.press("tab", "e")
@@ -117,10 +146,10 @@ def test_proposal(look, studio, size, theme):
         await until(pilot, lambda: page.proposal.current is not None)
         await until(pilot, lambda: app.phase.phase == "ready")
 
-    assert look(prepare, size)
+    await looks(prepare)
 
 
-def test_writing_plain(look, studio):
+async def test_writing_plain(looks, studio, plain):
     story = _written(studio)
 
     async def prepare(app, pilot):
@@ -133,10 +162,10 @@ def test_writing_plain(look, studio):
         await pilot.press("4", "tab", "k")
         await pilot.pause()
 
-    assert look(prepare, SIZES[0], plain=True)
+    await looks(prepare, PLAIN, THEMES[:1])
 
 
-def test_tree_plain(look, studio):
+async def test_tree_plain(looks, studio, plain):
     story = a_tree(studio)
 
     async def prepare(app, pilot):
@@ -144,18 +173,18 @@ def test_tree_plain(look, studio):
         await pilot.press("f4", "up", "up", "m", "down", "t", "up")
         app.clear_notifications()
 
-    assert look(prepare, SIZES[1], plain=True)
+    await looks(prepare, PLAIN, THEMES[:1])
 
 
-def test_settings_plain(look):
+async def test_settings_plain(looks, plain):
     async def prepare(app, pilot):
         await pilot.press("escape", "f5", "down")
         await pilot.pause()
 
-    assert look(prepare, SIZES[0], plain=True)
+    await looks(prepare, PLAIN, THEMES[:1])
 
 
-def test_training_plain(look, studio, place):
+async def test_training_plain(looks, studio, place, plain):
     run = HandRun(place, studio)
     run.say(*phase_events(), *[step(n) for n in range(1, 8)])
 
@@ -164,12 +193,11 @@ def test_training_plain(look, studio, place):
         await pilot.press("f3")
         await until(pilot, lambda: "Ended" in seen(pilot))
 
-    assert look(prepare, SIZES[0], plain=True)
+    await looks(prepare, PLAIN, THEMES[:1])
     run.end()
 
 
-@pytest.mark.parametrize("size", [*SIZES, (200, 60)])
-def test_tree(look, studio, size):
+async def test_tree(looks, studio):
     story = a_tree(studio)
 
     async def prepare(app, pilot):
@@ -177,23 +205,21 @@ def test_tree(look, studio, size):
         await pilot.press("f4", "up", "up", "m", "down", "t", "up", "up", "up", "up")
         app.clear_notifications()
 
-    assert look(prepare, size)
+    await looks(prepare)
 
 
-def test_tree_on_paper(look, studio):
+async def test_tree_search(looks, studio):
     story = a_tree(studio)
 
     async def prepare(app, pilot):
-        app.theme = "paper"
         await page_of(app, pilot, story)
         await pilot.press("f4", "slash", *"lamp")
         app.clear_notifications()
 
-    assert look(prepare, (120, 40))
+    await looks(prepare)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_two_branches_compared(look, studio, size):
+async def test_two_branches_compared(looks, studio):
     story = a_tree(studio)
 
     async def prepare(app, pilot):
@@ -202,21 +228,19 @@ def test_two_branches_compared(look, studio, size):
         await until(pilot, lambda: "marked" in static(pilot, "#difference-head"))
         app.clear_notifications()
 
-    assert look(prepare, size)
+    await looks(prepare)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_models(look, size):
+async def test_models(looks):
     async def prepare(app, pilot):
         await pilot.press("f2")
         await pilot.pause()
         app.screen.query_one("#model-files").display = False  # a path of this machine
 
-    assert look(prepare, size)
+    await looks(prepare)
 
 
-@pytest.mark.parametrize("size", [*SIZES, (200, 60)])
-def test_settings(look, place, size):
+async def test_settings(looks, place):
     place.config.mkdir(parents=True)
     place.settings_file.write_text("[writing]\ntemperature = 0.7\n[page]\ngoal = 500\n")
 
@@ -224,7 +248,7 @@ def test_settings(look, place, size):
         await pilot.press("f5", "down")
         await pilot.pause()
 
-    assert look(prepare, size)
+    await looks(prepare)
 
 
 async def _page(app, pilot, story):
@@ -238,7 +262,7 @@ async def _page(app, pilot, story):
     await pilot.press("4", "O", "n")
 
 
-def test_focus_mode(look, studio, monkeypatch):
+async def test_focus_mode(looks, studio, monkeypatch):
     monkeypatch.setattr(whisper, "SECONDS", 600)
     story = _written(studio)
 
@@ -247,49 +271,44 @@ def test_focus_mode(look, studio, monkeypatch):
         await pilot.press("f9")
         await pilot.pause()
 
-    assert look(prepare, (120, 40))
+    await looks(prepare)
 
 
-@pytest.mark.parametrize("theme", ["night", "paper"])
-def test_reading_themes(look, studio, place, theme):
+async def test_at_night_with_a_goal(looks, studio, place):
     place.config.mkdir(parents=True)
-    place.settings_file.write_text(f'[page]\ntheme = "{theme}"\ngoal = 12\n')
+    place.settings_file.write_text("[page]\ngoal = 12\n")
     story = _written(studio)
 
     async def prepare(app, pilot):
         await _page(app, pilot, story)
         await pilot.pause()
 
-    assert look(prepare, (120, 40))
+    await looks(prepare, themes=("night",))
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_help(look, size):
+async def test_help(looks):
     async def prepare(app, pilot):
         await pilot.press("f1")
         await pilot.pause()
 
-    assert look(prepare, size)
+    await looks(prepare)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_training_live(look, studio, place, size):
+async def test_training_live(looks, studio, place):
     run = HandRun(place, studio)
     run.say(*phase_events(), *[step(n) for n in range(1, 8)])
 
     async def prepare(app, pilot):
         await until(pilot, lambda: app.run_watch is not None)
         await pilot.press("f3")
-        curves = 2 if size == SIZES[0] else 8
-        await until(pilot, lambda: len(app.screen.query("Plot")) == curves)
+        await until(pilot, lambda: len(app.screen.query("Plot")) == 2)
         await until(pilot, lambda: all(plot._datasets for plot in app.screen.query("Plot")))
 
-    assert look(prepare, size)
+    await looks(prepare)
     run.end()
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_training_example(look, studio, place, size):
+async def test_training_example(looks, studio, place):
     run = HandRun(place, studio)
     sample = Sample(
         "A boat comes in without a crew.",
@@ -301,18 +320,16 @@ def test_training_example(look, studio, place, size):
     async def prepare(app, pilot):
         await until(pilot, lambda: app.run_watch is not None)
         await pilot.press("f3")
-        curves = 2 if size == SIZES[0] else 8
-        await until(pilot, lambda: len(app.screen.query("Plot")) == curves)
+        await until(pilot, lambda: len(app.screen.query("Plot")) == 2)
         await until(pilot, lambda: all(plot._datasets for plot in app.screen.query("Plot")))
         run.say(Example(7, sample))
         await until(pilot, lambda: app.screen.query_one("#training").scroll_y > 0)
 
-    assert look(prepare, size)
+    await looks(prepare)
     run.end()
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_pattern_live(look, studio, place, size):
+async def test_pattern_live(looks, studio, place):
     from tests.app.test_pattern import begun
     from tests.app.test_pattern import step as pattern_step
 
@@ -325,12 +342,11 @@ def test_pattern_live(look, studio, place, size):
         await until(pilot, lambda: len(app.screen.query("Plot")) == 2)
         await until(pilot, lambda: all(plot._datasets for plot in app.screen.query("Plot")))
 
-    assert look(prepare, size)
+    await looks(prepare)
     run.end()
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_training_outcome(look, studio, size):
+async def test_training_outcome(looks, studio):
     scored(studio, [1, 2, 3, 4, 5] * 4)
     past_run(studio, outcome())
 
@@ -338,11 +354,10 @@ def test_training_outcome(look, studio, size):
         await pilot.press("f3")
         await until(pilot, lambda: "So far I think" in static(pilot, "#training-plan"))
 
-    assert look(prepare, size)
+    await looks(prepare)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_adapters(look, studio, size):
+async def test_adapters(looks, studio):
     first = adapter(studio, 1)
     adapter(studio, 2, first, "rejected")
     other = adapter(studio, 3, first)
@@ -359,11 +374,10 @@ def test_adapters(look, studio, size):
         await pilot.press("a")
         await pilot.pause()
 
-    assert look(prepare, size)
+    await looks(prepare)
 
 
-@pytest.mark.parametrize("size", [*SIZES, (200, 60)])
-def test_tokens(look, studio, size):
+async def test_tokens(looks, studio):
     story = _written(studio)
 
     async def prepare(app, pilot):
@@ -374,11 +388,10 @@ def test_tokens(look, studio, size):
         await until(pilot, lambda: getattr(app.screen, "_event", None) is not None)
         await pilot.press("right", "right", "right", "right", "right", "right")
 
-    assert look(prepare, size)
+    await looks(prepare)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_tasting(look, studio, size):
+async def test_tasting(looks, studio):
     story = _written(studio)
     studio.writing.say(story, "She wrote the number down, and crossed it out.")
 
@@ -393,11 +406,10 @@ def test_tasting(look, studio, size):
         await until(pilot, lambda: app.screen._round.waiting > 4)
         await until(pilot, lambda: app.phase.phase == "ready")
 
-    assert look(prepare, size)
+    await looks(prepare)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_comparison_over(look, studio, size):
+async def test_comparison_over(looks, studio):
     from tests.app.test_training import adapter
 
     first = adapter(studio, 1, "active", None)
@@ -413,44 +425,40 @@ def test_comparison_over(look, studio, size):
             await pilot.press(keys[a_round.judged % 3])
         await until(pilot, lambda: app.phase.phase == "ready")
 
-    assert look(prepare, size)
+    await looks(prepare)
 
 
-@pytest.mark.parametrize("size", [*SIZES, (200, 60)])
-def test_skeleton(look, studio, size):
+async def test_skeleton(looks, studio):
     story = a_story(studio)
 
     async def prepare(app, pilot):
         await page_of(app, pilot, story)
         await pilot.press("tab", "s", "home", "down", "down")
 
-    assert look(prepare, size)
+    await looks(prepare)
 
 
-def test_skeleton_on_paper(look, studio):
+async def test_skeleton_search(looks, studio):
     story = a_story(studio)
 
     async def prepare(app, pilot):
-        app.theme = "paper"
         await page_of(app, pilot, story)
         await pilot.press("tab", "s", "slash", *"bell")
         app.screen.query_one("#bones").cursor_blink = False
 
-    assert look(prepare, (120, 40))
+    await looks(prepare)
 
 
 @pytest.mark.guided
-@pytest.mark.parametrize("size", [(60, 16), *SIZES])
-def test_guide_at_the_beginning(look, size):
+async def test_guide_at_the_beginning(looks):
     async def prepare(app, pilot):
         await pilot.pause()
 
-    assert look(prepare, size)
+    await looks(prepare, [SMALL, *SIZES])
 
 
 @pytest.mark.guided
-@pytest.mark.parametrize("size", [(60, 16), *SIZES])
-def test_guide_after_a_refusal(look, studio, size):
+async def test_guide_after_a_refusal(looks, studio):
     studio.guide.show(True)
     past_run(
         studio,
@@ -465,20 +473,19 @@ def test_guide_after_a_refusal(look, studio, size):
     async def prepare(app, pilot):
         await page_of(app, pilot, story)
 
-    assert look(prepare, size)
+    await looks(prepare, [SMALL, *SIZES])
 
 
-def test_too_small(look, studio):
+async def test_too_small(looks, studio):
     _written(studio)
 
     async def prepare(app, pilot):
         await pilot.pause()
 
-    assert look(prepare, (50, 12))
+    await looks(prepare, [(50, 12)])
 
 
-@pytest.mark.parametrize("size", [(60, 16), *SIZES])
-def test_long_paste(look, studio, size):
+async def test_long_paste(looks, studio):
     story = scored(studio, [4], PREMISE)
 
     async def prepare(app, pilot):
@@ -486,4 +493,106 @@ def test_long_paste(look, studio, size):
         app.post_message(events.Paste("The keeper counted.\n" * 500_000))
         await until(pilot, lambda: isinstance(app.screen, LongPaste))
 
-    assert look(prepare, size)
+    await looks(prepare, [SMALL, *SIZES])
+
+
+async def test_editing(looks, studio):
+    story = _written(studio)
+
+    async def prepare(app, pilot):
+        await _page(app, pilot, story)
+        await pilot.press("tab", "k", "k", "e")
+        await until(pilot, lambda: app.screen.editor.has_focus)
+
+    await looks(prepare)
+
+
+async def test_editing_a_plan(looks, studio):
+    story = _written(studio)
+
+    async def prepare(app, pilot):
+        await _page(app, pilot, story)
+        await pilot.press("tab", "p", "e")
+        await until(pilot, lambda: app.screen.editor.has_focus)
+
+    await looks(prepare)
+
+
+async def test_at_the_plan(looks, studio):
+    story = _written(studio)
+
+    async def prepare(app, pilot):
+        await _page(app, pilot, story)
+        await pilot.press("tab", "p", "4")
+        await until(pilot, lambda: app.screen.plan_pane.has_focus)
+
+    await looks(prepare)
+
+
+async def test_a_ghost(looks, studio):
+    story = _written(studio)
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
+        await typed(pilot, "The keeper went down to the boats, and it was")
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: app.screen.composer.ghost)
+        await until(pilot, lambda: app.phase.phase == "ready")
+
+    await looks(prepare)
+
+
+async def test_versions_side_by_side(looks, studio):
+    story = _written(studio)
+
+    async def prepare(app, pilot):
+        await page_of(app, pilot, story)
+        await pilot.press("enter")
+        await finished(app, pilot)
+        await pilot.press("tab", "v")
+        await until(pilot, lambda: isinstance(app.screen, ChoosingScreen))
+        await until(pilot, lambda: app.phase.phase == "ready")
+
+    await looks(prepare)
+
+
+async def test_a_yes_or_no(looks, studio):
+    adapter(studio, 1)
+
+    async def prepare(app, pilot):
+        await pilot.press("f3", "b")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+
+    await looks(prepare, SIZES[:2])
+
+
+async def test_a_name_is_asked(looks, studio):
+    _written(studio)
+
+    async def prepare(app, pilot):
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, AskName))
+
+    await looks(prepare, SIZES[:2])
+
+
+async def test_the_palette(looks, studio):
+    _written(studio)
+
+    async def prepare(app, pilot):
+        await pilot.press("ctrl+p", *"goal")
+        await until(pilot, lambda: "a goal for the day" in seen(pilot))
+
+    await looks(prepare, SIZES[:2], THEMES[:1])
+    await looks(prepare, SIZES[:2], THEMES[1:])
+
+
+async def test_the_trash(looks, studio):
+    studio.library.stories.trash(_written(studio))
+    _written(studio)
+
+    async def prepare(app, pilot):
+        await pilot.press("t")
+        await pilot.pause()
+
+    await looks(prepare, SIZES[:2])

@@ -102,6 +102,12 @@ class EditingActions(PassageActions):
         elif self.editor.is_open and self.editor.turn_id in path:
             self.editor.place(self._room_for(path.index(self.editor.turn_id)))
 
+    def on_editor_grown(self) -> None:
+        path = [turn.id for turn in self.page.path]
+        if self.editor.part == "prose" and self.editor.turn_id in path:
+            self.manuscript.make_room((path.index(self.editor.turn_id), self.editor.rows))
+            self.call_after_refresh(self.place_editor)
+
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         if event.text_area is self.editor:
             event.stop()
@@ -169,6 +175,7 @@ class EditingActions(PassageActions):
 
     def _close_editor(self) -> None:
         self.editor.close()
+        self.manuscript.make_room(None)
         self.manuscript.focus()
         self.reload()
 

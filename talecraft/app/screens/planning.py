@@ -86,6 +86,7 @@ class PlanningActions(ProposingActions, FocusMode):
         pane = self.plan_pane
         wanted = pane.has_focus or self.editor.part == "outline" or self._wide
         pane.display = wanted and self.talecraft.show_outline and not self.alone
+        pane.set_class(self.editor.part == "outline" and self.editor.is_open, "-edited")
         if pane.display:
             pane.show(self.shown_plan())
 
@@ -176,6 +177,7 @@ class PlanningActions(ProposingActions, FocusMode):
             return
         text = self._edited_plan(turn) or "\n".join(shown_plan(turn.outline).beats)
         self.editor.open(turn.id, text, self.plan_pane.content_region, "outline")
+        self.show_plan()
         self.refresh_bindings()
 
     def on_editor_kept(self, event: Editor.Kept) -> None:

@@ -70,6 +70,10 @@ class TokensScreen(TalecraftScreen):
 
     def on_mount(self) -> None:
         self._show()
+        # The legend is drawn in the colours of the text, which are not there at once.
+        self.app.theme_changed_signal.subscribe(
+            self, lambda _: self.call_after_refresh(self._show_head)
+        )
 
     def tokens_came(self, event: TokensRead | TokensFailed) -> None:
         of = event.turn.id if isinstance(event, TokensRead) else event.turn_id
@@ -89,6 +93,17 @@ class TokensScreen(TalecraftScreen):
 
     def _show(self) -> None:
         event = self._event
+        if isinstance(event, TokensRead) and len(event.tokens) > event.begins:
+            made = event.turn.generation
+            start = made.prose_start if made is not None else 0
+            begin = start if start < len(event.tokens) else event.begins
+            self._flow.show(event.tokens, event.begins, begin)
+        self._show_head()
+        self.query_one("#token-side").display = self._flow.odds is not None
+        self.refresh_bindings()
+
+    def _show_head(self) -> None:
+        event = self._event
         words: list[Span] = [("Token by token   ", "bold $text-primary")]
         match event:
             case None:
@@ -99,13 +114,7 @@ class TokensScreen(TalecraftScreen):
                 words.append(("There is nothing in it.", MUTED))
             case TokensRead():
                 words += [*self._legend(), *(("\n" + one, MUTED) for one in self._notes(event))]
-                made = event.turn.generation
-                start = made.prose_start if made is not None else 0
-                begin = start if start < len(event.tokens) else event.begins
-                self._flow.show(event.tokens, event.begins, begin)
         self.query_one("#token-head", Static).update(said(*words))
-        self.query_one("#token-side").display = self._flow.odds is not None
-        self.refresh_bindings()
 
     def _legend(self) -> list[Span]:
         """How likely is drawn how, each drawn so."""

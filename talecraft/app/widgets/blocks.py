@@ -50,6 +50,14 @@ class Block:
     def is_measured(self) -> bool:
         return self._lines is not None and self.height == len(self._lines)
 
+    def with_room(self, rows: int) -> Block:
+        """The same, with at least so many rows from its first line to the blank one after it."""
+
+        def lines() -> list[Line]:
+            return [*self.lines, *[BLANK] * (self.first + rows + 1 - len(self.lines))]
+
+        return Block(self.passage, max(self.height, rows + 1), lines)
+
     def wrap(self) -> None:
         """Make its lines now; it keeps its height until it is measured."""
         self._lines = self.lines

@@ -64,12 +64,16 @@ class Editor(WritingArea):
             self.how, self.start, self.end = how, start, end
             super().__init__()
 
+    class Grown(Message):
+        """It is of another height now."""
+
     def __init__(self) -> None:
         super().__init__("editor")
         self.turn_id = 0
         self.part: EditedPart = "prose"
         self.display = False
         self._room = Region()
+        self.rows = 0
 
     def open(self, turn_id: int, text: str, room: Region, part: EditedPart = "prose") -> None:
         """Edit this text within `room` of the screen, which is as wide as its column."""
@@ -93,14 +97,18 @@ class Editor(WritingArea):
 
     def _fit(self) -> None:
         rows = self.wrapped_document.height + 1
-        self.styles.height = max(LEAST_ROWS, min(rows, self._room.height))
+        rows = max(LEAST_ROWS, min(rows, self._room.height))
+        if rows != self.rows:
+            self.styles.height = self.rows = rows
+            self.post_message(self.Grown())
 
     def on_text_area_changed(self) -> None:
-        self._fit()
+        if self.is_open:
+            self._fit()
 
     def close(self) -> None:
         self.display = False
-        self.turn_id = 0
+        self.turn_id = self.rows = 0
         self.load_text("")
 
     @property

@@ -129,6 +129,7 @@ class Manuscript(BlockView, can_focus=True):
         self._stream: Stream | None = None
         self._styles: dict[str, Style] = {}
         self._strips: dict[tuple[object, ...], Strip] = {}
+        self._room: tuple[int, int] | None = None  # a passage that something lies over; its rows
 
     # ------------------------------------------------------------------ what is shown
     def set_measure(self, measure: int) -> None:
@@ -136,6 +137,12 @@ class Manuscript(BlockView, can_focus=True):
         if measure != self._measure:
             self._measure = measure
             self.on_resize()
+
+    def make_room(self, room: tuple[int, int] | None) -> None:
+        """What lies over a passage is so many rows high: what follows makes way for it."""
+        if room != self._room:
+            self._room = room
+            self._lay_out(self._reader)
 
     def set_alone(self, alone: bool) -> None:
         """Only the text, without what stands in its margins."""
@@ -187,6 +194,9 @@ class Manuscript(BlockView, can_focus=True):
             blocks = self._setting.blocks(page, len(page.path), self._plan)
         else:
             blocks = [*self._setting.blocks(page, live.keep, None), self._live_block(live)]
+        if self._room is not None:
+            edited, rows = self._room
+            blocks = [one.with_room(rows) if one.passage == edited else one for one in blocks]
         self.show_column(Column(blocks), reader)
 
     def _live_block(self, live: Live) -> Block:
