@@ -218,7 +218,7 @@ class GhostLine(Static):
             )
             below = event.below.strip()
             words = f"It may go on: {below}" if below and marks.plain() else below
-            text = said((words, "$foreground 55%"), "\n") if words else Content("")
+            text = said((words, "$foreground 60%"), "\n") if words else Content("")
             self.update(Content.assemble(text, said((keys, MUTED))))
 
     def on_click(self) -> None:
