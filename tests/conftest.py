@@ -41,6 +41,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("nth", [(n, many) for n in range(many)], ids=lambda nth: str(nth[0]))
 
 
+# What takes long begins first, so that no worker is left alone with it at the end.
+LONG = ("test_end_to_end.py", "learning/test_run.py", "learning/test_ppo.py", "test_kills.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        path = item.path.as_posix()
+        return next((at for at, name in enumerate(LONG) if path.endswith(name)), len(LONG))
+
+    items.sort(key=rank)
+
+
 LOOPBACK = {"localhost", "127.0.0.1", "::1", None, ""}
 
 

@@ -10,11 +10,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 import pytest
 from textual import events
+from textual.css.stylesheet import Stylesheet
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
@@ -58,6 +59,22 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(root)
     marks.use(plain=False)
     keymap.use(keymap.Keymap())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _styles_are_parsed_once() -> Iterator[None]:
+    """All apps have the same styles; Textual would parse them anew for each."""
+    parse, known = Stylesheet._parse_rules, {}
+
+    def rules(self: Stylesheet, css: str, *where: Any, **how: Any) -> Any:
+        key = (css, str(where), str(how), tuple(sorted(self._variables.items())))
+        if key not in known:
+            known[key] = parse(self, css, *where, **how)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", rules)
+        yield
 
 
 @pytest.fixture
