@@ -20,7 +20,6 @@ from talecraft.app import messages, preferring
 from talecraft.app.counts import WordCount
 from talecraft.app.keymap import hint
 from talecraft.app.live import Live, phase_words
-from talecraft.app.marks import mark
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.library import LibraryScreen
 from talecraft.app.text import count, in_use
@@ -31,6 +30,7 @@ from talecraft.app.widgets.lines import StatusLine
 from talecraft.errors import ConfigError, TalecraftError
 from talecraft.process.messages import Phase
 from talecraft.story.clean import clean_line
+from talecraft.story.turns import Turn
 from talecraft.studio import Studio
 from talecraft.studio.events import AlternativesFailed, Listener, StudioEvent
 
@@ -260,21 +260,22 @@ class TalecraftApp(TrainingRuns):
 
     def on_passage_written(self, message: messages.PassageWritten) -> None:
         written = message.written
-        self._passage_over(written.request)
+        self._passage_over(written.request, written.turn)
         if not any(screen.story_id == written.story_id for screen in self._screens()):
             self.say("The passage you left is finished and in its story.")
 
     def on_passage_failed(self, message: messages.PassageFailed) -> None:
         failed = message.failed
-        self._passage_over(failed.request)
+        self._passage_over(failed.request, None)
         if failed.message:
             self.say(f"{failed.message} {failed.hint}", "Nothing was written", "error")
 
-    def _passage_over(self, request: int) -> None:
+    def _passage_over(self, request: int, turn: Turn | None) -> None:
         if self.live is not None and self.live.request == request:
             self.passage_over(self.live)
             self.live = None
         for screen in self._screens():
+            screen.passage_over(request, turn)
             screen.reload()
         self._engine_changed()
 
@@ -285,13 +286,13 @@ class TalecraftApp(TrainingRuns):
         if isinstance(event, AlternativesFailed):
             if event.message:
                 self.say(f"{event.message} {event.hint}", "No other versions", "error")
-        elif isinstance(self.screen, TalecraftScreen) and self.screen.story_id == event.story_id:
+        elif isinstance(self.screen, TalecraftScreen) and self.screen.waits_for(event):
             self.show_versions(event.turns)
         else:
-            before = hint("version.previous", mark("←", "Left"))
-            after = hint("version.next", mark("→", "Right"))
-            words = f"Tab and {before} {after} show them in their story."
-            self.say(words, "The versions are written")
+            key = hint("version.more", "v")
+            self.say(f"{key} in the manuscript shows them.", "The versions are written")
+            for screen in self._screens():
+                screen.versions_wait(event)
 
     def on_tokens_came(self, message: messages.TokensCame) -> None:
         for screen in self._screens():

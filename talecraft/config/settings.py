@@ -93,7 +93,7 @@ class PageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             ge=0,
             le=60,
-            description="Seconds of rest until a ghost shows how your text may go on; 0: never.",
+            description="Seconds of rest until a ghost shows how it may go on; 0: never.",
         ),
     ] = 0.0
     notify: Annotated[

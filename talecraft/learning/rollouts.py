@@ -10,6 +10,10 @@ from talecraft.engine.batch import Batch, Row
 from talecraft.engine.codec import Codec
 from talecraft.story.turns import Sampling, StopReason
 
+# A step of a small model costs little more for 64 rows than for 32: a quarter less for each.
+FEWEST, MOST, ROOM_MB = 32, 64, 256
+_BYTES, _TOKENS = 4, 400
+
 
 @dataclass(slots=True)
 class Rollout:
@@ -37,16 +41,18 @@ def sample(
     sampling: Sampling,
     seeds: Sequence[Sequence[int]],
     pad: int,
-    batch: int = 32,
+    batch: int | None = None,
     alive: Callable[[], None] | None = None,
     grace: bool = False,
 ) -> list[Rollout]:
     """One turn for each prompt, in order. `seeds` (one per prompt) decide every draw.
 
-    Prompts of like length are batched together. With `grace` prose may finish its sentence beyond
+    Prompts of like length are batched together, `batch` at a time; None: as many as are quickest
+    within ROOM_MB of cache. With `grace` prose may finish its sentence beyond
     its budget, as on the page. `alive`, if given, is called at each step and may
     raise to stop.
     """
+    batch = batch or _at_a_time(model.config)
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     rollouts: dict[int, Rollout] = {}
     for at in range(0, len(order), batch):
@@ -60,6 +66,14 @@ def sample(
             going = together.step()
         rollouts.update((i, _rollout(row)) for i, row in zip(chosen, rows, strict=True))
     return [rollouts[i] for i in range(len(prompts))]
+
+
+def _at_a_time(config: Any) -> int:
+    """How many rows of a few hundred tokens keep their keys and values within ROOM_MB."""
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = config.hidden_size // config.num_attention_heads
+    row = 2 * config.num_hidden_layers * heads * width * _BYTES * _TOKENS
+    return int(min(MOST, max(FEWEST, ROOM_MB * 2**20 // row)))
 
 
 def _rollout(row: Row) -> Rollout:

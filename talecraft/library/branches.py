@@ -25,14 +25,6 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-class EditDraft(msgspec.Struct, frozen=True):
-    """A passage, or its plan, in the midst of being edited."""
-
-    turn_id: int
-    part: EditedPart
-    text: str
-
-
 class Branches:
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -115,20 +107,32 @@ class Branches:
         rows = self._db.rows("SELECT revision_id FROM shown WHERE turn_id=?", (turn_id,))
         return int(rows[0]["revision_id"]) if rows else 0
 
-    def save_edit_draft(
-        self, story_id: int, turn_id: int, text: str = "", part: EditedPart = "prose"
-    ) -> None:
-        """Keep what is being edited as it is typed; turn 0: nothing is."""
+    def save_edit_draft(self, turn_id: int, part: EditedPart, text: str) -> None:
+        """Keep what is being made of a passage or its plan, as it is typed."""
         with self._db.transaction():
-            self._db.execute("DELETE FROM edit_drafts WHERE story_id=?", (story_id,))
-            if turn_id:
-                values = story_id, turn_id, part, text
-                self._db.execute("INSERT INTO edit_drafts VALUES (?, ?, ?, ?)", values)
+            self._db.execute(
+                "INSERT INTO drafts VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET text=excluded.text",
+                (turn_id, part, text),
+            )
 
-    def edit_draft(self, story_id: int) -> EditDraft | None:
-        """What is being edited in this story, as far as it came."""
-        rows = self._db.rows("SELECT * FROM edit_drafts WHERE story_id=?", (story_id,))
-        return EditDraft(rows[0]["turn_id"], rows[0]["part"], rows[0]["text"]) if rows else None
+    def drop_edit_draft(self, turn_id: int, part: EditedPart) -> None:
+        """It is in the story now, or wanted no more."""
+        with self._db.transaction():
+            self._db.execute("DELETE FROM drafts WHERE turn_id=? AND part=?", (turn_id, part))
+
+    def edit_draft(self, turn_id: int, part: EditedPart) -> str | None:
+        """What is being made of it, as far as that came; None: nothing."""
+        rows = self._db.rows("SELECT text FROM drafts WHERE turn_id=? AND part=?", (turn_id, part))
+        return str(rows[0]["text"]) if rows else None
+
+    def edited(self, story_id: int) -> Sequence[int]:
+        """The turns whose prose is being edited, and that edit not finished."""
+        rows = self._db.rows(
+            "SELECT turn_id FROM drafts JOIN turns ON id=turn_id"
+            " WHERE story_id=? AND part='prose' ORDER BY turn_id",
+            (story_id,),
+        )
+        return [int(row["turn_id"]) for row in rows]
 
     # ------------------------------------------------------------------ trash and bookmarks
     def pruned(self, story_id: int) -> frozenset[int]:

@@ -191,4 +191,14 @@ MIGRATIONS: Mapping[str, str] = {
             text TEXT NOT NULL
         );
     """,
+    "0010_a_draft_for_each_passage": """
+        CREATE TABLE drafts (
+            turn_id INTEGER NOT NULL REFERENCES turns(id),
+            part TEXT NOT NULL CHECK (part IN ('prose', 'outline')),
+            text TEXT NOT NULL,
+            PRIMARY KEY (turn_id, part)
+        ) WITHOUT ROWID;
+        INSERT INTO drafts SELECT turn_id, part, text FROM edit_drafts;
+        DROP TABLE edit_drafts;
+    """,
 }

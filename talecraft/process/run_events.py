@@ -25,7 +25,7 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     the shaped reward's parts, against one standard deviation of the learned one.
     """
 
-    updates: int = 14
+    updates: int = 12
     batch: int = 32
     minibatch: int = 16
     micro_batch: int = 8
@@ -44,7 +44,7 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     adam_eps: float = 1e-5
     temperature: float = 0.8
     outline_tokens: int = 40
-    prose_tokens: int = 128
+    prose_tokens: int = 160
     prompt_tokens: int = 128
     ensemble: int = 5
     pessimism: float = 0.5
@@ -52,7 +52,7 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gate_prompts: int = 60
     gate_samples: int = 2
     shaping: dict[str, float] = msgspec.field(
-        default_factory=lambda: {"finished": 0.4, "repetition": 0.15, "length": 0.3}
+        default_factory=lambda: {"finished": 0.7, "repetition": 0.15, "length": 0.3}
     )
 
 

@@ -49,6 +49,11 @@ def of_a_span(line: Feedback) -> bool:
     return SPAN in line.tags and line.kind in ("stars", "thumb")
 
 
+def is_grade(line: Feedback) -> bool:
+    """Whether this grades all of a passage, or of its plan."""
+    return line.kind in ("stars", "thumb") and SPAN not in line.tags
+
+
 class Choice(msgspec.Struct, frozen=True):
     """Turn `better` was preferred to turn `worse`; with `tie` neither was."""
 

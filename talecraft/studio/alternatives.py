@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from talecraft.config.settings import WritingSettings
 from talecraft.errors import LibraryError, UsageError
@@ -119,7 +120,8 @@ class Alternatives:
             self._tell(AlternativesFailed(asked.story_id, error.message, error.hint))
             return
         if asked.beside is not None:
-            turns.insert(0, stories.turn(asked.beside))
+            first, read = stories.turn(asked.beside), stories.path(asked.beside)[-1]
+            turns.insert(0, replace(first, prose=read.prose, revision=read.revision))
         if not turns:
             self._tell(AlternativesFailed(asked.story_id, "The model wrote nothing.", "Try again."))
             return

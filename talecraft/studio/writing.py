@@ -240,9 +240,7 @@ class Writing:
             Feedback(0, line.turn_id, old.kind, None, old.aspect)
             for line in lines
             for old in self.opinions(line.turn_id)
-            if old.kind in ("stars", "thumb")
-            and old.kind != line.kind
-            and not feedback.of_a_span(old)
+            if feedback.is_grade(old) and old.kind != line.kind and old.aspect == line.aspect
         ]
         return self.score_many([*replaced, *lines])[len(replaced) :]
 
@@ -282,9 +280,16 @@ class Writing:
         """What stands for this turn now."""
         return feedback.current(self._library.feedback.of_turn(turn_id))
 
-    def withdraw(self, turn_id: int) -> bool:
-        """Take back what stands for this turn; False where nothing did."""
-        standing = self.opinions(turn_id)
+    def withdraw(self, turn_id: int, spans: bool = False) -> bool:
+        """Take back the grade of a passage, with `spans` also those of some of its words; False
+        where there was none. What else is known of it (its plan's grade, an edit, a choice) stays.
+        """
+        standing = [
+            line
+            for line in self.opinions(turn_id)
+            if line.aspect != "outline"
+            and (feedback.is_grade(line) or (spans and feedback.of_a_span(line)))
+        ]
         self._library.feedback.append(
             [
                 Feedback(0, turn_id, line.kind, None, line.aspect, line.tags, line.note)

@@ -64,7 +64,7 @@ async def test_an_edit_survives_the_end_of_the_program(running, make_app):
         story = page.story_id
         await editing(pilot, page)
         await typed(pilot, "Half an edit. ")
-        await until(pilot, lambda: app.studio.library.branches.edit_draft(story))
+        await until(pilot, lambda: app.studio.library.branches.edited(story))
         app.end()
     again = make_app()
     async with again.run_test(size=(80, 24), notifications=True) as pilot:
@@ -74,7 +74,7 @@ async def test_an_edit_survives_the_end_of_the_program(running, make_app):
         await pilot.press("escape")
         await until(pilot, lambda: not page.editor.is_open)
         assert read(again, page)[0].startswith("Half an edit. The fox")
-        assert again.studio.library.branches.edit_draft(story) is None
+        assert again.studio.library.branches.edited(story) == []
 
 
 async def test_the_model_goes_on_from_the_cursor_as_another_version(running):

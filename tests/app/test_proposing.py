@@ -81,6 +81,9 @@ async def test_what_is_taken_is_liked_better_than_what_was_seen_before_it(runnin
         await pilot.press("r", "tab")
         await until(pilot, lambda: not page.proposal.is_open)
         assert "It counted the gulls." in page.editor.text
+        assert studio.library.feedback.of_story(story) == [], "nothing is kept yet"
+        await pilot.press("escape")
+        await until(pilot, lambda: not page.editor.is_open)
         log = [one for one in studio.library.feedback.of_story(story) if one.kind == "choice"]
         (choice,) = log
         taken, passed = (studio.library.stories.turn(n) for n in (choice.turn_id, *choice.others))
@@ -228,3 +231,30 @@ async def test_a_small_window_and_another_size_keep_the_proposal_in_sight(runnin
         assert view.region.bottom <= page.manuscript.region.bottom
         await typed(pilot, "x")
         assert page.proposal.is_open
+
+
+async def test_what_was_taken_and_undone_is_no_opinion(running, studio):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await selecting(pilot, page)
+        await pilot.press("alt+r")
+        await proposed(pilot, page)
+        await pilot.press("r", "tab")
+        await until(pilot, lambda: not page.proposal.is_open)
+        await pilot.press("ctrl+z", "escape")
+        await until(pilot, lambda: not page.editor.is_open)
+        assert studio.library.feedback.of_story(page.story_id) == []
+
+
+async def test_under_a_proposal_nothing_is_typed(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await selecting(pilot, page)
+        await pilot.press("alt+r")
+        await proposed(pilot, page)
+        before = page.editor.text
+        await pilot.press("shift+tab", "q")
+        assert page.proposal.has_focus
+        assert page.editor.text == before
+        await pilot.press("escape", "Q")
+        assert "Q" in page.editor.text

@@ -83,3 +83,12 @@ def test_what_goes_wrong_is_said(
     studio.alternatives.ask(first.story_id)
     assert message in heard.wait(AlternativesFailed, lambda event: True).message
     assert studio.alternatives.waiting is None
+
+
+def test_what_was_edited_stands_beside_them_as_it_is_read(
+    studio: Studio, write: Write, heard: Heard
+) -> None:
+    first = write("A fox.")
+    studio.branching.edit(first.id, "As I would say it.")
+    studio.alternatives.ask(first.story_id, 2, seed=1)
+    assert ready(heard).turns[0].prose == "As I would say it."

@@ -164,5 +164,5 @@ def test_words_scored_by_themselves_count_half_where_the_passage_has_no_grade(
     assert [one.note for one in studio.writing.opinions(turn.id)] == [
         "the [red]fox[/red]", "a boat", "",
     ]  # fmt: skip
-    assert studio.writing.withdraw(turn.id)
+    assert studio.writing.withdraw(turn.id, spans=True)
     assert studio.writing.opinions(turn.id) == []

@@ -297,3 +297,32 @@ def test_the_engine_is_sent_what_stands_before_the_passage_not_after_it(
     studio.writing.go_on_from(first.id, "It ran")
     assert len(sent[0].blocks) == 1
     assert (sent[0].prose, sent[0].outline) == ("It ran", first.outline)
+
+
+def test_a_grade_is_taken_back_and_all_else_that_is_known_of_the_passage_stays(
+    studio: Studio, write: Callable[[str], Turn]
+) -> None:
+    turn = write("A fox.")
+    studio.branching.edit(turn.id, "Another text.")
+    studio.writing.score(turn.id, "stars", 4, "outline")
+    studio.writing.rate_span(turn.id, "stars", 2, "some words")
+    studio.writing.rate(turn.id, "stars", 5)
+    assert studio.writing.withdraw(turn.id)
+    left = studio.writing.opinions(turn.id)
+    assert sorted((one.kind, one.aspect, one.tags) for one in left) == [
+        ("edit", "both", ()), ("stars", "both", ("span",)), ("stars", "outline", ()),
+    ]  # fmt: skip
+    assert not studio.writing.withdraw(turn.id)
+    assert studio.writing.withdraw(turn.id, spans=True)
+    assert len(studio.writing.opinions(turn.id)) == 2
+
+
+def test_a_thumb_for_a_passage_leaves_the_stars_of_its_plan(
+    studio: Studio, write: Callable[[str], Turn]
+) -> None:
+    turn = write("A fox.")
+    studio.writing.score(turn.id, "stars", 4, "outline")
+    studio.writing.rate(turn.id, "thumb", 1)
+    assert {(one.kind, one.aspect) for one in studio.writing.opinions(turn.id)} == {
+        ("stars", "outline"), ("thumb", "both"),
+    }  # fmt: skip

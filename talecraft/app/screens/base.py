@@ -12,7 +12,9 @@ from textual.widgets import Static
 from talecraft.app.widgets.guide import GuideLine
 from talecraft.app.widgets.keyline import KeyLine
 from talecraft.app.widgets.lines import StatusLine
+from talecraft.story.turns import Turn
 from talecraft.studio.events import (
+    AlternativesReady,
     GhostFailed,
     GhostReady,
     SpanFailed,
@@ -81,8 +83,18 @@ class TalecraftScreen(Screen[None]):
         """How many words the open story has; None where no story is open."""
         return None
 
+    def waits_for(self, versions: AlternativesReady) -> bool:
+        """Does the writer do nothing here but wait for these versions?"""
+        return False
+
+    def versions_wait(self, versions: AlternativesReady) -> None:
+        """They are there to be chosen from when the writer has time."""
+
     def reload(self) -> None:
         """A passage is over: what the library holds has changed."""
+
+    def passage_over(self, request: int, turn: Turn | None) -> None:
+        """What was asked for is written, and `turn` is new in the library; or nothing is."""
 
     def text_came(self) -> None:
         """More of the passage being written has come."""

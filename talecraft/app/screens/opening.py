@@ -174,6 +174,8 @@ class OpeningScreen(DraftScreen):
     def _begin_with(self, premise: str) -> None:
         """Make the story, open its page and let the model write its first passage."""
         app = self.talecraft
+        if not self.is_current:  # of two Enters in one burst this is the second
+            return
         try:
             story = app.studio.writing.new_story(premise)
         except TalecraftError as error:

@@ -22,13 +22,16 @@ class PassageActions(TakingIn):
         super().__init__(story_id)
         self._page: reading.Page | None = None
         self._words, self._title = 0, ""
-        self._before_score: Feedback | None = None  # what stood before the last score was given
+        self._rated: Turn | None = None  # what was scored last
+        self._before_score: Feedback | None = None  # what stood before that
 
     @property
     def page(self) -> reading.Page:
         if self._page is None:
             self._page = reading.page(self.talecraft.studio.library, self.story_id)
             self._words, self._title = self._page.words, self._page.story.title
+            if self.is_mounted:
+                self.manuscript.keep_choice(self._page)
         return self._page
 
     @property
@@ -58,11 +61,11 @@ class PassageActions(TakingIn):
         self._rate("thumb", value)
 
     def _rate(self, kind: Literal["stars", "thumb"], value: int) -> None:
-        if self._rate_span(kind, value):
-            return
         turn = self._scored_turn
-        if self.talecraft.live is not None or turn is None:
+        if self.talecraft.live is not None:
             self.talecraft.say("The passage can be scored when it is finished.")
+            return
+        if self._rate_span(kind, value) or turn is None:
             return
         composer = self.query_one(ScoringComposer)
         if not composer.amending:
@@ -72,8 +75,10 @@ class PassageActions(TakingIn):
         except TalecraftError as error:
             self.talecraft.tell(error)
             return
-        composer.scored_last = True
+        self._rated = turn
         self.reload()
+        composer.scored_last = True
+        self.engine_changed()
 
     def _rate_span(self, kind: Literal["stars", "thumb"], value: int) -> bool:
         """Grade the words that are selected with the mouse; False where there are none."""
@@ -98,16 +103,12 @@ class PassageActions(TakingIn):
     def _standing(self, turn: Turn) -> Feedback | None:
         """What stands for this passage now: stars before a thumb, or nothing."""
         opinions = self.talecraft.studio.writing.opinions(turn.id)
-        rated = [
-            line
-            for line in opinions
-            if line.kind in ("stars", "thumb") and not feedback.of_a_span(line)
-        ]
+        rated = [one for one in opinions if feedback.is_grade(one) and one.aspect != "outline"]
         return rated[-1] if rated else None
 
     def action_unscore(self) -> None:
         """The keys that scored were the beginning of a text: leave the score as it was before."""
-        turn, before = self._scored_turn, self._before_score
+        turn, before = self._rated, self._before_score
         if turn is None:
             return
         try:
@@ -123,15 +124,21 @@ class PassageActions(TakingIn):
         self.reload()
 
     def action_unrate(self) -> None:
-        turn = self._scored_turn
+        """Of the chosen passage, else the last one; of its words too."""
+        self._unrate(self._scored_turn, spans=True)
+
+    def action_unrate_last(self) -> None:
+        """Of the passage that was scored last, wherever it stands."""
+        self._unrate(self._rated)
+
+    def _unrate(self, turn: Turn | None, spans: bool = False) -> None:
         if turn is None:
             return
         try:
-            taken = self.talecraft.studio.writing.withdraw(turn.id)
+            taken = self.talecraft.studio.writing.withdraw(turn.id, spans)
         except TalecraftError as error:
             self.talecraft.tell(error)
             return
-        self.query_one(ScoringComposer).scored_last = False
         self.reload()
         if taken:
             self.talecraft.say("The score is taken back.")

@@ -11,6 +11,7 @@ from talecraft.app.screens.proposing import ProposingActions
 from talecraft.app.widgets.editor import Editor
 from talecraft.app.widgets.outline import OutlinePane, Shown, shown_plan
 from talecraft.errors import TalecraftError
+from talecraft.library.branches import EditedPart
 from talecraft.story import feedback
 from talecraft.story.clean import clean
 from talecraft.story.feedback import Feedback, Score
@@ -41,10 +42,7 @@ class PlanningActions(ProposingActions, FocusMode):
 
     def _edited_plan(self, turn: Turn) -> str | None:
         """What the writer has made of this plan, where nothing is written from it yet."""
-        kept = self.talecraft.studio.library.branches.edit_draft(self.story_id)
-        if kept is None or kept.turn_id != turn.id or kept.part != "outline":
-            return None
-        return kept.text
+        return self.talecraft.studio.library.branches.edit_draft(turn.id, "outline")
 
     @property
     def live(self) -> Live | None:
@@ -159,7 +157,8 @@ class PlanningActions(ProposingActions, FocusMode):
         if turn is None:
             return
         if self._edited_plan(turn) is not None:
-            self.talecraft.studio.library.branches.save_edit_draft(self.story_id, 0)
+            if not self._keep_draft(turn.id, "outline", None):
+                return
             self.reload()
             self.talecraft.say("The plan is as the model wrote it.")
         elif said := self._said_of_plan(turn):
@@ -187,9 +186,9 @@ class PlanningActions(ProposingActions, FocusMode):
         turn = self.talecraft.studio.library.stories.turn(event.turn_id)
         found = [f"- {beat}" for beat in shown_plan(clean(event.text)).beats]
         same = found == [f"- {beat}" for beat in shown_plan(turn.outline).beats]
-        self.talecraft.studio.library.branches.save_edit_draft(
-            self.story_id, 0 if same or not found else turn.id, "\n".join(found), "outline"
-        )
+        text = None if same or not found else "\n".join(found)
+        if not self._keep_draft(turn.id, "outline", text):
+            return
         self.editor.close()
         self.plan_pane.focus()
         self.reload()
@@ -203,7 +202,6 @@ class PlanningActions(ProposingActions, FocusMode):
         studio = self.talecraft.studio
         try:
             request = studio.writing.draw_plan(turn.id)
-            studio.library.branches.save_edit_draft(self.story_id, 0)
         except TalecraftError as error:
             self.talecraft.tell(error)
             return
@@ -218,22 +216,20 @@ class PlanningActions(ProposingActions, FocusMode):
         outline = self._edited_plan(turn) or turn.outline
         try:
             request = studio.writing.write_from_plan(turn.id, outline)
-            studio.library.branches.save_edit_draft(self.story_id, 0)
         except TalecraftError as error:
             self.talecraft.tell(error)
             return
-        self._show_live(request, turn)
+        self._show_live(request, turn, (turn.id, "outline"))
         self.composer.focus()
 
     def _free_plan(self) -> Turn | None:
         """The passage meant, where something can be written beside it now."""
-        turn = self._planned
-        if self.talecraft.live is not None:
-            self.talecraft.say("The model is still writing.")
-            return None
-        return turn
+        return self._planned if self.free() else None
 
-    def _show_live(self, request: int, turn: Turn) -> None:
-        keep = [one.id for one in self.page.path].index(turn.id)
+    def _show_live(
+        self, request: int, turn: Turn, draft: tuple[int, EditedPart] | None = None
+    ) -> None:
+        """Another version of `turn` comes in its place."""
+        path = [one.id for one in self.page.path]
         self.manuscript.choose_none()
-        self.begin_live(request, keep)
+        self.begin_live(request, path.index(turn.id) if turn.id in path else len(path), draft)

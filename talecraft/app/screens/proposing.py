@@ -3,6 +3,8 @@ the cursor. It is proposed in place; taken, it is a part of the edit like what w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.widgets import TextArea
 
 from talecraft.app.screens.editing import EditingActions
@@ -11,7 +13,7 @@ from talecraft.app.widgets.proposal import ProposalView
 from talecraft.errors import TalecraftError
 from talecraft.story import spans
 from talecraft.story.spans import How
-from talecraft.studio.events import SpanFailed, SpanReady
+from talecraft.studio.events import Proposal, SpanFailed, SpanReady
 
 
 class ProposingActions(EditingActions):
@@ -22,6 +24,7 @@ class ProposingActions(EditingActions):
         self._span_asked: int | None = None  # the request whose proposals are waited for
         self._span_at = (0, 0)  # the characters of the editor's text that they are for
         self._selects = False
+        self._taken: list[tuple[Proposal, Sequence[Proposal]]] = []  # in this edit
 
     @property
     def proposal(self) -> ProposalView:
@@ -40,13 +43,13 @@ class ProposingActions(EditingActions):
             self.refresh_bindings()
 
     def on_editor_asked(self, event: Editor.Asked) -> None:
-        if self.talecraft.live is not None:
-            self.talecraft.say("The model is still writing.")
+        if not self.free():
             return
         self._span_at = event.start, event.end
         here = spans.place(self.editor.text, event.start, event.end)
         if self._ask_for_span(event.how):
             editor = self.editor
+            editor.can_focus = False  # what lies under a proposal is not to be typed in
             self.proposal.open(here, event.how, editor.room, editor.size.height)
             self._proposals_changed()
 
@@ -84,21 +87,39 @@ class ProposingActions(EditingActions):
         here = spans.place(editor.text, *self._span_at)
         start = len(here.before)
         editor.put(start, start + len(here.span), event.proposal.text)
-        try:
-            self.talecraft.studio.spans.take(event.proposal, event.passed_over)
-        except TalecraftError as error:
-            self.talecraft.tell(error)
+        self._taken.append((event.proposal, event.passed_over))
         self._close_proposal()
+
+    def _take_edit(self, turn_id: int, text: str) -> bool:
+        """What is still there of what was proposed has been preferred to what was passed over."""
+        if not super()._take_edit(turn_id, text):
+            return False
+        for proposal, passed_over in self._taken:
+            if proposal.text.strip() in text:
+                try:
+                    self.talecraft.studio.spans.take(proposal, passed_over)
+                except TalecraftError as error:
+                    self.talecraft.tell(error)
+        return True
 
     def on_proposal_view_left(self) -> None:
         self.talecraft.studio.spans.stop()
         self._close_proposal()
 
     def _close_proposal(self) -> None:
-        self._span_asked = None
-        self.proposal.close()
+        self._put_away()
         self.editor.focus()
         self._proposals_changed()
+
+    def _put_away(self) -> None:
+        self._span_asked = None
+        self.proposal.close()
+        self.editor.can_focus = True
+
+    def close_editor(self) -> None:
+        self._put_away()
+        self._taken = []
+        super().close_editor()
 
     def _proposals_changed(self) -> None:
         self.engine_changed()

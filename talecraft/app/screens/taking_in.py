@@ -11,6 +11,8 @@ from talecraft.app.screens.drafts import DraftScreen
 from talecraft.app.text import count
 from talecraft.errors import TalecraftError
 
+SOON_GONE = 1.5  # seconds
+
 
 class TakingIn(DraftScreen):
     """A page of one story that can take in a long text."""
@@ -26,6 +28,35 @@ class TakingIn(DraftScreen):
         super().__init__()
         self.story_id: int = story_id
         self.taking_in = False
+
+    @property
+    def busy(self) -> str:
+        """Why the story cannot be changed now, in words; '' where it can."""
+        app = self.talecraft
+        if app.live is not None:
+            return "The model is still writing."
+        if app.studio.alternatives.waiting is not None:
+            return "Other versions are being written."
+        if self.taking_in:
+            return "The paste is still being put into the story."
+        return ""
+
+    @property
+    def why_not(self) -> str:
+        """Why a key can do nothing now; '' where it is the text that has nothing for it."""
+        return self.busy
+
+    def action_say_why_not(self) -> None:
+        """A key that can do nothing now was pressed."""
+        # Gone soon, and no advice: a small model may have finished before this is read.
+        words = self.why_not or "There is nothing to do that with just now."
+        self.app.notify(words, timeout=SOON_GONE, markup=False)
+
+    def free(self) -> bool:
+        """May the story be changed now? Says why not."""
+        if why := self.busy:
+            self.talecraft.say(why)
+        return not why
 
     def why_not_take_in(self) -> Callable[[], str]:
         writing = "The model is still writing. Choose again when it has finished."
@@ -56,5 +87,5 @@ class TakingIn(DraftScreen):
     def save_draft(self) -> bool:
         """Not quite yet where a text is on its way to the disk."""
         if self.taking_in:
-            self.talecraft.say("The paste is still being put into the story.")
+            self.talecraft.say(self.busy)
         return super().save_draft() and not self.taking_in

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -23,6 +24,9 @@ from talecraft.app.widgets.scoring import ScoringComposer
 from talecraft.app.widgets.skeleton import Skeleton
 from talecraft.app.widgets.whisper import Whisper
 from talecraft.errors import TalecraftError
+from talecraft.library.branches import EditedPart
+from talecraft.story.turns import Turn
+from talecraft.studio.events import AlternativesReady
 
 
 class WritingScreen(ScoreWords, TokenActions, GhostActions):
@@ -57,6 +61,7 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
     def __init__(self, story_id: int, begin: bool = False) -> None:
         super().__init__(story_id)
         self._begin_at_once = begin
+        self._versions: Sequence[Turn] = ()  # written, and not chosen from yet
 
     def body(self) -> ComposeResult:
         with Horizontal(id="page"):
@@ -86,15 +91,26 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
     def words(self) -> int:
         return self._words
 
+    def waits_for(self, versions: AlternativesReady) -> bool:
+        """Not where something is being typed: its letters must not choose."""
+        idle = not self.composer.text and not self.editor.is_open
+        return versions.story_id == self.story_id and idle
+
+    def versions_wait(self, versions: AlternativesReady) -> None:
+        if versions.story_id == self.story_id:
+            self._versions = versions.turns
+
     def reload(self) -> None:
         """Show what the library holds now."""
         self._page = None
         if self.is_mounted:
+            self.query_one(ScoringComposer).scored_last = False
             self._show()
 
     def _show(self) -> None:
         self.show_plan()
         self.manuscript.show_page(self.page, self.live, self.inline_plan)
+        self.leave_lost_edit()
         if self.editor.is_open:
             self.call_after_refresh(self.place_editor)
         self.show_score()
@@ -120,22 +136,24 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
     # ------------------------------------------------------------------ what can be done now
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         drafting = self.talecraft.studio.alternatives.waiting is not None
-        writing = self.talecraft.live is not None or self.taking_in or drafting
+        writing, editing = bool(self.busy), self.editor.is_open
         match action:
             case "stop":
                 return self.talecraft.live is not None or drafting
             case "go_on" | "retry" | "end_story" | "alternatives" | "ghost":
-                return not writing and not self.editor.is_open
+                return not writing and not editing
             case "to_composer":
                 return not writing and self.focused is not self.composer
             case "leave":
                 return not writing and self.focused is self.composer and not self.alone
             case "fold_plan":
-                return not self.alone
+                return not self.alone and not editing
+            case "turn_page" | "tree" | "focus_mode" if editing:
+                return False
             case "edit" | "throw_away":
-                return self._acted_on is not None and not self.editor.is_open
+                return not writing and not editing and self._acted_on is not None
             case "undo_step" | "redo_step":
-                return not writing and not self.editor.is_open
+                return not writing and not editing
             case "rate" | "thumb":
                 return writing or self._scored_turn is not None
             case "unrate":
@@ -151,7 +169,9 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
 
     # ------------------------------------------------------------------ going on
     def on_composer_submitted(self, event: Composer.Submitted) -> None:
-        self._go_on(event.text)
+        """Once: of two Enters in one burst the second finds the model writing already."""
+        if self.is_current and self.check_action("go_on", ()):
+            self._go_on(event.text)
 
     async def action_go_on(self) -> None:
         self.composer.focus()
@@ -168,11 +188,12 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
         keep = len(path)
         if not text.strip() and path and path[-1].author == "model" and not path[-1].prose:
             keep -= 1
-        waits = keep < len(path)  # a plan does, for the nod that this is
-        plan_only = app.studio.settings.writing.plan_first and not waits and not ending
+        waiting = path[keep] if keep < len(path) else None  # a plan, for the nod that this is
+        plan_only = app.studio.settings.writing.plan_first and waiting is None and not ending
+        edited = self._edited_plan(waiting) if waiting is not None else None
         try:
             request = app.studio.writing.continue_story(
-                self.story_id, text, ending=ending, plan_only=plan_only
+                self.story_id, text, ending=ending, outline=edited, plan_only=plan_only
             )
         except TalecraftError as error:
             app.tell(error)
@@ -182,7 +203,10 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
             return
         self._sent(text)
         self._page = None
-        self._begin(request, keep if keep < len(path) else len(self.page.path))
+        draft: tuple[int, EditedPart] | None = None
+        if waiting is not None and edited is not None:
+            draft = waiting.id, "outline"
+        self._begin(request, keep if waiting is not None else len(self.page.path), draft)
 
     def _sent(self, text: str) -> None:
         """It is in the story now. What was typed after it in the same moment stays."""
@@ -201,14 +225,20 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
         last_is_models = bool(path) and path[-1].author == "model"
         self._begin(request, len(path) - 1 if last_is_models else len(path))
 
-    def _begin(self, request: int, keep: int) -> None:
+    def _begin(self, request: int, keep: int, draft: tuple[int, EditedPart] | None = None) -> None:
         self.no_ghost()
         self.manuscript.choose_none()
-        self.begin_live(request, keep)
+        self.begin_live(request, keep, draft)
         self.manuscript.scroll_to(y=self.manuscript.max_scroll_y, animate=False, force=True)
 
     def action_alternatives(self) -> None:
-        """Write other versions of what stands last, or of what comes next, to choose between."""
+        """Write other versions of what stands last, or of what comes next, to choose between;
+        those that wait for it are shown first."""
+        waiting, self._versions = self._versions, ()
+        last = self.page.path[-1] if self.page.path else None
+        if waiting and last is not None and waiting[0].parent_id in (last.id, last.parent_id):
+            self.talecraft.show_versions(waiting)
+            return
         try:
             self.no_ghost()
             self.talecraft.studio.alternatives.ask(self.story_id)

@@ -12,7 +12,6 @@ from talecraft.app.widgets.text_area import WritingArea
 from talecraft.story.clean import clean
 
 PASTE_LIMIT = 50_000  # more in one line would make each key slow
-STILL_WRITING_SECONDS = 1.5
 
 
 class Composer(WritingArea):
@@ -56,10 +55,9 @@ class Composer(WritingArea):
             return bool(self.screen.check_action("go_on", ())) == (action == "submit")
         return super().check_action(action, parameters)
 
-    def action_wait(self) -> None:
+    async def action_wait(self) -> None:
         """Enter while the model writes must neither send nor break the line."""
-        # Gone soon, and no advice: a small model may have finished before this is read.
-        self.app.notify("The model is still writing.", timeout=STILL_WRITING_SECONDS, markup=False)
+        await self.run_action("screen.say_why_not")
 
     def action_submit(self) -> None:
         self.post_message(self.Submitted(self.text))

@@ -109,6 +109,7 @@ class Editor(WritingArea):
     def close(self) -> None:
         self.display = False
         self.turn_id = self.rows = 0
+        self.part = "prose"
         self.load_text("")
 
     @property

@@ -127,7 +127,7 @@ class GhostComposer(Composer):
             self.action_cursor_word_right()
 
     def action_cursor_right(self, select: bool = False) -> None:
-        if self.ghost and not select:
+        if self.ghost and not select and self.cursor_location == self.document.end:
             self.action_take_ghost()
         else:
             super().action_cursor_right(select)
@@ -181,6 +181,8 @@ class GhostComposer(Composer):
     # ------------------------------------------------------------------ how it looks
     def _lay(self) -> None:
         """As much of the ghost after the cursor as its row has room for, the rest below."""
+        if self._asked is None and not self.ghost:
+            self._at = self.cursor_location  # where it stood may be gone with its line
         row, column = self._at
         head = ""
         if not marks.plain() and column == len(self.document.get_line(row)):

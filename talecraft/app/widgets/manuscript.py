@@ -13,11 +13,13 @@ from textual.message import Message
 from textual.selection import Selection
 from textual.strip import Strip
 
+from talecraft.app import keymap
 from talecraft.app.live import Live
 from talecraft.app.marks import mark, plain
 from talecraft.app.widgets.block_view import BlockView
 from talecraft.app.widgets.blocks import Block, Column, Place, Setting
 from talecraft.app.widgets.pages import Layout, Line, Stream, byline, selected_text
+from talecraft.story.turns import Turn
 from talecraft.studio.reading import Page
 
 # Left of the text: where the chosen passage is marked, where the writer's words have their bar.
@@ -119,6 +121,7 @@ class Manuscript(BlockView, can_focus=True):
     def __init__(self, measure: int) -> None:
         super().__init__("manuscript")
         self.chosen: int | None = None
+        self._chosen_turn: Turn | None = None
         self._alone = False
         self._measure = measure
         self._page: Page | None = None
@@ -160,8 +163,6 @@ class Manuscript(BlockView, can_focus=True):
         same = self._page is not None and self._page.story.id == page.story.id
         reader = self._reader if same else None
         self._page, self._live, self._plan = page, live, plan
-        if self.chosen is not None and self.chosen >= len(page.path):
-            self.chosen = None
         self._stream = Stream(self._layout_of, live.keep) if live is not None else None
         self._lay_out(reader)
 
@@ -353,7 +354,19 @@ class Manuscript(BlockView, can_focus=True):
         row = self._column.find(Place(passage, 0)) - round(self.scroll_y)
         return self._left + _GUTTER, row, self._layout_of.width
 
+    def keep_choice(self, page: Page) -> None:
+        """The page is another now: what was chosen, or another version of it, stays the choice."""
+        turn, at = self._chosen_turn, self.chosen
+        if turn is None or at is None:
+            return
+        ids = [one.id for one in page.path]
+        version = at < len(page.path) and page.path[at].parent_id == turn.parent_id
+        self.chosen = ids.index(turn.id) if turn.id in ids else at if version else None
+
     def _choose(self, passage: int | None) -> None:
+        path = self._page.path if self._page is not None else ()
+        known = passage is not None and passage < len(path)
+        self._chosen_turn = path[passage] if known and passage is not None else None
         if passage != self.chosen:
             self.chosen = passage
             self.refresh()
@@ -365,10 +378,15 @@ class Manuscript(BlockView, can_focus=True):
         if passage is None or passage in self._finished:
             self._choose(passage)
 
-    def on_key(self, event: events.Key) -> None:
+    async def on_key(self, event: events.Key) -> None:
         """Any letter that is no command here types; so one never has to find the composer."""
-        if event.is_printable and event.character and event.key not in self.screen.active_bindings:
+        if not event.is_printable or not event.character:
+            return
+        if event.key not in self.screen.active_bindings:
             event.stop()
+            if keymap.actions(self, event.key):  # a command that cannot be obeyed now is no letter
+                await self.run_action("screen.say_why_not")
+                return
             self.post_message(self.Typed(event.character))
 
     @property

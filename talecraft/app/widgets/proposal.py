@@ -34,6 +34,8 @@ class ProposalView(VerticalScroll, can_focus=True):
                 tooltip="Put the proposal into the text; the edit still has to be kept"),
         Binding("enter,tab", "wait", "Wait", show=False, id="proposal.wait",
                 tooltip="While the model writes: nothing is taken"),
+        Binding("shift+tab", "stay", "Stay", show=False, id="proposal.stay",
+                tooltip="Nothing: first take the proposal or leave it"),
         Binding("r", "another", "Another", id="proposal.another",
                 tooltip="Show the next proposal, or let the model write more"),
         Binding("e", "other('expand')", "Expand", id="proposal.expand",
@@ -187,6 +189,9 @@ class ProposalView(VerticalScroll, can_focus=True):
         if proposal is not None:
             others = [one for one in self._seen.values() if one.turn.id != proposal.turn.id]
             self.post_message(self.Taken(proposal, others))
+
+    def action_stay(self) -> None:
+        """What lies under it is not to be typed in."""
 
     def action_wait(self) -> None:
         """Neither Enter nor Tab leads away from here meanwhile."""

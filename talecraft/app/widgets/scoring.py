@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import ClassVar
 
 from textual import events
@@ -13,6 +12,8 @@ from textual.document._edit import Edit
 from talecraft.app.widgets.ghost import GhostComposer
 
 TEXT_SECONDS = 1.5  # after this a score is a score, whatever is typed next
+QUICK_SECONDS = 0.3  # so quickly a number goes on: "1984", "20 years", "3rd"
+_ORDINALS = frozenset(("1s", "2n", "3r", "4t", "5t"))
 
 
 class ScoringComposer(GhostComposer):
@@ -20,8 +21,8 @@ class ScoringComposer(GhostComposer):
 
     `scored_last` says that a score was the last thing done here: see `takes_score_back`.
 
-    "3 wolves" and "- Who goes?" begin like scores. When the next key shows that a text was meant
-    (CONTINUES), the score is put back as it was and its keys become text.
+    "3 wolves", "1984" and "- Who goes?" begin like scores. When the next key shows that a text was
+    meant, the score is put back as it was and its keys become text.
     """
 
     CONTINUES: ClassVar[tuple[str, ...]] = tuple(" .,):;'\"-–—")
@@ -47,7 +48,6 @@ class ScoringComposer(GhostComposer):
     def __init__(self, placeholder: str) -> None:
         super().__init__(placeholder)
         self.scored_last = False
-        self._edited = False
         self._pressed = ""  # what the key that is being handled would type
         self._score_keys = ""  # the keys that have just scored, while they may still be text
         self._keys_before = ""  # the same, before the key that is being handled
@@ -56,20 +56,27 @@ class ScoringComposer(GhostComposer):
     async def _on_key(self, event: events.Key) -> None:
         """Textual calls the base class's handler after this one, unless it is prevented."""
         character = event.character or ""
-        now = time.monotonic()
-        recent = now - self._key_at < TEXT_SECONDS
-        self._keys_before, self._score_keys = self._score_keys if recent else "", ""
-        self._key_at, self._pressed = now, character
-        dash_after_score = character == "-" and self._keys_before != "-"
-        if self._keys_before and character in self.CONTINUES and not dash_after_score:
+        passed = event.time - self._key_at
+        self._keys_before = self._score_keys if passed < TEXT_SECONDS else ""
+        self._key_at, self._pressed, self._score_keys = event.time, character, ""
+        if self._keys_before and self._goes_on(character, passed < QUICK_SECONDS):
             await self.run_action("screen.unscore")
             self.type_in(self._keys_before + character)
             event.stop()
             event.prevent_default()
 
+    def _goes_on(self, character: str, quick: bool) -> bool:
+        """Does this make a text of the keys that have just scored?"""
+        before = self._keys_before
+        if character in self.CONTINUES:
+            return character != "-" or before == "-"
+        if not character or not quick or not before[-1].isdigit():
+            return False
+        return character in "06789" or before[-1] + character in _ORDINALS
+
     def edit(self, edit: Edit) -> EditResult:
         if edit.text or edit.top != edit.bottom:  # to delete nothing is no edit
-            self._edited, self.scored_last = True, False
+            self.scored_last = False
         return super().edit(edit)
 
     @property
@@ -79,7 +86,7 @@ class ScoringComposer(GhostComposer):
 
     def set_text(self, text: str) -> None:
         super().set_text(text)
-        self.scored_last = self._edited = False
+        self.scored_last = False
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("rate", "thumb"):
@@ -104,16 +111,16 @@ class ScoringComposer(GhostComposer):
             self._score_keys = self._keys_before + self._pressed
 
     async def action_take_back(self) -> None:
-        """Undo what was done last: the score, or typing."""
+        """Undo what was done last: the score, typing, or a change of the story."""
         if self.takes_score_back:
-            await self.run_action("screen.unrate")
-        elif self._edited or self.text:
+            await self.run_action("screen.unrate_last")
+        elif self.history.undo_stack:
             self.undo()
         else:
             await self.run_action("screen.undo_step")
 
     async def action_do_again(self) -> None:
-        if self._edited or self.text:
+        if self.history.redo_stack:
             self.redo()
         else:
             await self.run_action("screen.redo_step")

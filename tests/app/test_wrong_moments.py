@@ -1,0 +1,316 @@
+"""Keys at the wrong moment: twice in one burst, while the model writes, over an open edit."""
+
+from __future__ import annotations
+
+import pytest
+from textual import events
+
+from talecraft.app.screens.choosing import ChoosingScreen
+from talecraft.app.screens.tree import TreeScreen
+from talecraft.app.screens.writing import WritingScreen
+from talecraft.studio import reading
+from tests.app.conftest import begun, finished, generation, notices, page_of, seen, typed, until
+from tests.app.test_editing import editing
+
+PASSAGES = ("One is here.", "Two is here.", "Three is here.")
+
+
+def told(app, page) -> list[str]:
+    return [turn.prose for turn in reading.page(app.studio.library, page.story_id).path]
+
+
+async def three(app, pilot, premise: str = "A harbour") -> WritingScreen:
+    """A page with three of the model's passages."""
+    story, leaf = app.studio.writing.new_story(premise), None
+    for prose in PASSAGES:
+        leaf = app.studio.library.stories.add_turn(
+            story.id, leaf, "model", prose, "- a beat\n- another", generation(app.studio)
+        ).id
+    return await page_of(app, pilot, story.id)
+
+
+async def burst(app, pilot, *keys: str) -> None:
+    for key in keys:
+        app.post_message(events.Key(key, "\r" if key == "enter" else key))
+    await pilot.pause()
+
+
+# ---------------------------------------------------------------------- in one burst
+async def test_two_enters_send_a_text_once(running):
+    async with running() as (app, pilot):
+        page = await page_of(app, pilot, app.studio.writing.new_story("A harbour").id)
+        await typed(pilot, "My words.")
+        await burst(app, pilot, "enter", "enter")
+        await finished(app, pilot)
+        assert told(app, page).count("My words.") == 1
+        assert len(told(app, page)) == 2
+
+
+async def test_two_enters_begin_one_story(running):
+    async with running() as (app, pilot):
+        await typed(pilot, "My first line.")
+        await burst(app, pilot, "enter", "enter")
+        await until(pilot, lambda: isinstance(app.screen, WritingScreen))
+        await finished(app, pilot)
+        assert len(app.studio.library.stories.list()) == 1
+
+
+async def test_what_is_deleted_in_a_burst_is_deleted_in_its_place(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        for key, character in (("t", "t"), ("h", "h"), ("x", "x"), ("backspace", "\x7f"),
+                               ("e", "e"), ("left", None), ("y", "y")):  # fmt: skip
+            app.post_message(events.Key(key, character))
+        await until(pilot, lambda: page.composer.text == "thye")
+
+
+# ---------------------------------------------------------------------- while the model writes
+@pytest.mark.parametrize("key", ["x", "e", "f", "v"])
+async def test_a_command_that_must_wait_says_so_and_types_nothing(running, key):
+    async with running() as (app, pilot):
+        page = await page_of(app, pilot, app.studio.writing.new_story("SLOW harbour").id)
+        app.studio.writing.say(page.story_id, "Rain fell.")
+        page.reload()
+        await pilot.press("enter")
+        await until(pilot, lambda: app.live and app.live.prose)
+        await pilot.press("tab", key)
+        await until(pilot, lambda: "still writing" in notices(pilot))
+        assert not page.editor.is_open
+        assert page.composer.text == ""
+        assert told(app, page) == ["Rain fell."]
+        app.studio.writing.stop()
+        await finished(app, pilot)
+
+
+async def test_versions_do_not_come_over_what_is_being_typed(running, studio):
+    async with running((120, 40)) as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        page.composer.type_in("she ")
+        await page.run_action("alternatives")
+        await until(pilot, lambda: "The versions are written" in notices(pilot))
+        await typed(pilot, "came back")
+        assert page.composer.text == "she came back"
+        assert not isinstance(app.screen, ChoosingScreen)
+        assert studio.library.feedback.of_story(page.story_id) == []
+        await pilot.press("tab", "v")
+        await until(pilot, lambda: isinstance(app.screen, ChoosingScreen))
+
+
+# ---------------------------------------------------------------------- what was chosen is gone
+async def test_a_chosen_passage_that_is_thrown_away_elsewhere(running):
+    async with running((120, 40)) as (app, pilot):
+        page = await three(app, pilot)
+        await pilot.press("tab", "k", "f4")
+        await until(pilot, lambda: isinstance(app.screen, TreeScreen))
+        await pilot.press("x", "escape")
+        await until(pilot, lambda: app.screen is page)
+        assert told(app, page) == list(PASSAGES[:2])
+        assert "Two is here." in seen(pilot)
+        await pilot.press("tab", "4", "e")
+        assert app.is_running
+
+
+async def test_words_selected_in_what_is_being_written_are_not_scored(running, studio):
+    async with running() as (app, pilot):
+        page = await page_of(app, pilot, app.studio.writing.new_story("SLOW harbour").id)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.live and app.live.prose)
+        await pilot.press("tab")
+        page.text_select_all()
+        await pilot.press("3")
+        await until(pilot, lambda: "when it is finished" in notices(pilot))
+        app.studio.writing.stop()
+        await finished(app, pilot)
+        assert studio.library.feedback.of_story(page.story_id) == []
+
+
+# ---------------------------------------------------------------------- over an edit
+async def test_an_editor_stays_with_its_text(running):
+    """Nothing scrolls away under it, and no other branch comes under it."""
+    async with running() as (app, pilot):
+        page = await three(app, pilot)
+        await editing(pilot, page)
+        await pilot.press("pageup", "f4")
+        await pilot.pause()
+        assert app.screen is page
+        assert page.editor.has_focus
+        assert page.editor.text == PASSAGES[2]
+
+
+async def test_an_edit_whose_passage_is_no_longer_read_waits_for_it(running):
+    async with running() as (app, pilot):
+        page = await three(app, pilot)
+        turn = page.page.path[2]
+        await editing(pilot, page)
+        await typed(pilot, "MINE ")
+        app.studio.branching.prune(turn.id)
+        page.reload()
+        await pilot.pause()
+        assert not page.editor.is_open
+        assert "Your edit is kept" in notices(pilot)
+        app.studio.branching.restore(turn.id)
+        app.studio.branching.go_to(turn.id)
+        page.reload()
+        await pilot.press("e")
+        await until(pilot, lambda: page.editor.is_open)
+        assert page.editor.text == f"MINE {PASSAGES[2]}"
+
+
+async def test_editing_one_passage_leaves_the_plan_of_another_as_it_was_edited(running):
+    async with running((120, 40)) as (app, pilot):
+        page = await three(app, pilot)
+        turn = page.page.path[2]
+        await pilot.press("tab", "p", "e")
+        await until(pilot, lambda: page.editor.has_focus)
+        await typed(pilot, "MINE ")
+        await pilot.press("escape")
+        await pilot.press("escape", "tab", "k", "k", "e")
+        await until(pilot, lambda: page.editor.has_focus)
+        await pilot.press("escape")
+        kept = app.studio.library.branches.edit_draft(turn.id, "outline")
+        assert kept is not None
+        assert kept.startswith("- MINE")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 30)])
+@pytest.mark.parametrize("key", ["ctrl+t", "f9"])
+async def test_a_plan_being_edited_is_not_folded_away(running, size, key):
+    async with running(size) as (app, pilot):
+        page = await three(app, pilot)
+        await pilot.press("tab", "p", "e")
+        await until(pilot, lambda: page.editor.has_focus)
+        await pilot.press(key)
+        await pilot.pause()
+        assert page.editor.region.width > 10
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: page.composer.has_focus or page.manuscript.has_focus)
+        if size[0] < 100:
+            assert not page.plan_pane.display
+
+
+# ---------------------------------------------------------------------- written from a draft
+@pytest.mark.parametrize("end", ["crash", "stop"])
+async def test_what_was_edited_is_kept_until_the_model_has_gone_on_from_it(running, end):
+    async with running() as (app, pilot):
+        premise = "CRASH harbour" if end == "crash" else "SLOW harbour"
+        page = await three(app, pilot, premise)
+        turn = page.page.path[2]
+        await editing(pilot, page)
+        await typed(pilot, "A paragraph of mine. ")
+        await pilot.press("ctrl+g")
+        if end == "stop":
+            await until(pilot, lambda: app.live is not None)
+            await pilot.press("escape")
+        await until(pilot, lambda: app.live is None)
+        kept = app.studio.library.branches.edit_draft(turn.id, "prose")
+        stands = any("A paragraph of mine." in prose for prose in told(app, page))
+        assert stands or (kept and kept.startswith("A paragraph of mine.")), "it is somewhere"
+        assert not (stands and kept)
+
+
+async def test_enter_follows_the_plan_as_it_was_edited(running, studio):
+    async with running((120, 40)) as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await pilot.press("tab", "p", "r")
+        await finished(app, pilot)
+        assert not page.page.path[-1].prose, "a plan alone"
+        await pilot.press("p", "e")
+        await until(pilot, lambda: page.editor.has_focus)
+        page.editor.load_text("A whale comes in")
+        await pilot.press("escape")
+        await pilot.press("escape")
+        page.composer.focus()
+        await pilot.press("enter")
+        await finished(app, pilot)
+        assert page.page.path[-1].outline == "- A whale comes in"
+        assert page.page.path[-1].prose
+
+
+# ---------------------------------------------------------------------- scores and Ctrl+Z
+@pytest.mark.parametrize("text", ["1984 was", "20 years", "3rd man", "4th of July", "16 men"])
+async def test_a_number_that_begins_a_text_is_no_score(running, studio, text):
+    async with running() as (app, pilot):
+        page = await three(app, pilot)
+        await typed(pilot, text)
+        await until(pilot, lambda: page.composer.text == text)
+        assert not page.page.scores
+
+
+async def test_a_sentence_after_a_score_leaves_the_score(running, studio):
+    async with running() as (app, pilot):
+        page = await three(app, pilot)
+        await typed(pilot, "4The sea")
+        await until(pilot, lambda: page.composer.text == "The sea")
+        assert page.page.scores
+
+
+async def test_ctrl_z_takes_back_the_score_of_the_passage_that_was_scored(running, studio):
+    async with running() as (app, pilot):
+        page = await three(app, pilot)
+        first, _, last = page.page.path
+        studio.writing.rate(last.id, "stars", 5)
+        page.reload()
+        await pilot.press("tab", "k", "k", "k", "2", "escape")
+        await until(pilot, lambda: page.composer.has_focus)
+        await pilot.press("ctrl+z")
+        page.reload()
+        assert last.id in page.page.scores
+        assert first.id not in page.page.scores
+
+
+async def test_what_was_thrown_away_comes_back_from_the_composer_too(running):
+    async with running() as (app, pilot):
+        page = await three(app, pilot)
+        await pilot.press("4")
+        await pilot.press("tab", "k", "k", "x")
+        assert told(app, page) == [PASSAGES[0]]
+        await pilot.press("escape")
+        await until(pilot, lambda: page.composer.has_focus)
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: told(app, page) == list(PASSAGES))
+
+
+async def test_words_given_back_are_taken_again_by_ctrl_y(running):
+    async with running() as (app, pilot):
+        page = await three(app, pilot)
+        app.studio.writing.say(page.story_id, "Mine.")
+        page.reload()
+        await pilot.press("ctrl+z")
+        assert page.composer.text == "Mine."
+        await pilot.press("ctrl+y")
+        assert page.composer.text == ""
+        assert told(app, page)[-1] == "Mine."
+
+
+async def test_a_letter_that_was_deleted_does_not_bar_the_way_back(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await pilot.press("x", "backspace")
+        for _ in range(4):
+            await pilot.press("ctrl+z")
+        await until(pilot, lambda: told(app, page) == [])
+
+
+async def test_all_of_a_paste_comes_back(running):
+    async with running() as (app, pilot):
+        page = await three(app, pilot)
+        text = "\n\n".join(f"Part {n}. " + "word " * 150 for n in range(30)).strip()
+        app.studio.writing.take_in(page.story_id, text)
+        page.reload()
+        assert len(page.page.path) > 4
+        await pilot.press("ctrl+z")
+        assert page.composer.text.split() == text.split()
+
+
+async def test_a_ghost_on_a_line_that_goes(running):
+    async with running() as (app, pilot):
+        page = await three(app, pilot)
+        for end in ("enter", "backspace"):
+            page.composer.set_text("")
+            await typed(pilot, "One")
+            await pilot.press("ctrl+j", "ctrl+o")
+            await until(pilot, lambda: page.composer.ghost)
+            await pilot.press(end)
+            await pilot.pause()
+            await finished(app, pilot)
+            assert not page.composer.haunted
