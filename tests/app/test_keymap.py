@@ -367,7 +367,7 @@ async def test_the_new_screens_tell_of_other_keys(running, keys):
         await until(pilot, lambda: "g or F14 brings it back" in notices(pilot))
         assert "(z shows it)" in seen(pilot)
         await pilot.press("f14")
-        await until(pilot, lambda: "Undone" in notices(pilot))
+        await until(pilot, lambda: "is back" in notices(pilot))
         await pilot.press("f10")
         await until(pilot, lambda: app.screen is page)
 

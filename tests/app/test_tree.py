@@ -291,13 +291,13 @@ async def test_undo_and_redo_go_to_what_they_changed(running, studio):
     story = a_tree(studio)
     async with running((100, 30), loaded=False) as (app, pilot):
         tree = await tree_of(app, pilot, story, "end", "x", "home", "ctrl+z")
-        assert "Undone: throwing a passage away." in notices(pilot)
+        assert "What was thrown away is back." in notices(pilot)
         assert chosen(tree).startswith("Out in the fog")
         await pilot.press("ctrl+z")
-        assert "Undone: an edit." in notices(pilot)
+        assert "The edit is taken back." in notices(pilot)
         assert "There were four" in tree.chosen.turn.prose
         await pilot.press("ctrl+y")
-        assert "Done again: an edit." in notices(pilot)
+        assert "The edit is back." in notices(pilot)
         assert "There were seven" in tree.chosen.turn.prose
         await pilot.press(*["ctrl+y"] * 3)
         assert "There is nothing to redo." in notices(pilot)

@@ -10,30 +10,14 @@ from textual.widgets import TextArea
 from talecraft.app.keymap import hint
 from talecraft.app.live import Live
 from talecraft.app.screens.passages import PassageActions
+from talecraft.app.step_words import REDONE, UNDONE
 from talecraft.app.widgets.composer import PASTE_LIMIT
 from talecraft.app.widgets.editor import LEAST_ROWS, Editor
 from talecraft.app.widgets.outline import OutlinePane
 from talecraft.errors import TalecraftError
 from talecraft.library.branches import EditedPart
 from talecraft.story.clean import clean
-from talecraft.story.turns import Step, StepKind, Turn
-
-UNDONE: dict[StepKind, str] = {
-    "write": "Your passage is taken back.",
-    "continue": "The model's passage is taken back.",
-    "version": "The version before is back.",
-    "edit": "The edit is taken back.",
-    "prune": "What was thrown away is back.",
-    "restore": "It is thrown away again.",
-}
-REDONE: dict[StepKind, str] = {
-    "write": "Your passage is back.",
-    "continue": "The model's passage is back.",
-    "version": "The other version is back.",
-    "edit": "The edit is back.",
-    "prune": "It is thrown away again.",
-    "restore": "What was thrown away is back.",
-}
+from talecraft.story.turns import Step, Turn
 
 
 class EditingActions(PassageActions):

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from talecraft.app.keymap import hint
 from talecraft.app.screens.base import TalecraftScreen
+from talecraft.app.step_words import REDONE, UNDONE
 from talecraft.app.text import count
 from talecraft.app.widgets.tree import TreeList
 from talecraft.errors import TalecraftError
-from talecraft.story.turns import Step
+from talecraft.story.turns import Step, StepKind
 from talecraft.studio.branching import Place
 
 NAME_LIMIT = 60
-_STEPS = {
-    "write": "your passage",
-    "continue": "the model's passage",
-    "version": "the change to another version",
-    "edit": "an edit",
-    "prune": "throwing a passage away",
-    "restore": "bringing a passage back",
-}
 
 
 class TreeActions(TalecraftScreen):
@@ -129,12 +122,14 @@ class TreeActions(TalecraftScreen):
 
     # ------------------------------------------------------------------ undo and redo
     def action_undo(self) -> None:
-        self._step(self.talecraft.studio.branching.undo, "Undone", "There is nothing to undo.")
+        self._step(self.talecraft.studio.branching.undo, UNDONE, "There is nothing to undo.")
 
     def action_redo(self) -> None:
-        self._step(self.talecraft.studio.branching.redo, "Done again", "There is nothing to redo.")
+        self._step(self.talecraft.studio.branching.redo, REDONE, "There is nothing to redo.")
 
-    def _step(self, take: Callable[[int], Step | None], done: str, none: str) -> None:
+    def _step(
+        self, take: Callable[[int], Step | None], done: Mapping[StepKind, str], none: str
+    ) -> None:
         if not self._idle():
             return
         steps: list[Step | None] = []
@@ -143,7 +138,7 @@ class TreeActions(TalecraftScreen):
         if (step := steps[0]) is None:
             self.talecraft.say(none)
             return
-        self.talecraft.say(f"{done}: {_STEPS[step.kind]}.")
+        self.talecraft.say(done[step.kind])
         of_turn = next((change.turn_id for change in step.changes if change.turn_id), None)
         leaf = self.talecraft.studio.library.stories.get(self.story_id).leaf_id
         self.show(of_turn if of_turn is not None else leaf)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 
 from textual.geometry import Size
-from textual.scroll_view import ScrollView
 from textual.timer import Timer
 
 from talecraft.app.widgets.blocks import Column, Place
+from talecraft.app.widgets.drawn import DrawnView
 
 _NEAR = 500  # rows around the reader that are wrapped at once; the rest in the slices below
 _SLICE, _REST = 0.005, 0.02  # seconds of wrapping, and between two times of it
 
 
-class BlockView(ScrollView):
+class BlockView(DrawnView):
     """Shows a `Column`; stays at the end where the reader was, else with what was on top."""
 
     def __init__(self, widget_id: str) -> None:

@@ -7,12 +7,11 @@ from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
-from rich.style import Style
 from textual.geometry import Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from talecraft.app.marks import plain
+from talecraft.app.widgets.drawn import DrawnView
 from talecraft.app.widgets.wrapping import NARROWEST
 from talecraft.story.difference import BREAK, SIGNS, Marks, Piece, Sign, marked
 
@@ -31,16 +30,16 @@ class DiffLine(NamedTuple):
     begins: bool  # a change begins here
 
 
-class DiffView(ScrollView, can_focus=True):
+class DiffView(DrawnView, can_focus=True):
     """Scrolls through the pieces of a difference."""
 
+    PREFIX = "diff"
     COMPONENT_CLASSES: ClassVar[set[str]] = {"diff--same", "diff--removed", "diff--added"}
 
     def __init__(self) -> None:
         super().__init__(id="difference")
         self._pieces: Sequence[Piece] = ()
         self._lines: Sequence[DiffLine] = ()
-        self._styles: dict[str, Style] = {}
 
     def show(self, pieces: Sequence[Piece]) -> None:
         self._pieces = pieces
@@ -64,28 +63,19 @@ class DiffView(ScrollView, can_focus=True):
             self.scroll_to(y=max(0, beyond[0] - 1), animate=False, immediate=True)
 
     # ------------------------------------------------------------------ drawing
-    def notify_style_update(self) -> None:
-        self._styles.clear()
-        super().notify_style_update()
-
-    def _style(self, name: str) -> Style:
-        if name not in self._styles:
-            self._styles[name] = self.get_component_rich_style(f"diff--{name}")
-        return self._styles[name]
-
     def render_line(self, y: int) -> Strip:
         at, width = y + round(self.scroll_y), self.size.width
         if at >= len(self._lines):
             return Strip.blank(width, self.rich_style)
         line = self._lines[at]
         sign = line.mark if line.mark and not plain() else " "
-        segments = [Segment(f" {sign} ", self._style("same"))]
+        segments = [Segment(f" {sign} ", self.style("same"))]
         before: Sign | None = None
         for sign, word in line.words:
             if before is not None:
                 space = _STYLES[sign] if sign == before else "same"
-                segments.append(Segment(" ", self._style(space)))
-            segments.append(Segment(word, self._style(_STYLES[sign])))
+                segments.append(Segment(" ", self.style(space)))
+            segments.append(Segment(word, self.style(_STYLES[sign])))
             before = sign
         return Strip(segments).crop_extend(0, width, self.rich_style)
 

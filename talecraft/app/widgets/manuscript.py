@@ -35,6 +35,7 @@ class Manuscript(BlockView, can_focus=True):
     Stays at the end while text comes if the reader was at the end, and never moves otherwise.
     """
 
+    PREFIX = "manuscript"
     HELP = "The manuscript (Tab or a click moves there)"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "screen.sibling(-1)", "Previous version",
@@ -130,7 +131,6 @@ class Manuscript(BlockView, can_focus=True):
         self._layout_of = Layout()
         self._setting = Setting(self._layout_of)
         self._stream: Stream | None = None
-        self._styles: dict[str, Style] = {}
         self._strips: dict[tuple[object, ...], Strip] = {}
         self._room: tuple[int, int] | None = None  # a passage that something lies over; its rows
 
@@ -220,16 +220,8 @@ class Manuscript(BlockView, can_focus=True):
 
     # ------------------------------------------------------------------ drawing
     def notify_style_update(self) -> None:
-        self._styles.clear()
         self._strips.clear()
         super().notify_style_update()
-
-    def _style(self, name: str) -> Style:
-        if name not in self._styles:
-            self._styles[name] = (
-                self.get_component_rich_style(f"manuscript--{name}") if name else self.rich_style
-            )
-        return self._styles[name]
 
     @property
     def _left(self) -> int:
@@ -252,24 +244,24 @@ class Manuscript(BlockView, can_focus=True):
         return self._strips[key]
 
     def _strip(self, row: int, line: Line, chosen: bool, first: bool) -> Strip:
-        width, base = self.size.width, self._style("")
-        style = base if line.kind in ("blank", "byline") else self._style(line.kind)
+        width, base = self.size.width, self.style("")
+        style = base if line.kind in ("blank", "byline") else self.style(line.kind)
         if chosen:
-            base, style = base + self._style("chosen"), style + self._style("chosen")
+            base, style = base + self.style("chosen"), style + self.style("chosen")
         barred = line.kind == "writer" and not self._alone
         gutter = f"{mark(_CHOSEN, ' ') if first else ' '}{mark(_BAR, ' ') if barred else ' '} "
         told = mark("", _CHOSEN_TOLD) if first else ""
         segments = [
-            Segment(" " * self._left, self._style("")),
-            Segment(gutter, base + self._style("bar")),
+            Segment(" " * self._left, self.style("")),
+            Segment(gutter, base + self.style("bar")),
             *self._body(row, told + line.text, style),
         ]
         strip = Strip(segments)
         note_at = self._left + _GUTTER + self._layout_of.width
         strip = strip.adjust_cell_length(max(strip.cell_length, note_at), base)
         note = "" if self._alone else line.note
-        strip = Strip([*strip, Segment(f" {note:<{_MARGIN - 1}}", base + self._style("note"))])
-        return strip.crop_extend(0, width, self._style("")).apply_offsets(0, row)
+        strip = Strip([*strip, Segment(f" {note:<{_MARGIN - 1}}", base + self.style("note"))])
+        return strip.crop_extend(0, width, self.style("")).apply_offsets(0, row)
 
     def _body(self, row: int, text: str, style: Style) -> list[Segment]:
         """A line's text, its selected part told apart."""

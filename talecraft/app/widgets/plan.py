@@ -42,10 +42,6 @@ class PlanView(Static):
         self._draw()
 
     @property
-    def knows_taste(self) -> bool:
-        return self._taste is not None
-
-    @property
     def refusal(self) -> str:
         """Why a run would not start, or would end before it changes anything; else nothing."""
         if self._plan is not None and self._plan.refusal:

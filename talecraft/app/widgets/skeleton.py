@@ -17,11 +17,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import Input, Static
 
 from talecraft.app.text import MUTED, beats, count, said
+from talecraft.app.widgets.drawn import DrawnView
 from talecraft.app.widgets.outline import KEPT, LEFT
 from talecraft.story.clean import clean_line
 from talecraft.story.turns import Turn
@@ -45,9 +45,10 @@ def bone(passage: int, turn: Turn) -> Bone:
     return Bone(passage, turn, found or [clean_line(turn.prose[:_FIRST])], bool(found))
 
 
-class SkeletonList(ScrollView, can_focus=True, inherit_bindings=False):
+class SkeletonList(DrawnView, can_focus=True, inherit_bindings=False):
     """The bones, each as many rows as it has beats; one of them is the chosen one."""
 
+    PREFIX = "skeleton"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "skeleton--number",
         "skeleton--mark",
@@ -69,7 +70,6 @@ class SkeletonList(ScrollView, can_focus=True, inherit_bindings=False):
         self.bones: Sequence[Bone] = ()
         self._tops: Sequence[int] = (0,)
         self._taken: dict[tuple[str, str], list[bool]] = {}  # by plan and prose
-        self._styles: dict[str, Style] = {}
 
     # ------------------------------------------------------------------ what is shown
     @property
@@ -137,17 +137,6 @@ class SkeletonList(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     # ------------------------------------------------------------------ drawing
-    def notify_style_update(self) -> None:
-        self._styles.clear()
-        super().notify_style_update()
-
-    def _style(self, name: str) -> Style:
-        if name not in self._styles:
-            self._styles[name] = (
-                self.get_component_rich_style(f"skeleton--{name}") if name else self.rich_style
-            )
-        return self._styles[name]
-
     def _kept(self, one: Bone) -> list[bool]:
         """Which of its beats the prose took up; told of those in sight only."""
         from talecraft.story.words import kept  # a stemmer, which the first frame need not wait for
@@ -161,7 +150,7 @@ class SkeletonList(ScrollView, can_focus=True, inherit_bindings=False):
         row, width = y + round(self.scroll_y), self.scrollable_content_region.width
         at = self._of(row)
         if at >= len(self.bones):
-            return Strip.blank(width, self._style(""))
+            return Strip.blank(width, self.style(""))
         one, line = self.bones[at], row - self._tops[at]
         chosen = at == self.at
         digits = len(str(self.bones[-1].passage + 1))
@@ -181,9 +170,9 @@ class SkeletonList(ScrollView, can_focus=True, inherit_bindings=False):
         under = Style()
         if chosen:
             name = f"chosen{'-focus' * self.screen.query_one(Skeleton).has_focus_within}"
-            under = Style(bgcolor=self._style(name).bgcolor)
-        segments = [Segment(text, self._style(how) + under) for text, how in parts]
-        return Strip(segments).crop_extend(0, width, self._style("") + under)
+            under = Style(bgcolor=self.style(name).bgcolor)
+        segments = [Segment(text, self.style(how) + under) for text, how in parts]
+        return Strip(segments).crop_extend(0, width, self.style("") + under)
 
 
 def _fit(text: str, room: int) -> str:

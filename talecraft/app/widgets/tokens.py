@@ -9,18 +9,17 @@ from typing import ClassVar
 
 from rich.cells import set_cell_size
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from talecraft.app.text import MUTED, said
+from talecraft.app.widgets.drawn import DrawnView
 from talecraft.app.widgets.token_rows import END_OF_LINE, Row, Stretch, anchors, nearest, rows
 from talecraft.app.widgets.wrapping import NARROWEST
 from talecraft.process.messages import Candidate, TokenOdds
@@ -63,9 +62,10 @@ def step_of(probability: float) -> str:
     return next(name for name, least in STEPS if probability >= least)
 
 
-class TokenFlow(ScrollView, can_focus=True):
+class TokenFlow(DrawnView, can_focus=True):
     """Tokens in lines, each as likely as it looks; the picked one is reversed."""
 
+    PREFIX = "tokens"
     HELP = "The tokens"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", "Before", show=False, id="tokens.before",
@@ -103,7 +103,6 @@ class TokenFlow(ScrollView, can_focus=True):
         self._tokens: Sequence[TokenOdds] = ()
         self._rows: Sequence[Row] = ()
         self._anchors: Sequence[int] = ()
-        self._styles: dict[str, Style] = {}
 
     def show(self, tokens: Sequence[TokenOdds], first: int, picked: int) -> None:
         """Show the tokens from `first` on."""
@@ -177,15 +176,6 @@ class TokenFlow(ScrollView, can_focus=True):
             self._pick(nearest(self._rows[y], event.x - _GUTTER))
 
     # ------------------------------------------------------------------ drawing
-    def notify_style_update(self) -> None:
-        self._styles.clear()
-        super().notify_style_update()
-
-    def _style(self, name: str) -> Style:
-        if name not in self._styles:
-            self._styles[name] = self.get_component_rich_style(f"tokens--{name}")
-        return self._styles[name]
-
     def render_line(self, y: int) -> Strip:
         at, width = y + round(self.scroll_y), self.size.width
         if at >= len(self._rows):
@@ -194,11 +184,11 @@ class TokenFlow(ScrollView, can_focus=True):
         segments = [Segment(" " * _GUTTER, self.rich_style)]
         for stretch in self._rows[at]:
             step = step_of(share(self._tokens[stretch.token].taken.logprob))
-            style = self._style(step)
+            style = self.style(step)
             if stretch.text == END_OF_LINE:
-                style = style + self._style("end")
+                style = style + self.style("end")
             if stretch.token == anchor:
-                style = style + self._style("picked")
+                style = style + self.style("picked")
             segments.append(Segment(stretch.text, style))
         return Strip(segments).crop_extend(0, width, self.rich_style)
 

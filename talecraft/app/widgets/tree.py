@@ -12,11 +12,11 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from talecraft.app.marks import mark, plain
 from talecraft.app.widgets.branches import row
+from talecraft.app.widgets.drawn import DrawnView
 from talecraft.studio.branching import Place
 
 # Left of the rows: where one is, and which passage is marked.
@@ -24,9 +24,10 @@ _GUTTER = 3
 _CHOSEN, _MARKED = "Chosen. ", "Marked. "
 
 
-class TreeList(ScrollView, can_focus=True):
+class TreeList(DrawnView, can_focus=True):
     """Shows places in the order given; one of them is the chosen one."""
 
+    PREFIX = "tree"
     HELP = "The passages of the tree"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "screen.open", "Read",
@@ -101,7 +102,6 @@ class TreeList(ScrollView, can_focus=True):
         self.marked: int | None = None  # a turn's id
         self.hits: Sequence[int] = ()  # rows
         self._found: re.Pattern[str] | None = None
-        self._styles: dict[str, Style] = {}
 
     # ------------------------------------------------------------------ what is shown
     @property
@@ -213,17 +213,6 @@ class TreeList(ScrollView, can_focus=True):
         self.refresh()
 
     # ------------------------------------------------------------------ drawing
-    def notify_style_update(self) -> None:
-        self._styles.clear()
-        super().notify_style_update()
-
-    def _style(self, name: str) -> Style:
-        if name not in self._styles:
-            self._styles[name] = (
-                self.get_component_rich_style(f"tree--{name}") if name else self.rich_style
-            )
-        return self._styles[name]
-
     @property
     def _gutter(self) -> int:
         return len(_CHOSEN + _MARKED) if plain() else _GUTTER
@@ -236,29 +225,29 @@ class TreeList(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         at, width = y + round(self.scroll_y), self.size.width
         if at >= len(self.places):
-            return Strip.blank(width, self._style(""))
+            return Strip.blank(width, self.style(""))
         place, chosen = self.places[at], at == self.at
         marked = place.turn.id == self.marked
         room = max(0, width - self._gutter - 1)
         shown = row(place, at == 0, room, self._found)
-        how = self._style("trash" if place.pruned else "open" if place.open else "other")
+        how = self.style("trash" if place.pruned else "open" if place.open else "other")
         start, end = shown.hit
         gutter = mark(f"{'›' if chosen else ' '}{'m' if marked else ' '} ", self._told(at, marked))
         parts = [
-            (gutter, self._style("bar")),
-            (shown.lines, self._style("line")),
-            (shown.node, self._style("node" if place.open and not place.pruned else "line")),
-            (shown.bar, self._style("bar")),
+            (gutter, self.style("bar")),
+            (shown.lines, self.style("line")),
+            (shown.node, self.style("node" if place.open and not place.pruned else "line")),
+            (shown.bar, self.style("bar")),
             (shown.words[:start], how),
-            (shown.words[start:end], how + self._style("hit")),
+            (shown.words[start:end], how + self.style("hit")),
             (shown.words[end:], how),
-            (shown.facts, self._style("facts")),
+            (shown.facts, self.style("facts")),
         ]
         under = Style()
         if chosen:
             under = Style(
-                bgcolor=self._style(f"chosen{'-focus' * self.has_focus}").bgcolor,
+                bgcolor=self.style(f"chosen{'-focus' * self.has_focus}").bgcolor,
                 reverse=(self.app.no_color and self.has_focus) or None,
             )
         segments = [Segment(text, style + under) for text, style in parts if text]
-        return Strip(segments).crop_extend(0, width, self._style("") + under)
+        return Strip(segments).crop_extend(0, width, self.style("") + under)

@@ -1,0 +1,22 @@
+"""What undo and redo say they have done."""
+
+from __future__ import annotations
+
+from talecraft.story.turns import StepKind
+
+UNDONE: dict[StepKind, str] = {
+    "write": "Your passage is taken back.",
+    "continue": "The model's passage is taken back.",
+    "version": "The version before is back.",
+    "edit": "The edit is taken back.",
+    "prune": "What was thrown away is back.",
+    "restore": "It is thrown away again.",
+}
+REDONE: dict[StepKind, str] = {
+    "write": "Your passage is back.",
+    "continue": "The model's passage is back.",
+    "version": "The other version is back.",
+    "edit": "The edit is back.",
+    "prune": "It is thrown away again.",
+    "restore": "What was thrown away is back.",
+}
