@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from talecraft.story.feedback import SPAN, SPAN_WEIGHT, Score
 from talecraft.studio import reading
-from tests.app.conftest import begun, notices, seen
+from tests.app.conftest import begun, notices, seen, until
 
 
 async def select(pilot, page, words: str, until: str = "") -> None:
@@ -67,3 +67,19 @@ async def test_ones_own_words_and_two_passages_at_once_are_not_scored(running):
         await pilot.press("4")
         assert "words of one passage" in notices(pilot)
         assert scores(app, page) == {}
+
+
+async def test_in_the_editor_selected_words_are_scored_by_key(running, studio):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await pilot.press("tab", "e")
+        await until(pilot, lambda: page.editor.has_focus)
+        await pilot.press("alt+4")
+        assert studio.library.feedback.of_story(page.story_id) == [], "no words are selected"
+        page.editor.move_cursor((0, 0))
+        page.editor.move_cursor((0, 7), select=True)
+        await pilot.press("alt+4")
+        await until(pilot, lambda: "2 words of the passage scored" in notices(pilot))
+        (line,) = studio.library.feedback.of_story(page.story_id)
+        assert (line.kind, line.value, line.tags, line.note) == ("stars", 4, ("span",), "The fox")
+        assert page.editor.is_open

@@ -171,6 +171,9 @@ class EditingActions(PassageActions):
         self.close_editor()
         self.begin_live(request, at, (turn.id, "prose"))
 
+    def on_editor_scored(self, event: Editor.Scored) -> None:
+        self.rate_words(event.turn_id, event.words, "stars", event.value)
+
     def begin_live(
         self, request: int, keep: int, draft: tuple[int, EditedPart] | None = None
     ) -> None:

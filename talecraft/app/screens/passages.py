@@ -8,7 +8,7 @@ from talecraft.app.screens.taking_in import TakingIn
 from talecraft.app.text import count
 from talecraft.app.widgets.manuscript import Manuscript
 from talecraft.app.widgets.scoring import ScoringComposer
-from talecraft.errors import TalecraftError, UsageError
+from talecraft.errors import TalecraftError
 from talecraft.story import feedback
 from talecraft.story.feedback import Feedback
 from talecraft.story.turns import Turn
@@ -86,18 +86,25 @@ class PassageActions(TakingIn):
         if selected is None or not self.manuscript.has_focus:
             return False
         at, words = selected
+        if at is None:
+            self.talecraft.say("Select words of one passage. Each has opinions of its own.")
+        elif self.rate_words(self.page.path[at].id, words, kind, value):
+            self.clear_selection()
+            self.reload()
+        return True
+
+    def rate_words(
+        self, turn_id: int, words: str, kind: Literal["stars", "thumb"], value: int
+    ) -> bool:
+        """Grade some words of a passage by themselves; False, with a notice, where none can be."""
         try:
-            if at is None:
-                raise UsageError("Select words of one passage.", "Each has opinions of its own.")
-            self.talecraft.studio.writing.rate_span(self.page.path[at].id, kind, value, words)
+            self.talecraft.studio.writing.rate_span(turn_id, kind, value, words)
         except TalecraftError as error:
             self.talecraft.tell(error)
-            return True
+            return False
         size = count(len(words.split()), "word")
         grade = f"{value} of 5" if kind == "stars" else "liked" if value > 0 else "disliked"
         self.talecraft.say(f"{size} of the passage scored by themselves: {grade}.")
-        self.clear_selection()
-        self.reload()
         return True
 
     def _standing(self, turn: Turn) -> Feedback | None:

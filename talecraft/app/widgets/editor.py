@@ -39,6 +39,11 @@ class Editor(WritingArea):
                 tooltip="With words selected: let the model describe what they tell of"),
         Binding("ctrl+o,ctrl+@", "ask('insert')", "Insert", id="editor.insert",
                 tooltip="Let the model write at the cursor, leading to what follows"),
+        *(
+            Binding(f"alt+{n}", f"score({n})", "Score them", show=False, id=f"editor.score_{n}",
+                    tooltip="With words selected: score them by themselves, 1 to 5")
+            for n in range(1, 6)
+        ),
         Binding("ctrl+e", "own_editor", "Your editor", id="editor.own_editor",
                 tooltip="Edit the passage in your own editor ($VISUAL or $EDITOR)"),
     ]  # fmt: skip
@@ -62,6 +67,13 @@ class Editor(WritingArea):
 
         def __init__(self, how: How, start: int, end: int) -> None:
             self.how, self.start, self.end = how, start, end
+            super().__init__()
+
+    class Scored(Message):
+        """These words of the passage, as they stand in it, are scored by themselves."""
+
+        def __init__(self, turn_id: int, words: str, value: int) -> None:
+            self.turn_id, self.words, self.value = turn_id, words, value
             super().__init__()
 
     class Grown(Message):
@@ -143,6 +155,8 @@ class Editor(WritingArea):
             return self.is_open and self.part == "prose"
         if action in ("keep", "own_editor"):
             return self.is_open
+        if action == "score":
+            return self.is_open and self.part == "prose" and not self.selection.is_empty
         if action == "ask":
             selects = not self.selection.is_empty
             inserts = parameters[0] == "insert"
@@ -153,6 +167,9 @@ class Editor(WritingArea):
         ends = sorted(self.selection)
         start, end = (len(self.get_text_range((0, 0), one)) for one in ends)
         self.post_message(self.Asked(how, start, end))
+
+    def action_score(self, value: int) -> None:
+        self.post_message(self.Scored(self.turn_id, self.selected_text, value))
 
     def put(self, start: int, end: int, text: str) -> None:
         """Put `text` in the place of the characters from `start` to `end`, the cursor after it."""
