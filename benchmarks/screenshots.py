@@ -13,7 +13,7 @@ from pathlib import Path
 
 from talecraft.app.app import TalecraftApp
 from talecraft.app.widgets.pair import PairView
-from talecraft.app.widgets.plan import PlanView
+from talecraft.app.widgets.run_plan import RunPlan
 from talecraft.config.assets import reference
 from talecraft.paths import Home, private_folder, private_write
 from talecraft.story.feedback import Feedback
@@ -79,7 +79,7 @@ async def shoot(home: Home) -> None:
         save("writing")
         await until(lambda: app.live is None)
         await pilot.press("f3")
-        await until(lambda: app.screen.query_one(PlanView).knows_taste)
+        await until(lambda: app.screen.query_one(RunPlan).knows_taste)
         await pilot.pause()
         save("training-plan")
         await pilot.press("t")

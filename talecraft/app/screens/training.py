@@ -19,7 +19,7 @@ from talecraft.app.screens.dialogs import Confirm
 from talecraft.app.screens.tales import LearnFromTales
 from talecraft.app.text import error_line, said
 from talecraft.app.widgets.adapters import AdapterList, AdapterPanel
-from talecraft.app.widgets.plan import PlanView
+from talecraft.app.widgets.run_plan import RunPlan
 from talecraft.app.widgets.running import Running
 from talecraft.app.widgets.verdicts import OutcomeView
 from talecraft.errors import TalecraftError
@@ -72,7 +72,7 @@ class TrainingScreen(LearnFromTales):
             yield Static(said(("Training", "bold $text-primary")), classes="heading")
             yield Running()
             yield OutcomeView(id="outcome", classes="section")
-            yield PlanView()
+            yield RunPlan()
             yield AdapterPanel(id="adapter-panel")
 
     def on_mount(self) -> None:
@@ -119,7 +119,7 @@ class TrainingScreen(LearnFromTales):
         self._seen = studio.library.feedback.watermark()
         plan = studio.training.plan(studio.model)
         self._resumable = studio.training.resumable(studio.model) is not None
-        self.query_one(PlanView).show(plan, studio.model.title, self._resumable)
+        self.query_one(RunPlan).show(plan, studio.model.title, self._resumable)
         if not plan.refusal:
             self._look()
         mine = [
@@ -155,13 +155,13 @@ class TrainingScreen(LearnFromTales):
             except TalecraftError as error:
                 self.post_message(TasteLooked(None, error_line(error)))
 
-        self.query_one(PlanView).looking()
+        self.query_one(RunPlan).looking()
         threading.Thread(target=ask, name="look", daemon=True).start()
 
     def on_taste_looked(self, message: TasteLooked) -> None:
         if message.error:
             self.talecraft.say(message.error, "Your taste could not be read", "warning")
-        self.query_one(PlanView).show_taste(message.taste)
+        self.query_one(RunPlan).show_taste(message.taste)
         self.refresh_bindings()
 
     # ------------------------------------------------------------------ what can be done
@@ -169,7 +169,7 @@ class TrainingScreen(LearnFromTales):
         watch = self.talecraft.run_watch
         match action:
             case "start":
-                return watch is None and not self.query_one(PlanView).refusal
+                return watch is None and not self.query_one(RunPlan).refusal
             case "learn":
                 return watch is None and not self._reading
             case "resume":
@@ -201,7 +201,7 @@ class TrainingScreen(LearnFromTales):
             return "The bare model writes: there is no adapter to roll back."
         if watch is None:
             return {
-                "start": f"Not yet. {self.query_one(PlanView).refusal}",
+                "start": f"Not yet. {self.query_one(RunPlan).refusal}",
                 "learn": "The tales are being read.",
                 "resume": "There is no run to go on with.",
             }.get(action, "No run is going.")

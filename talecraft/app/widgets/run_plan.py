@@ -15,7 +15,7 @@ from talecraft.studio.memory import size
 from talecraft.studio.plan import TrainingPlan
 
 
-class PlanView(Static):
+class RunPlan(Static):
     """What a run would learn from, what is known of the writer's taste so far, what it takes."""
 
     def __init__(self) -> None:
@@ -40,6 +40,10 @@ class PlanView(Static):
     def show_taste(self, taste: TasteLearned | None) -> None:
         self._taste, self._looking = taste, False
         self._draw()
+
+    @property
+    def knows_taste(self) -> bool:
+        return self._taste is not None
 
     @property
     def refusal(self) -> str:
