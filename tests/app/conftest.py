@@ -24,6 +24,7 @@ from textual.widgets._toast import Toast
 from talecraft.app import keymap, marks
 from talecraft.app.app import TalecraftApp
 from talecraft.app.screens.writing import WritingScreen
+from talecraft.library import Library
 from talecraft.library.runs import TrainingRun
 from talecraft.paths import Home, private_folder, private_write
 from talecraft.process import look, run_events, survey
@@ -77,10 +78,21 @@ def _styles_are_parsed_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def _empty_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library with nothing in it, all migrations done."""
+    file = tmp_path_factory.mktemp("library") / "library.db"
+    Library(file).close()
+    return file
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Home:
+def place(tmp_path: Path, _empty_library: Path) -> Home:
     base = tmp_path / "home"
-    return Home(base / "data", base / "config", base / "cache", base / "logs")
+    home = Home(base / "data", base / "config", base / "cache", base / "logs")
+    private_folder(home.data)
+    private_write(home.library, _empty_library.read_bytes())
+    return home
 
 
 @pytest.fixture(autouse=True)
