@@ -1,5 +1,6 @@
 # Two commands do everything on a fresh machine: `make run` and `make test`.
 PYTHON ?= python3
+SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 # torch is quickest, and leaves the page responsive, with one core to spare.
@@ -17,7 +18,8 @@ install: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing Talecraft and what it needs into $(VENV) (a few minutes the first time) ..."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e ".[dev]"
+	@set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check -e ".[dev]" \
+		| grep --line-buffered -E "^ *(Downloading|Installing|ERROR)" | cut -c1-76
 	@touch $@
 
 test: install           ## the whole suite, within 10 minutes on 2 cores

@@ -19,13 +19,16 @@ class Commands(Provider):
 
     def _available(self) -> Iterator[tuple[str, str, IgnoreReturnCallbackType]]:
         """What can be done now: in words, by which key, and the doing."""
+        told: set[tuple[object, ...]] = set()  # one thing may have its key in two places
         for node in self._nodes():
             for kind in type(node).__mro__:
                 if "HELP" not in kind.__dict__:
                     continue
                 for command in commands_of(kind, self.app):
                     for action, key, words in _each(command):
-                        if self._works(action, node):
+                        one = (*self.app._parse_action(action, node), key, words)
+                        if one not in told and self._works(action, node):
+                            told.add(one)
                             yield words, key, partial(self.app.run_action, action, node)
         for action, words in (
             ("taste", "Choose between pairs of passages (taste round)"),
@@ -60,7 +63,10 @@ class Commands(Provider):
 
 
 def _each(command: Command) -> Iterator[tuple[str, str, str]]:
-    """A command's actions, each with its keys and its words: scores are told apart by theirs."""
+    """A command's actions, each with its keys and its words, by which it is found: the name that
+    the footer has for it, and what it does. Scores are told apart by their keys."""
     for action, key in zip(command.actions, command.own_keys, strict=True):
         alone = len(command.actions) == 1
-        yield action, key, command.words if alone else f"{command.words}: {key}"
+        words = command.words if alone else f"{command.words}: {key}"
+        named = command.name.casefold() in words.casefold()
+        yield action, key, words if named else f"{command.name}: {words}"

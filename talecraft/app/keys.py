@@ -18,10 +18,11 @@ Place = tuple[type[DOMNode], ...]
 
 
 class Command(NamedTuple):
-    """One thing that can be done: the keys that do it, the words that say it, and how to do it
+    """One thing that can be done: the keys that do it, its name, what it does, and how to do it
     (several actions where the key is also the choice, as with scores, each with its `own_keys`)."""
 
     keys: str
+    name: str
     words: str
     actions: tuple[str, ...]
     own_keys: tuple[str, ...]
@@ -36,12 +37,15 @@ def bindings_of(kind: type[DOMNode], keys: keymap.Keymap | None = None) -> list[
 def commands_of(kind: type[DOMNode], app: App[object]) -> list[Command]:
     """What can be done with `kind`: keys of one meaning stand together."""
     grouped: dict[str, dict[str, list[str]]] = {}
+    names: dict[str, str] = {}
     for binding in bindings_of(kind):
+        names.setdefault(binding.tooltip or binding.description, binding.description)
         actions = grouped.setdefault(binding.tooltip or binding.description, {})
         actions.setdefault(binding.action, []).append(app.get_key_display(binding))
     return [
         Command(
             " ".join(dict.fromkeys(key for keys in actions.values() for key in keys)),
+            names[words],
             words,
             tuple(actions),
             tuple(" ".join(keys) for keys in actions.values()),

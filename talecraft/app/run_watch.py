@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import msgspec
+
 from talecraft.app.keymap import hint
 from talecraft.app.text import duration
 from talecraft.errors import LibraryError
@@ -113,6 +117,14 @@ class RunWatch:
         return "training"
 
 
+def reason(run: TrainingRun) -> str:
+    """What spoke against adopting what a run has made."""
+    with suppress(msgspec.MsgspecError):
+        if words := msgspec.json.decode(run.outcome, type=Outcome).reason:
+            return clean_line(words)
+    return "It was tried, and did not prove better."
+
+
 def verdict(run: TrainingRun) -> tuple[str, str, str]:
     """How a run ended, as a notice: text, title, severity."""
     key = hint("app.training", "F3")
@@ -121,8 +133,7 @@ def verdict(run: TrainingRun) -> tuple[str, str, str]:
             words = f"The new adapter writes from now on. {key} shows why."
             return words, "Training: adopted", "information"
         case "rejected":
-            by = "by your scores" if run.method == "ppo" else "than before"
-            words = f"It did not write better {by}, so nothing changed. {key} shows why."
+            words = f"{reason(run)} So nothing changed; {key} shows all figures."
             return words, "Training: not adopted", "warning"
         case "cancelled":
             return "Nothing changed.", "Training: stopped", "information"

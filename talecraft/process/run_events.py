@@ -263,6 +263,11 @@ class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
     steps: int = 0
     seconds: float = 0.0
 
+    @property
+    def reason(self) -> str:
+        """The first thing that spoke against what was made; '' where nothing did."""
+        return next((check.words for check in self.checks if not check.passed), "")
+
 
 RunEvent = (
     RunPhase | TasteLearned | Step | TalesRead | PatternStep | Example | Waiting | GoingOn | Outcome

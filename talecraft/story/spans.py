@@ -20,6 +20,7 @@ _LEAST = 8
 _SCENE, _PHRASE = 48, 16  # tokens where there is no span to measure: whole sentences, a part of one
 _SENSES = "What can be seen, heard, smelled and felt there"
 _SENTENCE = re.compile(r"(?<=[.!?…])[\"”'’)]*\s+|\n+")
+_PAUSE = re.compile(r"[.!?…,;:][\"”'’)]*(?=\s)")
 _MARK = re.compile(r"[,;:—–]")
 _SPOKEN = re.compile(r"[\"“][^\"“”]*(?:[\"”]|$)")
 _ENDS = re.compile(r"[.!?…][\"'”’)]*\s*$")
@@ -117,6 +118,14 @@ def fitted(how: How, here: Place, written: str) -> str:
     if here.after[:1].isalnum() or (here.after[:1] and here.after[0] in _OPENING):
         written += " "
     return here.span + written if how == "describe" else written
+
+
+def paused(text: str) -> str:
+    """`text` up to its last mark, where it breaks off in the midst of a phrase and has one."""
+    if ends_a_sentence(text):
+        return text
+    marks = [one.end() for one in _PAUSE.finditer(text)]
+    return text[: marks[-1]] if marks else text
 
 
 def _beats(span: str) -> list[str]:

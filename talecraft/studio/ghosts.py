@@ -86,7 +86,7 @@ class Ghosts:
         if isinstance(event, Drafted) and event.turns:
             fits = event.fits or [0.0] * len(event.turns)
             _, best = max(zip(fits, event.turns, strict=True), key=lambda one: one[0])
-            written = clean(best.prose[len(asked.begun.lstrip()) :])
+            written = spans.paused(clean(best.prose[len(asked.begun.lstrip()) :]))
             text = spans.fitted("insert", asked.here, written)
         if text.strip():
             self._tell(GhostReady(asked.request, asked.story_id, text))

@@ -19,12 +19,12 @@ from talecraft.studio.settling import RESUMABLE
 
 Step = Literal[
     "begin", "write", "judge", "choose", "train", "watch", "stopped", "failed",
-    "adopted", "compare", "refused", "over",
+    "adopted", "compare", "rejected", "refused", "over",
 ]  # fmt: skip
 STEPS = 5
 _NUMBERS: dict[Step, int] = {
     "begin": 1, "write": 2, "judge": 2, "choose": 3, "train": 4, "watch": 4, "stopped": 4,
-    "failed": 4, "adopted": 5, "compare": 5, "refused": 5, "over": 5,
+    "failed": 4, "adopted": 5, "compare": 5, "rejected": 5, "refused": 5, "over": 5,
 }  # fmt: skip
 _VERDICTS = ("adopted", "rejected", "refused")
 _MOST = 1000  # bytes of the file
@@ -65,7 +65,9 @@ def next_step(facts: Facts) -> Step:
             return "adopted"
         case "adopted":
             return "over" if facts.compared_since else "compare"
-        case "rejected" | "refused":
+        case "rejected":
+            return "over" if facts.judged_since else "rejected"
+        case "refused":
             return "over" if facts.judged_since else "refused"
     if facts.run:
         return "stopped" if facts.run in RESUMABLE else "failed"
@@ -90,6 +92,7 @@ class Guide:
         self._home = home
         self._plan = plan
         self._shown: bool | None = None  # None: not looked at yet
+        self._over = False
         self._enough: tuple[int, bool] = (0, False)  # by how many lines of opinion, what was found
 
     # ------------------------------------------------------------------ spoken or not
@@ -104,6 +107,7 @@ class Guide:
 
     def show(self, shown: bool) -> None:
         """Put it away, or bring it back."""
+        self._over = False
         self._shown = shown
         self._keep(shown)
 
@@ -135,8 +139,13 @@ class Guide:
         facts = self._facts(run)
         step = next_step(facts)
         if step == "over":
+            self._over = True
             self._keep(False)
-        return Next(step, _words(run) if run is not None and step == "refused" else "")
+        elif self._over:  # the next way round is begun, and known by now
+            self._shown = False
+            return None
+        ended = run is not None and step in ("rejected", "refused")
+        return Next(step, _words(run) if run is not None and ended else "")
 
     def _newest(self) -> TrainingRun | None:
         """The newest run on opinions; one with a verdict before one without."""
@@ -175,6 +184,9 @@ class Guide:
 
 
 def _words(run: TrainingRun) -> str:
+    """Why it changed nothing."""
     with contextlib.suppress(msgspec.MsgspecError):
-        return msgspec.json.decode(run.outcome, type=Outcome).words
+        outcome = msgspec.json.decode(run.outcome, type=Outcome)
+        tried = outcome.reason if run.state == "rejected" else ""
+        return tried or outcome.words
     return ""

@@ -104,10 +104,10 @@ async def test_a_refusal_ends_well_too(running, monkeypatch):
     monkeypatch.setenv("TINY_RUN", "rejected")
     async with running((80, 24)) as (app, pilot):
         await learned(app, pilot)
-        await told(app, pilot, "Guide 5 of 5", "A fair end, too", "nothing changed", "t.")
+        await told(app, pilot, "Guide 5 of 5", "A fair end, too", "Each run begins anew")
         await pilot.press("escape")
         await on(app, pilot, WritingScreen)
-        await told(app, pilot, "It writes as you like it.", "clearer choices help: F3, then t")
+        await told(app, pilot, "it was tried and not taken", "F3 says more")
         await pilot.press("2")
         await told(app, pilot, "That was the loop")
         assert "of 5" not in guide(app)
@@ -212,18 +212,19 @@ def test_all_it_says_has_room(width):
     """Two lines at most, and five where a run's own words are told."""
     for step, by_place in _WORDS.items():
         for place in (*by_place, "page", "training"):
-            words = "Told. " * 200 if step == "refused" else ""
+            ends = step in ("rejected", "refused")
+            words = "Told. " * 200 if ends else ""
             found = guide_words(Next(step, words), place or "page")
             assert found is not None
             lines = found.wrap(width - 2)
-            assert len(lines) <= (5 if step == "refused" else 2), (step, place)
+            assert len(lines) <= (5 if ends else 2), (step, place)
             assert "F8 hides this" in str(found)
 
 
 async def test_a_runs_last_words_are_shown_as_text(running, studio, place):
     hostile = "[/oops] [red]so[/red] \x1b]52;c;ZXZpbA==\x07 {} `F9`"
     async with running((80, 24)) as (app, pilot):
-        past_run(studio, outcome("rejected", hostile))
+        past_run(studio, outcome("refused", hostile))
         await page_of(app, pilot, studio.writing.new_story("A harbour").id)
         await told(app, pilot, "[/oops] [red]so[/red]", "{} `F9`", "clearer choices help")
 

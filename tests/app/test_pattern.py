@@ -170,7 +170,8 @@ async def test_a_pattern_that_was_not_adopted_is_not_said_to_have_lost_by_scores
         await until(pilot, lambda: app.run_watch is not None)
         run.say(outcome("rejected", "Of 60 turns 40% have one plan."))
         run.end()
-        await until(pilot, lambda: "It did not write better than before" in notices(pilot))
+        await until(pilot, lambda: "So nothing changed" in notices(pilot))
+        assert "preferred on 72" in notices(pilot), "the reason, and not that it lost by scores"
 
 
 async def test_its_verdict_stands_where_others_stand(running, studio):

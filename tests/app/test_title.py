@@ -147,7 +147,7 @@ async def test_the_end_of_a_run_is_told_on_the_desktop(running, heard, studio, p
         assert titles(written)[-1] == "Talecraft"
     told = [one for one in written if one.startswith("\x1b]9;")]
     assert len(told) == 1
-    assert told[0].startswith("\x1b]9;Talecraft: Training: not adopted. It did not write better")
+    assert told[0].startswith("\x1b]9;Talecraft: Training: not adopted. preferred on 72")
     assert told[0].endswith(BELL + BELL)
 
 

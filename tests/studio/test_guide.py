@@ -34,6 +34,7 @@ DOING = {
     "failed": {"run": "running"},
     "adopted": {"written_since": True},
     "compare": {"compared_since": True},
+    "rejected": {"judged_since": True},
     "refused": {"judged_since": True},
 }
 
@@ -197,7 +198,7 @@ def test_an_adopted_adapter_is_written_with_and_compared(studio):
 def test_a_refusal_is_an_end_too(studio, state, words):
     assert told(studio) == "begin"
     run(studio, state, words)
-    assert studio.guide.look() == Next("refused", words)
+    assert studio.guide.look() == Next(state, words)
     time.sleep(0.002)
     choose(studio)
     assert told(studio) == "over"
@@ -231,7 +232,20 @@ def test_a_first_run_does_not_silence_it_after_a_restart(place):
         assert told(studio) == "begin"
         run(studio, "rejected")
     with Studio(at=place) as studio:
-        assert told(studio) == "refused"
+        assert told(studio) == "rejected"
+
+
+def test_after_the_end_the_next_round_is_gone_without_it(studio):
+    assert told(studio) == "begin"
+    run(studio, "refused")
+    time.sleep(0.002)
+    choose(studio)
+    assert told(studio) == "over"
+    assert told(studio) == "over", "until something else begins"
+    run(studio, "running")
+    assert studio.guide.look() is None
+    studio.guide.show(True)
+    assert told(studio) == "watch"
 
 
 def test_put_away_it_stays_away_until_it_is_brought_back(place):

@@ -50,7 +50,7 @@ class ScoreWords(SkeletonActions):
             there, back = hint("skeleton.jump", "Enter"), hint("skeleton.back", "Esc")
             return said((f"{there} reads on there{between}{back} leads back", MUTED))
         if self.plan_pane.has_focus:
-            return said((f"{hint('page.to_text', 'Esc')}: back to the text", MUTED))
+            return said((f"{hint('page.to_text', 'Esc')}: to the composer", MUTED))
         turn = self._scored_turn
         if turn is None:
             what = "writes on from the plan" if self._planned else "begins"

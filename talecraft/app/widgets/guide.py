@@ -74,6 +74,11 @@ _WORDS: dict[Step, dict[str, str]] = {
         "training": "Better to your ear? `v` compares before and after, blind.",
         "compare": "Which is which you learn at the end. `a` or `b`, as you like it.",
     },
+    "rejected": {
+        "": "A fair end, too: it was tried and not taken. {}`F3` says more; each run begins anew.",
+        "training": "A fair end, too: it was tried and not taken. Each run begins anew.",
+        "taste": "The next run begins anew, and learns from these too. `a` or `b`, as you like it.",
+    },
     "refused": {
         "": "A fair end, too; nothing changed. {}More and clearer choices help: `F3`, then `t`.",
         "training": "A fair end, too; nothing changed. More and clearer choices help: `t`.",

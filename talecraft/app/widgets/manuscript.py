@@ -232,7 +232,7 @@ class Manuscript(BlockView, can_focus=True):
         """Most rows are painted as they were, at another height: only new ones are made anew."""
         row = y + round(self.scroll_y)
         line = self._column.line(row)
-        chosen = line.passage is not None and line.passage == self.chosen
+        chosen = line.passage is not None and line.passage == self._marked
         first = chosen and (row == 0 or self._column.line(row - 1).passage != line.passage)
         if self.text_selection is not None:
             return self._strip(row, line, chosen, first)
@@ -354,6 +354,19 @@ class Manuscript(BlockView, can_focus=True):
         ids = [one.id for one in page.path]
         version = at < len(page.path) and page.path[at].parent_id == turn.parent_id
         self.chosen = ids.index(turn.id) if turn.id in ids else at if version else None
+
+    @property
+    def _marked(self) -> int | None:
+        """What a letter would act on: the chosen passage; with the focus and none chosen, the
+        last one."""
+        if self.chosen is not None or not self.has_focus:
+            return self.chosen
+        shown = self._finished
+        return shown[-1] if shown else None
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
+        self.refresh()
 
     def _choose(self, passage: int | None) -> None:
         path = self._page.path if self._page is not None else ()

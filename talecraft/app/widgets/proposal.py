@@ -180,7 +180,7 @@ class ProposalView(VerticalScroll, can_focus=True):
                 return spans and parameters[0] != self.how
             case "wait":
                 return self.is_open and self.waiting
-            case "leave":
+            case "leave" | "stay":
                 return self.is_open
         return super().check_action(action, parameters)
 
