@@ -1,4 +1,4 @@
-"""What stands in a fetched model's folder: from where it is, and which commit it was found to be."""
+"""What stands in a fetched model's folder: where it is from, and which commit it was."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Fetched(msgspec.Struct, frozen=True):
 
 
 def read(folder: Path) -> Fetched | None:
-    """The record of `folder`; None where there is none that can be read: files put there by hand."""
+    """The record of `folder`; None where there is none to be read: put there by hand."""
     try:
         return msgspec.json.decode((folder / NAME).read_bytes(), type=Fetched)
     except (OSError, msgspec.MsgspecError):
