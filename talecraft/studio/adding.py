@@ -66,7 +66,7 @@ def add(home: Home, catalogue: Catalogue, where: str, wish: Wish, token: str = "
     """
     given = where.strip()
     folder = Path(given).expanduser()
-    local = given.startswith(("/", ".", "~")) or folder.is_dir()
+    local = given.startswith(("/", ".", "~")) or (given != "" and folder.is_dir())
     name = folder.resolve().name if local else given.rpartition("/")[2]
     wish = _sound(replace(wish, id=wish.id or _id(name)), catalogue)
     read = _of_folder(folder, wish) if local else _of_hub(home, given, wish, token)
