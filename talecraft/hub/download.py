@@ -21,7 +21,7 @@ from talecraft.hub.selection import Unusable, Wanted
 from talecraft.paths import flush_file, flush_folder
 
 # What is read is written in pieces of this many bytes: a kill loses no more.
-constants.DOWNLOAD_CHUNK_SIZE = 1 << 20
+constants.DOWNLOAD_CHUNK_SIZE = 1 << 18
 PART = ".part"
 
 Token = str | bool  # False: none, not even one that the machine keeps

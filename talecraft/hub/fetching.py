@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,10 +104,11 @@ def _fetch(
     agreed()
     begun = _Begun(order.repository, order.revision, commit)
     private_write(place / _ORDER, msgspec.json.encode(begun))
-    told = _Telling(say, sum(file.size for file in files))
-    for file in files:
-        fetch(file, place, order.repository, commit, token, told.move, told.check)
-        told.before += file.size
+    with _Telling(say, sum(file.size for file in files)) as told:
+        for file in files:
+            fetch(file, place, order.repository, commit, token, told.move, told.check)
+            told.before += file.size
+            told.move(0)
     (place / _ORDER).unlink()
     _only(files, place)
     sums = {file.name: file.digest for file in files}
@@ -177,18 +178,34 @@ def _nothing(_: object) -> None:
 
 
 class _Telling:
-    """How far all is, said now and then; `before` are bytes of the files that are done."""
+    """How far all is, said now and then from a thread: also where nothing comes, what came last is
+    said. `before` are bytes of the files that are done."""
 
     def __init__(self, say: Say, size: int) -> None:
         self._say, self.size, self.before = say, size, 0
-        self._said = 0.0
+        self._now = Moved(0, size)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._tell, name="telling", daemon=True)
+
+    def __enter__(self) -> _Telling:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
 
     def move(self, here: int) -> None:
-        now = time.monotonic()
-        if now - self._said >= MOVED_SECONDS or self.before + here == self.size:
-            self._said = now
-            self._say(Moved(self.before + here, self.size))
-        self._here = here
+        self._now = Moved(self.before + here, self.size)
 
     def check(self, name: str) -> None:
-        self._say(Moved(self.before + self._here, self.size, name))
+        self._now = msgspec.structs.replace(self._now, checking=name)
+
+    def _tell(self) -> None:
+        said: Moved | None = None
+        over = False
+        while not over:
+            over = self._over.wait(MOVED_SECONDS)
+            if self._now != said:
+                said = self._now
+                self._say(said)

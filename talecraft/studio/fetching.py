@@ -108,6 +108,12 @@ class Fetching:
         self._take_in()
         return Pulled(done.commit, done.size)
 
+    def begun(self, model_id: str) -> int:
+        """So many bytes of a model have come, and wait for the rest; 0 where none have."""
+        spec = self._catalogue.declared(model_id)
+        place = partial(self._catalogue.folder(spec, self._home))
+        return _bytes(place) if spec.source == "hub" and place.is_dir() else 0
+
     def stop(self) -> None:
         """End what is going; what came is kept."""
         if (client := self._client) is not None:
