@@ -116,7 +116,7 @@ class _Line:
 
     def __init__(self) -> None:
         self._over = sys.stderr.isatty()
-        self._said, self._open = 0.0, False
+        self._said, self._open = time.monotonic(), False
 
     def hear(self, event: Found | Progress) -> None:
         from talecraft.studio.fetching import Progress
