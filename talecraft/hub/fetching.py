@@ -96,12 +96,13 @@ def _look(order: FetchOrder, token: Token, page: str, say: Say, agreed: Callable
 def _fetch(
     order: FetchOrder, folder: Path, token: Token, page: str, say: Say, agreed: Callable[[], None]
 ) -> None:
-    place = private_folder(partial(folder))
+    place = partial(folder)
     info = _found_before(order, place, token) or _info(order.repository, order.revision, token)
     commit, files = _commit(info), selection.wanted(info.siblings or [])
     here = sum(present(file, place) for file in files)
     say(_found(info, files, here, page))
     agreed()
+    private_folder(place)
     begun = _Begun(order.repository, order.revision, commit)
     private_write(place / _ORDER, msgspec.json.encode(begun))
     with _Telling(say, sum(file.size for file in files)) as told:
@@ -133,8 +134,8 @@ def _found_before(order: FetchOrder, place: Path, token: Token) -> ModelInfo | N
             return _info(order.repository, begun.commit, token)
         except RevisionNotFoundError:
             pass
-    shutil.rmtree(place)
-    private_folder(place)
+    if place.exists():
+        shutil.rmtree(place)
     return None
 
 

@@ -409,6 +409,7 @@ def test_a_full_disk_is_told_before_the_first_byte(
     assert "5 MB are still to come" in message
     assert "203 MB are free" in message
     assert [one for one in hub.asked if "/api/" not in one.path] == []
+    assert not part(studio).parent.exists()
     monkeypatch.setattr(memory, "free_disk_mb", lambda place: 206.0)
     assert studio.fetching.pull(ID) is not None
 
