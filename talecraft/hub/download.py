@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
-from huggingface_hub.file_download import http_get
+from huggingface_hub.file_download import HfFileMetadata, http_get
 from huggingface_hub.utils import build_hf_headers
 
 from talecraft.hub.selection import Unusable, Wanted
@@ -63,14 +63,22 @@ def fetch(
     raise Unusable("damaged", file.name)
 
 
-def _receive(
-    file: Wanted, part: Path, begin: int, repository: str, commit: str, token: Token, move: Move
-) -> None:
+def ask(file: Wanted, repository: str, commit: str, token: Token) -> HfFileMetadata:
+    """Where the file is, as the hub says to this token. Raises what it refuses with, and Unusable
+    where it is not the one that the repository lists."""
     url = hf_hub_url(repository, file.name, revision=commit)
     found = get_hf_file_metadata(url, token=token, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     if found.commit_hash != commit or found.size not in (file.size, None):
         raise Unusable("damaged", file.name)
-    own = _origin(found.location) in {_origin(url), _origin(constants.HUGGINGFACE_CO_URL_HOME)}
+    return found
+
+
+def _receive(
+    file: Wanted, part: Path, begin: int, repository: str, commit: str, token: Token, move: Move
+) -> None:
+    found = ask(file, repository, commit, token)
+    hubs = {_origin(constants.ENDPOINT), _origin(constants.HUGGINGFACE_CO_URL_HOME)}
+    own = _origin(found.location) in hubs
     headers = build_hf_headers(token=token if own else False)  # a store of files is given none
     with part.open("r+b" if begin else "wb") as stream:
         stream.truncate(begin)

@@ -16,7 +16,7 @@ from huggingface_hub.hf_api import ModelInfo
 from talecraft.config import fetched
 from talecraft.config.fetched import Fetched
 from talecraft.hub import selection
-from talecraft.hub.download import Token, fetch, present
+from talecraft.hub.download import Token, ask, fetch, present
 from talecraft.hub.refusals import refusal
 from talecraft.hub.selection import Unusable, Wanted
 from talecraft.paths import flush_folder, private_folder, private_write
@@ -100,6 +100,7 @@ def _fetch(
     info = _found_before(order, place, token) or _info(order.repository, order.revision, token)
     commit, files = _commit(info), selection.wanted(info.siblings or [])
     here = sum(present(file, place) for file in files)
+    ask(files[0], order.repository, commit, token)  # a gate is closed before anything is agreed to
     say(_found(info, files, here, page))
     agreed()
     private_folder(place)

@@ -122,7 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
             name, _, revision = path.removeprefix("/api/models/").partition("/revision/")
             self._info(name, revision, token)
         elif path.startswith("/cdn/"):
-            self._content(path.removeprefix("/cdn/"), None)
+            name, _, file = path.removeprefix("/cdn/").rpartition("/")
+            self._content(self.owner.repositories[name].files[file], file, None)
         else:
             name, _, rest = path.removeprefix("/").partition("/resolve/")
             revision, _, file = rest.partition("/")
@@ -166,11 +167,9 @@ class _Handler(BaseHTTPRequestHandler):
                 "X-Linked-Size": str(len(repository.files[file])),
             }, 302)  # fmt: skip
         else:
-            self._content(f"{name}/{file}", repository.commit)
+            self._content(repository.files[file], file, repository.commit)
 
-    def _content(self, place: str, commit: str | None) -> None:
-        name, _, file = place.rpartition("/")
-        content = self.owner.repositories[name].files[file]
+    def _content(self, content: bytes, file: str, commit: str | None) -> None:
         begin, status = 0, 200
         headers = {"ETag": '"' + hashlib.sha1(content).hexdigest() + '"'}
         if commit is not None:
