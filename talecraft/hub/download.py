@@ -52,7 +52,11 @@ def fetch(
     resumed = present(file, folder)
     for begin in dict.fromkeys((resumed, 0)):  # what was here may be what is damaged
         move(begin)
-        _receive(file, part, begin, repository, commit, token, move)
+        try:
+            _receive(file, part, begin, repository, commit, token, move)
+        except Unusable:
+            part.unlink(missing_ok=True)
+            raise
         checking(file.name)
         if _digest(part, file) == file.digest:
             flush_file(part)

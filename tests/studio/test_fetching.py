@@ -285,6 +285,12 @@ def test_a_wrong_checksum_is_never_installed(studio: Studio, hub: Hub, name: str
     assert not folder(studio).exists()
 
 
+def test_more_than_was_announced_does_not_fill_the_disk(studio: Studio, hub: Hub) -> None:
+    hub.repositories[REPO].endless = 8 * MIB
+    assert "thrown away" in refused(studio, FetchError, 1)
+    assert not part(studio).exists()
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

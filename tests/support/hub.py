@@ -23,7 +23,7 @@ HIDDEN = "hf_nobody_knows_this"
 
 @dataclass
 class Repository:
-    """`files` by name; `large` ones are stored apart. `wrong` tells a false checksum of a file."""
+    """`files` by name; `large` ones are stored apart. `wrong` names files of a false checksum."""
 
     files: dict[str, bytes]
     commit: str = COMMIT
@@ -31,6 +31,7 @@ class Repository:
     licence: str = "mit"
     large: tuple[str, ...] = (".safetensors", ".bin")
     wrong: set[str] = field(default_factory=set)
+    endless: int = 0  # bytes that come behind the end of a large file
     extra: list[dict[str, Any]] = field(default_factory=list)
     older: Repository | None = None  # its commit before, still to be had
 
@@ -123,7 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._info(name, revision, token)
         elif path.startswith("/cdn/"):
             name, _, file = path.removeprefix("/cdn/").rpartition("/")
-            self._content(self.owner.repositories[name].files[file], file, None)
+            repository = self.owner.repositories[name]
+            self._content(repository.files[file] + b"\0" * repository.endless, file, None)
         else:
             name, _, rest = path.removeprefix("/").partition("/resolve/")
             revision, _, file = rest.partition("/")
