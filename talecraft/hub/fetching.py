@@ -69,7 +69,7 @@ def work(order: FetchOrder, given: str, say: Say, agreed: Callable[[], None]) ->
 def _token(given: str) -> Token:
     """The writer's token, proved and kept, or the one that is kept already; False for none."""
     if not given:
-        return get_token() or False
+        return (not constants.HF_HUB_DISABLE_IMPLICIT_TOKEN and get_token()) or False
     if not given.isascii() or not given.isprintable() or " " in given:
         raise Unusable("wrong token", "")  # no header could hold it
     try:

@@ -17,8 +17,7 @@ _TOKENIZERS = {
 _INDEX = "model.safetensors.index.json"
 _NAMES = {
     *DESCRIBING, *_TOKENIZERS, "generation_config.json", "special_tokens_map.json",
-    "added_tokens.json", _INDEX, "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "NOTICE.txt",
-    "USE_POLICY.md",
+    "added_tokens.json", _INDEX,
 }  # fmt: skip
 _WHOLE = "model.safetensors"
 _PART = re.compile(r"model-\d{1,6}-of-\d{1,6}\.safetensors")

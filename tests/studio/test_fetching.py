@@ -23,8 +23,8 @@ from talecraft.errors import (
     UsageError,
 )
 from talecraft.paths import home
-from talecraft.process.fetch_messages import Found
-from talecraft.studio import Studio, memory
+from talecraft.process.fetch_messages import Found, Moved
+from talecraft.studio import Studio, fetching, memory
 from talecraft.studio.fetch_words import FetchError, TokenWanted
 from talecraft.studio.fetching import Progress, Pulled
 from tests.support.hub import COMMIT, HIDDEN, LATER, STRANGER, TOKEN, Hub, Repository
@@ -427,6 +427,33 @@ def test_something_else_in_the_folder_is_not_touched(studio: Studio, hub: Hub) -
     assert "no whole model" in refused(studio, UsageError, 2)
     assert hub.asked == []
     assert (folder(studio) / "diary.txt").read_text() == "mine"
+
+
+# ---------------------------------------------------------------------- how quickly
+def test_speed_and_time_are_those_of_the_last_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(fetching.time, "monotonic", lambda: now[0])
+    pace = fetching._Pace()
+
+    def after(seconds: float, here: float, checking: str = "") -> Progress:
+        now[0] += seconds
+        return pace.progress(Moved(int(here), int(4e9), checking))
+
+    first = after(0, 1e9)  # what was here before is no speed
+    assert (first.speed, first.seconds_left) == (None, None)
+    assert first.words == "1.0 GB of 4.0 GB (25 %)"
+    second = after(2, 1.02e9)
+    assert second.speed == pytest.approx(10e6)
+    assert second.seconds_left == pytest.approx(298)
+    assert second.words == "1.0 GB of 4.0 GB (25 %), 10.0 MB/s, about 5 minutes left"
+    for _ in range(10):
+        last = after(2, pace._seen[-1][1] + 2e6)
+    assert last.speed == pytest.approx(1e6)  # the quick seconds are forgotten
+    assert last.words.endswith("about 49 minutes left")
+    assert after(1, 2e9, "model.safetensors").words.endswith("(50 %), checking model.safetensors")
+    assert after(60, 2e9).speed is None
+    assert after(1, 1e9).speed is None  # begun anew
+    assert Progress(0, 0).words.endswith("(100 %)")
 
 
 # ---------------------------------------------------------------------- removing
