@@ -15,7 +15,7 @@ from talecraft.app.widgets.keyline import KeyLine
 from talecraft.paths import Home
 from talecraft.studio import memory
 from tests.app.conftest import finished, notices, options, page_of, static, typed, until
-from tests.support.hub import COMMIT, STRANGER, TOKEN, Hub
+from tests.support.hub import COMMIT, HIDDEN, STRANGER, TOKEN, Hub
 from tests.support.hub_fixtures import ENTRY, ID, MIB, REPO
 
 FOLDER = "writers--small-tales"
@@ -125,6 +125,19 @@ async def test_a_gate_asks_for_a_token_once_and_shows_none(running, hub: Hub) ->
         await typed(pilot, TOKEN)
         await pilot.press("enter")
         await until(pilot, lambda: "is here" in notices(pilot))
+
+
+async def test_a_wrong_token_is_told_and_not_asked_for_again_and_again(running, hub: Hub) -> None:
+    hub.repositories[REPO].gated = True
+    async with models(running) as (app, pilot):
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, AskName))
+        await typed(pilot, HIDDEN)
+        await pilot.press("enter")
+        await until(pilot, lambda: "does not know this token" in notices(pilot))
+        assert isinstance(app.screen, ModelsScreen)
+        await pilot.press("f")  # asked for, it is asked again
+        await until(pilot, lambda: isinstance(app.screen, AskName))
 
 
 async def test_no_token_leaves_it(running, hub: Hub) -> None:

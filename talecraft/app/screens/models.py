@@ -143,12 +143,10 @@ class ModelsScreen(TalecraftScreen):
 
     # ------------------------------------------------------------------ fetching and removing
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        going, spec = self.talecraft.fetching, self._chosen
+        spec = self._chosen
         match action:
             case "stop_fetch":
-                return bool(going)
-            case "leave":
-                return not going
+                return bool(self.talecraft.fetching)
             case "fetch":
                 return spec is not None and self._can_fetch(spec)
             case "remove":
