@@ -40,11 +40,16 @@ def all_modules(package: str) -> str:
     "package",
     [
         "talecraft.story", "talecraft.config", "talecraft.library", "talecraft.process",
-        "talecraft.studio", "talecraft.cli", "talecraft.app",
+        "talecraft.studio", "talecraft.cli", "talecraft.app", "talecraft.hub",
     ],
 )  # fmt: skip
 def test_no_room_of_the_writing_side_brings_torch_or_its_family(package: str) -> None:
     assert modules_after(all_modules(package)) & HEAVY == set()
+
+
+def test_only_the_child_that_fetches_brings_a_hubs_client() -> None:
+    for package in ("talecraft.studio", "talecraft.cli", "talecraft.app"):
+        assert modules_after(all_modules(package)) & {"huggingface_hub", "httpx2"} == set()
 
 
 def test_the_story_is_pure() -> None:

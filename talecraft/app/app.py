@@ -18,6 +18,7 @@ from textual.screen import Screen
 
 from talecraft.app import messages, preferring
 from talecraft.app.counts import WordCount
+from talecraft.app.fetches import Fetches
 from talecraft.app.keymap import hint
 from talecraft.app.live import Live, phase_words
 from talecraft.app.screens.base import TalecraftScreen
@@ -49,7 +50,7 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class TalecraftApp(TrainingRuns):
+class TalecraftApp(TrainingRuns, Fetches):
     """`open_studio` is called at once with the app as listener; its errors are the caller's.
 
     `now` and `opening_seed` make what is shown repeatable; `plain` tells in words what is drawn.
@@ -201,6 +202,7 @@ class TalecraftApp(TrainingRuns):
         settled = self.phase.phase not in ("starting", "loading", "asleep", "stopped")
         using = in_use(loaded) if loaded is not None and settled else wanted
         right = [self.run_watch.words] if self.run_watch is not None else []
+        right += self.fetch_share
         if stories := [one.words for one in self._screens() if one.words is not None]:
             wide, crowded = screen.size.width >= WIDE, bool(right)
             right += [count(stories[-1], "word"), *self.counts.words(wide, crowded)]

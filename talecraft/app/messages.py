@@ -25,6 +25,7 @@ from talecraft.studio.events import (
     TurnFailed,
     TurnWritten,
 )
+from talecraft.studio.fetching import Progress, Pulled
 from talecraft.studio.pattern import PatternPlan
 
 
@@ -140,6 +141,26 @@ class PatternPlanned(Message):
         super().__init__()
         self.plan = plan
         self.error = error
+
+
+class FetchMoved(Message):
+    """More of a model has come; an older figure in the queue is not worth showing."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        super().__init__()
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, FetchMoved)
+
+
+class FetchEnded(Message):
+    """A model is here, or (neither) the writer has stopped it, or why it is not."""
+
+    def __init__(self, pulled: Pulled | None, error: TalecraftError | None = None) -> None:
+        self.pulled = pulled
+        self.error = error
+        super().__init__()
 
 
 def message_for(event: StudioEvent) -> Message:

@@ -1,4 +1,4 @@
-"""`talecraft models`: the catalogue, and one entry of it."""
+"""`talecraft models`: the catalogue, one entry of it, one more; fetching and removing models."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from talecraft.cli import console, opening
+from talecraft.cli import console, fetching, opening
 
 if TYPE_CHECKING:
     from talecraft.config.models import ModelSpec
     from talecraft.studio import Studio
 
-app = typer.Typer(help="List the models and look at one.", no_args_is_help=True)
+app = typer.Typer(help="List the models, add one, fetch and remove them.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
@@ -54,6 +54,51 @@ def info(model: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = Fa
     for key, value in shown.items():
         text = ", ".join(value) if isinstance(value, list) else value
         console.out(f"{key.replace('_', ' ')}: {text}")
+
+
+@app.command()
+def add(
+    where: Annotated[
+        str, typer.Argument(metavar="REPO|FOLDER", help="owner/name at the hub, or a folder.")
+    ],
+    id_: Annotated[str, typer.Option("--id", metavar="ID", help="What to call it here.")] = "",
+    title: Annotated[str, typer.Option(help="What it is called on the page.")] = "",
+    revision: Annotated[
+        str, typer.Option(help="A branch, tag or commit; of a folder, your name of its weights.")
+    ] = "",
+    quantisation: Annotated[
+        str, typer.Option(help="none, nf4 or int8; left out, nf4 from three billion weights on.")
+    ] = "",
+    style: Annotated[
+        str, typer.Option(help="How it is prompted; left out, chat where it has a chat template.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Add any causal language model of transformers to your models.toml; its configuration is read.
+
+    Nothing else of a repository is fetched yet: `talecraft models pull` does that.
+    """
+    from talecraft.studio.adding import Wish
+    from talecraft.studio.adding import add as add_to_catalogue
+
+    with opening.studio() as studio:
+        wish = Wish(id_, title, revision, quantisation, style)
+        spec = fetching.with_token(
+            lambda token: add_to_catalogue(studio.home, studio.catalogue, where, wish, token)
+        )
+        shown = _shape(studio, spec)
+        console.note(
+            f"{spec.id} is in {studio.home.models_file}: {spec.parameters}, {spec.context_length}"
+            f" tokens, style {spec.style}, quantisation {spec.quantisation}."
+        )
+        if not shown["installed"]:
+            console.note(f"Fetch it: talecraft models pull {spec.id}")
+    if as_json:
+        console.out_json(shown)
+
+
+app.command()(fetching.pull)
+app.command("rm")(fetching.remove)
 
 
 def _shape(studio: Studio, spec: ModelSpec) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
-from talecraft.config import strict
+from talecraft.config import fetched, strict
 from talecraft.errors import ConfigError, UsageError
 from talecraft.paths import Home
 from talecraft.story.context import PromptStyle
@@ -17,13 +19,22 @@ from talecraft.story.context import PromptStyle
 Source = Literal["bundled", "hub", "local"]
 Quantisation = Literal["none", "nf4", "int8"]
 
+Count = Annotated[int, Meta(ge=1)]
+Amount = Annotated[float, Meta(ge=0)]
+MAIN = "main"  # the branch of a repository that is meant where nothing else is said
+NEW_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+# A repository of a hub, with or without its owner: it becomes a folder's name and a part of a URL.
+_PART = r"[A-Za-z0-9](?:[A-Za-z0-9_]|[.-](?![.-]))*"
+REPOSITORY = re.compile(rf"(?:{_PART}/)?{_PART}")
+
 
 class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One entry of models.toml. Memory is in GB, `context_length` in tokens.
 
     `location` is a folder of talecraft/assets (bundled), a repository `owner/name` (hub) or a
     path (local). `revision` names the weights and is recorded with every generation and
-    adapter; change it when you change the files.
+    adapter; change it when you change the files. Of a hub it is a branch, tag or commit; once
+    the model was fetched, the catalogue gives the commit that it was found to be.
     """
 
     id: str
@@ -31,18 +42,18 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: Source
     location: str
     revision: str
-    context_length: int
+    context_length: Count
     licence: str
     parameters: str
     quantisation: Quantisation = "none"
     style: str = "tags"
-    lora_rank: int = 16
-    lora_alpha: int = 32
+    lora_rank: Count = 16
+    lora_alpha: Count = 32
     lora_targets: str | list[str] = "all-linear"
-    learning_rate: float = 2e-5
-    dry_multiplier: float = 0.8
-    memory_to_write: float = 0.5
-    memory_to_train: float = 1.0
+    learning_rate: Annotated[float, Meta(gt=0, le=1)] = 2e-5
+    dry_multiplier: Amount = 0.8
+    memory_to_write: Amount = 0.5
+    memory_to_train: Amount = 1.0
     gated: bool = False
     default: bool = False
     note: str = ""
@@ -61,11 +72,18 @@ class ModelsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Catalogue:
-    """Every model known here, in the file's order. Users' entries override by id."""
+    """Every model known here, in the file's order. Users' entries override by id.
 
-    def __init__(self, specs: dict[str, ModelSpec], styles: dict[str, PromptStyle]) -> None:
-        self._specs = specs
-        self._styles = styles
+    Of a model that was fetched the commit that is here stands in place of the revision that the
+    entry names, so that its key tells which weights these are; `declared` gives the entry as it
+    stands in the file.
+    """
+
+    def __init__(
+        self, specs: dict[str, ModelSpec], styles: dict[str, PromptStyle], home: Home
+    ) -> None:
+        self._declared, self._styles = specs, styles
+        self._specs = {spec.id: self._as_it_is_here(spec, home) for spec in specs.values()}
 
     def __iter__(self) -> Iterator[ModelSpec]:
         return iter(self._specs.values())
@@ -78,6 +96,24 @@ class Catalogue:
             raise UsageError(
                 f"There is no model '{model_id}'.", f"Known: {', '.join(self._specs)}."
             ) from None
+
+    def declared(self, model_id: str) -> ModelSpec:
+        """The entry as it stands in models.toml. Raises UsageError."""
+        return self._declared[self.get(model_id).id]
+
+    def read_again(self, home: Home) -> None:
+        """Take in what has been added, fetched or removed. Raises ConfigError, all as before."""
+        fresh = load(home)
+        self._declared, self._styles = fresh._declared, fresh._styles
+        self._specs = fresh._specs
+
+    @property
+    def styles(self) -> list[str]:
+        return list(self._styles)
+
+    def _as_it_is_here(self, spec: ModelSpec, home: Home) -> ModelSpec:
+        found = fetched.read(self.folder(spec, home)) if spec.source == "hub" else None
+        return spec if found is None else msgspec.structs.replace(spec, revision=found.commit)
 
     def style(self, spec: ModelSpec) -> PromptStyle:
         return self._styles[spec.style]
@@ -94,7 +130,11 @@ class Catalogue:
             return Path(str(files("talecraft"))) / "assets" / spec.location
         if spec.source == "local":
             return Path(spec.location).expanduser()
-        return home.models / spec.location.replace("/", "--")
+        name = spec.location.replace("/", "--")
+        revision = self._declared[spec.id].revision if spec.id in self._declared else spec.revision
+        if revision != MAIN:  # two revisions of one repository are two models
+            name += "@" + re.sub(r"[^A-Za-z0-9._-]", "-", revision)
+        return home.models / name
 
     def installed(self, spec: ModelSpec, home: Home) -> bool:
         folder = self.folder(spec, home)
@@ -113,7 +153,7 @@ def shipped_file() -> Path:
 def load(home: Home) -> Catalogue:
     """The shipped catalogue with the user's own entries laid over it.
 
-    Raises ConfigError, with file and line, for anything not understood.
+    Raises ConfigError, with file, line, entry and key, for anything not understood.
     """
     specs: dict[str, ModelSpec] = {}
     styles: dict[str, PromptStyle] = {}
@@ -121,21 +161,32 @@ def load(home: Home) -> Catalogue:
         if path != shipped_file() and not path.exists():
             continue
         found = strict.read(path, ModelsFile)
-        seen: set[str] = set()
+        _check(path, found.model, {*styles, *found.style})
         styles.update(found.style)
-        for index, spec in enumerate(found.model):
-            if spec.id in seen:
-                raise ConfigError(
-                    f"{strict.where(path, 'model', index, 'id')}: model '{spec.id}' stands there"
-                    " twice.",
-                    "Keep one.",
-                )
-            if spec.style not in styles:
-                raise ConfigError(
-                    f"{strict.where(path, 'model', index, 'style')}: model '{spec.id}' names the"
-                    f" style '{spec.style}', which is not defined.",
-                    f"Styles: {', '.join(styles)}.",
-                )
-            seen.add(spec.id)
-            specs[spec.id] = spec
-    return Catalogue(specs, styles)
+        specs.update((spec.id, spec) for spec in found.model)
+    return Catalogue(specs, styles, home)
+
+
+def _check(path: Path, entries: list[ModelSpec], styles: set[str]) -> None:
+    """What types cannot say. Raises ConfigError, with file, line and entry."""
+    seen: set[str] = set()
+    for index, spec in enumerate(entries):
+
+        def wrong(key: str, what: str, hint: str, at: int = index, name: str = spec.id) -> None:
+            raise ConfigError(
+                f"{strict.where(path, 'model', at, key)}: model '{name}' {what} ({key}).", hint
+            )
+
+        if not NEW_ID.fullmatch(spec.id):
+            wrong("id", "has an id that cannot be named", "Letters, digits and .-_ make one.")
+        if spec.id in seen:
+            wrong("id", "stands there twice", "Keep one.")
+        if spec.style not in styles:
+            what = f"names the style '{spec.style}', which is not defined"
+            wrong("style", what, f"Styles: {', '.join(sorted(styles))}.")
+        if not spec.revision.strip():
+            wrong("revision", "has an empty revision", "Say which weights these are.")
+        if spec.source == "hub" and not REPOSITORY.fullmatch(spec.location):
+            what = f"is said to be in '{spec.location}', which is no repository"
+            wrong("location", what, "Write it as owner/name.")
+        seen.add(spec.id)

@@ -70,7 +70,21 @@ def _located(path: Path, source: str, problem: str) -> str:
     line = _line(lines, keys, int(index[1]) if index else None, key)
     what = re.sub(r"^Object ", "", what.replace("`", "'"))
     what = what[:1].lower() + what[1:]
-    return f"{path}:{line}: {what}{f' ({key})' if key and key not in what else ''}."
+    entry = _entry(source, keys, int(index[1])) if index else ""
+    return f"{path}:{line}: {entry}{what}{f' ({key})' if key and key not in what else ''}."
+
+
+def _entry(source: str, tables: list[str], index: int) -> str:
+    """`model 'gpt2': `, the name of one of many tables; by its number where it has no id."""
+    found: Any = tomllib.loads(source)
+    try:
+        for table in tables:
+            found = found[table]
+        name = found[index].get("id")
+    except (KeyError, IndexError, TypeError, AttributeError):
+        return ""  # the problem is deeper in
+    named = f"'{name}'" if isinstance(name, str) and name else f"number {index + 1}"
+    return f"{tables[-1]} {named}: " if tables else ""
 
 
 def _mistyped(path: Path, source: str, tables: list[str], problem: str) -> str:

@@ -71,11 +71,12 @@ class Shape:
     stored: int  # bytes of the files
 
     @classmethod
-    def read(cls, folder: Path) -> Shape | None:
-        """From config.json and the weights' files; None where they do not tell."""
+    def read(cls, folder: Path, stored: int = 0) -> Shape | None:
+        """From config.json and the weights' files (or `stored`, their bytes, where they are not
+        here yet); None where they do not tell."""
         try:
             config = json.loads((folder / "config.json").read_text())
-            stored = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+            stored = stored or sum(file.stat().st_size for file in folder.glob("*.safetensors"))
             hidden = int(config.get("hidden_size") or config["n_embd"])
             layers = int(config.get("num_hidden_layers") or config["n_layer"])
             vocabulary = int(config["vocab_size"])

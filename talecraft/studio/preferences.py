@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from talecraft.config import editing, entries, strict
 from talecraft.config.entries import Entry, Value
-from talecraft.config.models import Catalogue
+from talecraft.config.models import Catalogue, ModelSpec
 from talecraft.config.settings import Settings
 from talecraft.config.themes import THEMES
 from talecraft.errors import ConfigError, UsageError
@@ -73,12 +73,19 @@ class Preferences:
         if entry.key == "writing.model":
             spec = self._catalogue.get(name)
             if not self._catalogue.installed(spec, self._home):
-                raise UsageError(
-                    f"{spec.title} is not installed.",
-                    f"Put its files into {self._catalogue.folder(spec, self._home)}.",
-                )
+                raise self.not_installed(spec)
         elif name not in (known := self.choices(entry)):
             raise UsageError(f"There is no theme '{name}'.", f"Themes: {', '.join(known)}.")
+
+    def not_installed(self, spec: ModelSpec) -> UsageError:
+        """What to say where a model is wanted whose files are not here."""
+        what = f"{spec.title} is not installed."
+        if spec.source == "hub":
+            return UsageError(
+                what, f"Fetch it on the models' screen, or with talecraft models pull {spec.id}."
+            )
+        folder = self._catalogue.folder(spec, self._home)
+        return UsageError(what, f"Put its files (config, tokenizer, safetensors) into {folder}.")
 
     # ------------------------------------------------------------------ changing
     def put(self, entry: Entry, text: str | None) -> bool:

@@ -35,6 +35,7 @@ from talecraft.studio.adapters import AdapterHistory
 from talecraft.studio.alternatives import Alternatives
 from talecraft.studio.branching import Branching
 from talecraft.studio.events import Listener, Notice, StudioEvent
+from talecraft.studio.fetching import Fetching
 from talecraft.studio.ghosts import Ghosts
 from talecraft.studio.guide import Guide
 from talecraft.studio.memory import Room
@@ -102,6 +103,9 @@ class Studio:
             self.make_room,
         )
         self.pattern = PatternLearning(self.training, self.home, self._installed_ref, self._room)
+        self.fetching = Fetching(
+            self.home, self.catalogue, self._models_changed, lambda: self.model.id, self._learns
+        )
         self.guide = Guide(self.library, self.home, lambda: self.training.plan(self.model))
 
     @property
@@ -254,11 +258,16 @@ class Studio:
 
     def _require_installed(self, spec: ModelSpec) -> None:
         if not self.catalogue.installed(spec, self.home):
-            raise UsageError(
-                f"{spec.title} is not installed.",
-                f"Put its files (config, tokenizer, safetensors) into"
-                f" {self.catalogue.folder(spec, self.home)}.",
-            )
+            raise self.preferences.not_installed(spec)
+
+    def _learns(self) -> str | None:
+        run = self.training.running()
+        return run.model_id if run is not None else None
+
+    def _models_changed(self) -> None:
+        """A model was fetched, added or removed: the chosen one may have another revision now."""
+        with contextlib.suppress(UsageError):  # its entry is gone: what is loaded goes on
+            self.model = self.catalogue.get(self.model.id)
 
     def _prompting(self) -> tuple[ModelRef, WritingSettings]:
         return self.model_ref(), self.settings.writing.of(self.model)
@@ -304,6 +313,7 @@ class Studio:
 
         What is being written is stopped first and kept, as if the writer had pressed Esc.
         """
+        self.fetching.stop()
         self.tasting.stop()
         self.writing.finish(CLOSE_SECONDS)
         self.engine.close()

@@ -42,6 +42,7 @@ from talecraft.process.run_requests import Request
 from talecraft.story.turns import Generation, Sampling
 from talecraft.studio import Studio
 from tests.support import tiny
+from tests.support.hub_fixtures import hub as hub
 
 ENGINE = [sys.executable, "-m", "tests.support.scripted_engine"]
 NOW = datetime(2026, 11, 20, 21, 30, tzinfo=UTC)

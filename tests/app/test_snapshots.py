@@ -16,6 +16,7 @@ from talecraft.app.widgets import whisper
 from talecraft.library import stories
 from talecraft.process.run_events import Example, Sample
 from talecraft.studio import memory
+from talecraft.studio.fetching import Progress
 from tests.app.conftest import (
     HandRun,
     finished,
@@ -234,6 +235,17 @@ async def test_two_branches_compared(looks, studio):
 async def test_models(looks):
     async def prepare(app, pilot):
         await pilot.press("f2")
+        await pilot.pause()
+        app.screen.query_one("#model-files").display = False  # a path of this machine
+
+    await looks(prepare)
+
+
+async def test_models_fetching(looks):
+    async def prepare(app, pilot):
+        await pilot.press("f2", "down")
+        app.fetching, app.fetch_progress = "gpt2", Progress(210_000_000, 548_000_000, 8.3e6, 40.0)
+        app._fetch_changed()
         await pilot.pause()
         app.screen.query_one("#model-files").display = False  # a path of this machine
 

@@ -15,6 +15,7 @@ from talecraft.cli.main import run
 from talecraft.process import look, run_client, survey
 from talecraft.studio import Studio, demo
 from tests.support import tiny
+from tests.support.hub_fixtures import hub as hub
 
 
 class Result(NamedTuple):

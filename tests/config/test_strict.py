@@ -137,3 +137,38 @@ def test_model_errors_name_their_line(here: Home, text: str, line: int, words: s
     message = models_error(here, text)
     assert message.startswith(f":{line}: ")
     assert words in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ('id = "a"', 'id = "a b"', 2, "model 'a b' has an id that cannot be named"),
+        ('id = "a"', 'id = "../a"', 2, "model '../a' has an id"),
+        ('id = "a"', 'id = ""', 2, "model '' has an id"),
+        ('revision = "1"', 'revision = " "', 6, "model 'a' has an empty revision (revision)"),
+        ("context_length = 512", "context_length = 0", 7, "model 'a': expected 'int' >= 1"),
+        ("licence", "learning_rate = 0\nlicence", 8, "model 'a': expected 'float' > 0.0"),
+        ("licence", "lora_rank = -4\nlicence", 8, "(lora_rank)"),
+        ("licence", "speed = 4\nlicence", 8, "model 'a': contains unknown field 'speed'"),
+        ('title = "Mine"\n', "", 1, "model 'a': missing required field 'title'"),
+    ],
+)
+def test_an_entry_that_is_wrong_is_named(
+    here: Home, old: str, new: str, line: int, words: str
+) -> None:
+    message = models_error(here, ENTRY.format(id="a").replace(old, new))
+    assert message.startswith(f":{line}: ")
+    assert words in message
+
+
+def test_an_entry_without_an_id_is_named_by_its_number(here: Home) -> None:
+    message = models_error(here, ENTRY.format(id="a") + '[[model]]\ntitle = "b"\n')
+    assert message.startswith(":10: model number 2: missing required field 'id'")
+
+
+@pytest.mark.parametrize(
+    "place", ["..", ".", "a/..", "../../x", "/etc", "a//b", "a/b/c", "a--b/c", ""]
+)
+def test_a_hubs_repository_is_one(here: Home, place: str) -> None:
+    text = ENTRY.format(id="a").replace("local", "hub").replace('"/m"', f'"{place}"')
+    assert "which is no repository (location)" in models_error(here, text)

@@ -15,6 +15,7 @@ from talecraft.studio import Studio
 from talecraft.studio.events import TurnWritten
 from talecraft.studio.waiting import follow
 from tests.support import tiny
+from tests.support.hub_fixtures import hub as hub
 
 
 @pytest.fixture(autouse=True)

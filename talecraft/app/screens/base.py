@@ -117,6 +117,9 @@ class TalecraftScreen(Screen[None]):
     def run_changed(self) -> None:
         """The training run that is watched has said something, or has ended."""
 
+    def fetch_changed(self) -> None:
+        """The model that is being fetched has come further, or nothing is any more."""
+
     def settings_changed(self) -> None:
         """Other settings hold now."""
 

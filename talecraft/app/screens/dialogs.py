@@ -23,7 +23,8 @@ from talecraft.story.clean import clean_line
 class AskName(ModalScreen[str | None]):
     """Asks for a line of text of at most `limit` characters; gives it, or None.
 
-    An `optional` one may be empty. `refusal` says why a text will not do, or nothing.
+    An `optional` one may be empty, a `secret` one is not shown. `refusal` says why a text will
+    not do, or nothing.
     """
 
     HELP = "Asking for a name"
@@ -39,8 +40,10 @@ class AskName(ModalScreen[str | None]):
         optional: bool = False,
         hint: str = "",
         refusal: Callable[[str], str] = lambda text: "",
+        secret: bool = False,
     ) -> None:
         super().__init__()
+        self._secret = secret
         self._refusal = refusal
         cancel = keymap.hint("dialog.cancel", "Esc")
         self._hint = hint or f"Enter keeps it, {cancel} leaves it as it was."
@@ -51,7 +54,9 @@ class AskName(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Label(said((self._question, "bold")))
-            yield Input(self._value, select_on_focus=True, max_length=self._limit)
+            yield Input(
+                self._value, password=self._secret, select_on_focus=True, max_length=self._limit
+            )
             yield Label(said((self._hint, MUTED)))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -1,4 +1,4 @@
-"""The models: what each is, what it needs, which one writes."""
+"""The models: what each is, what it needs, which one writes; fetched and removed here."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from talecraft.app.keymap import hint
 from talecraft.app.marks import mark
 from talecraft.app.screens.base import TalecraftScreen
+from talecraft.app.screens.dialogs import Confirm
 from talecraft.app.text import MUTED, said
 from talecraft.app.widgets.lists import ToldList
 from talecraft.config.models import ModelSpec
 from talecraft.errors import TalecraftError
 from talecraft.story.clean import clean_line
+from talecraft.studio.memory import size
 
 
 class ModelList(ToldList):
@@ -38,17 +41,32 @@ class ModelsScreen(TalecraftScreen):
     COMMAND_WIDGETS = ("#models",)
     AUTO_FOCUS = "#models"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f", "fetch", "Fetch",
+                tooltip="Fetch the model from its hub, going on where that was stopped",
+                id="models.fetch"),
+        Binding("d,delete", "remove", "Remove",
+                tooltip="Delete the model's files", id="models.remove"),
+        Binding("escape", "stop_fetch", "Stop fetching",
+                tooltip="Stop fetching and keep what came", id="models.stop"),
         Binding("escape", "leave", "Back", tooltip="Back to where you were", id="app.back"),
     ]  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._specs: list[ModelSpec] = []
+        self._shown: object = None  # what the list tells, as it was last made
 
     def body(self) -> ComposeResult:
         with Vertical(id="catalogue"):
             yield Static(said(("Models", "bold $text-primary")), classes="heading")
             yield ModelList(id="models", markup=False)
+            yield Static(id="model-fetch", markup=False)
             yield Static(id="model-files", markup=False)
 
     def on_mount(self) -> None:
-        self._specs: list[ModelSpec] = list(self.talecraft.studio.catalogue)
+        self._look_at_fetch()
+        self._specs = list(self.talecraft.studio.catalogue)
+        self._shown = self._state()
         self._show(next(i for i, spec in enumerate(self._specs) if self._in_use(spec)))
 
     def _in_use(self, spec: ModelSpec) -> bool:
@@ -69,7 +87,9 @@ class ModelsScreen(TalecraftScreen):
     def _prompt(self, spec: ModelSpec) -> Content:
         quantised = "not quantised" if spec.quantisation == "none" else spec.quantisation
         title = [(clean_line(spec.title), "bold")]
-        if self._in_use(spec) and not self._installed(spec):
+        if spec.id == self.talecraft.fetching:
+            title.append((f"   {mark('● ')}being fetched", "bold $text-primary"))
+        elif self._in_use(spec) and not self._installed(spec):
             title.append((f"   {mark('● ')}chosen, not installed", "bold $text-warning"))
         elif self._in_use(spec):
             title.append((f"   {mark('● ')}in use", "bold $text-success"))
@@ -88,13 +108,27 @@ class ModelsScreen(TalecraftScreen):
         )  # fmt: skip
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        spec = self._specs[event.option_index]
+        self._tell_files(self._specs[event.option_index])
+        self.refresh_bindings()
+
+    def _tell_files(self, spec: ModelSpec) -> None:
         studio = self.talecraft.studio
         where = clean_line(str(studio.catalogue.folder(spec, studio.home)))
-        words = "Its files are in " if self._installed(spec) else (
-            "To install it, put config, tokenizer and safetensors into "
-        )  # fmt: skip
+        if self._installed(spec):
+            words = "Its files are in "
+        elif spec.source != "hub":
+            words = "To install it, put config, tokenizer and safetensors into "
+        elif begun := studio.fetching.begun(spec.id):
+            words = f"{size(begun / 1e6)} came; {hint('models.fetch', 'f')} goes on, into "
+        else:
+            words = f"{hint('models.fetch', 'f')} fetches it from its hub into "
         self.query_one("#model-files", Static).update(said((words, MUTED), where))
+
+    @property
+    def _chosen(self) -> ModelSpec | None:
+        lists = self.query(ModelList)
+        at = lists.first().highlighted if lists else None
+        return self._specs[at] if at is not None and at < len(self._specs) else None
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         spec = self._specs[event.option_index]
@@ -106,6 +140,87 @@ class ModelsScreen(TalecraftScreen):
         self.talecraft.say(f"{spec.title} writes from the next passage on.")
         self.talecraft.refresh_status()
         self._show(event.option_index)
+
+    # ------------------------------------------------------------------ fetching and removing
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        spec = self._chosen
+        match action:
+            case "stop_fetch":
+                return bool(self.talecraft.fetching)
+            case "fetch":
+                return spec is not None and self._can_fetch(spec)
+            case "remove":
+                return spec is not None and self._can_remove(spec)
+            case _:
+                return super().check_action(action, parameters)
+
+    def _can_fetch(self, spec: ModelSpec) -> bool:
+        return spec.source == "hub" and not self.talecraft.fetching and not self._installed(spec)
+
+    def _can_remove(self, spec: ModelSpec) -> bool:
+        if spec.source != "hub" or spec.id == self.talecraft.fetching:
+            return False
+        there = self._installed(spec)
+        return (there and not self._in_use(spec)) or (
+            not there and self.talecraft.studio.fetching.begun(spec.id) > 0
+        )
+
+    def action_fetch(self) -> None:
+        if self._chosen is not None:
+            self.talecraft.fetch(self._chosen.id)
+
+    def action_stop_fetch(self) -> None:
+        self.talecraft.stop_fetch()
+
+    def action_remove(self) -> None:
+        if (spec := self._chosen) is None:
+            return
+        fetching = self.talecraft.studio.fetching
+        try:
+            words = size(fetching.removable(spec.id) / 1e6)
+        except TalecraftError as error:
+            self.talecraft.tell(error)
+            return
+
+        def remove(yes: bool | None) -> None:
+            if not yes:
+                return
+            try:
+                freed = size(fetching.remove(spec.id) / 1e6)
+            except TalecraftError as error:
+                self.talecraft.tell(error)
+                return
+            self.talecraft.say(f"{freed} are free again.", "Removed")
+            self.fetch_changed()
+
+        title = clean_line(spec.title)
+        consequence = f"It takes {words}, and must be fetched again to write. Adapters stay."
+        self.app.push_screen(Confirm(f"Remove {title}?", consequence, "Remove"), remove)
+
+    def fetch_changed(self) -> None:
+        if not self.is_mounted:
+            return
+        self._look_at_fetch()
+        if (state := self._state()) != self._shown:
+            self._shown, self._specs = state, list(self.talecraft.studio.catalogue)
+            self._show(self.query_one(OptionList).highlighted or 0)
+        if (spec := self._chosen) is not None:
+            self._tell_files(spec)
+        self.refresh_bindings()
+
+    def _state(self) -> object:
+        specs = list(self.talecraft.studio.catalogue)
+        return [(spec, self._installed(spec)) for spec in specs], self.talecraft.fetching
+
+    def _look_at_fetch(self) -> None:
+        """The line that tells how far it is."""
+        line, going = self.query_one("#model-fetch", Static), self.talecraft.fetching
+        line.display = bool(going)
+        if going:
+            progress = self.talecraft.fetch_progress
+            words = progress.words if progress is not None else "asking its hub"
+            key = hint("models.stop", "Esc")
+            line.update(said((going, "bold"), f": {words}", (f"   {key} stops it", MUTED)))
 
     def action_leave(self) -> None:
         self.app.pop_screen()

@@ -1,0 +1,142 @@
+"""`talecraft models pull` and `rm`: the files of a model, from its hub and away again."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from talecraft.cli import console, opening
+from talecraft.errors import UsageError
+
+if TYPE_CHECKING:
+    from talecraft.process.fetch_messages import Found
+    from talecraft.studio.fetching import Progress
+
+SAID_SECONDS = 30.0  # between two words of how far it is, where no line can be written over
+T = TypeVar("T")
+Which = Annotated[str, typer.Argument(metavar="ID", help="As `models list` names it.")]
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+def pull(model: Which, as_json: Json = False) -> None:
+    """Fetch a model from its hub, going on where a fetch was cut off; Ctrl+C keeps what came.
+
+    Only safetensors, tokenizer and configuration are taken, each checked. A gated model asks for
+    a token once, on a terminal; huggingface_hub keeps it. Elsewhere set HF_TOKEN.
+    """
+    with opening.studio() as studio:
+        spec = studio.catalogue.get(model)
+        told = _Line()
+        try:
+            done = with_token(lambda token: studio.fetching.pull(model, told.hear, token))
+        except KeyboardInterrupt:
+            told.end()
+            console.note("Stopped. What came is kept; the same command goes on there.")
+            raise
+        finally:
+            told.end()
+        assert done is not None  # nobody but Ctrl+C stops it
+        shown = {
+            "id": model,
+            "commit": done.commit,
+            "size": done.size,
+            "already": done.already,
+            "folder": str(studio.catalogue.folder(spec, studio.home)),
+        }
+    from talecraft.studio.memory import size
+
+    which = f", commit {done.commit}" if done.commit else ", put there by hand"
+    if done.already:
+        console.note(f"{spec.title} is here already ({size(done.size / 1e6)}{which}).")
+        console.note(f"To fetch what is newest: talecraft models rm {model}, then pull again.")
+    else:
+        console.note(f"{spec.title} is here ({size(done.size / 1e6)}{which}).")
+    if as_json:
+        console.out_json(shown)
+
+
+def remove(
+    model: Which,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete a model's files; its entry, your stories and its adapters stay."""
+    from talecraft.studio.memory import size
+
+    with opening.studio() as studio:
+        freed = studio.fetching.removable(model)
+        words = size(freed / 1e6)
+        if not yes and not _agreed(studio.catalogue.get(model).title, words):
+            console.note("Nothing was removed.")
+            raise typer.Exit(1)
+        freed = studio.fetching.remove(model)
+    console.note(f"{size(freed / 1e6)} are free again.")
+    if as_json:
+        console.out_json({"id": model, "freed": freed})
+
+
+def with_token(fetch: Callable[[str], T]) -> T:
+    """What `fetch` gives; where a hub asks for a token it is asked for, once, on a terminal.
+
+    Raises what `fetch` raises. The token is not shown as it is typed.
+    """
+    from talecraft.studio.fetch_words import TokenWanted
+
+    try:
+        return fetch("")
+    except TokenWanted as wanted:
+        if not sys.stdin.isatty():
+            raise
+        console.note(str(wanted))
+        token = typer.prompt(
+            "Token (not shown; Enter for none)", "", True, err=True, show_default=False
+        )
+        if not token.strip():
+            raise
+        return fetch(token.strip())
+
+
+def _agreed(title: str, words: str) -> bool:
+    """Ask on a terminal. Raises UsageError where there is nobody to ask."""
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"Removing {title} frees {words}; it must be fetched again to write.",
+            "If you mean it, add --yes.",
+        )
+    console.note(f"{title} takes {words}. It must be fetched again to write.")
+    return typer.confirm("Remove it?", default=False, err=True)
+
+
+class _Line:
+    """How far it is: one line, written over on a terminal; else a line now and then."""
+
+    def __init__(self) -> None:
+        self._over = sys.stderr.isatty()
+        self._said, self._open = time.monotonic(), False
+
+    def hear(self, event: Found | Progress) -> None:
+        from talecraft.studio.fetching import Progress
+        from talecraft.studio.memory import size
+
+        if not isinstance(event, Progress):
+            left = (
+                f"; {size(event.left / 1e6)} are still to come" if event.left < event.size else ""
+            )
+            console.note(
+                f"{event.files} files, {size(event.size / 1e6)}{left}. Commit {event.commit}."
+            )
+        elif self._over:
+            console.stream(f"\r\x1b[K{event.words}", narration=True)
+            self._open = True
+        elif time.monotonic() - self._said >= SAID_SECONDS:
+            self._said = time.monotonic()
+            console.note(f"{event.words}.")
+
+    def end(self) -> None:
+        if self._open:
+            console.stream("\n", narration=True)
+            self._open = False

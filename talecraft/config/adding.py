@@ -1,0 +1,53 @@
+"""One entry more in the user's models.toml; what stands there, comments too, stays as it is."""
+
+from __future__ import annotations
+
+import msgspec
+
+from talecraft.config import strict
+from talecraft.config.models import ModelsFile, ModelSpec
+from talecraft.errors import ConfigError
+from talecraft.paths import Home, private_folder, private_write
+
+
+def add(home: Home, spec: ModelSpec) -> None:
+    """Write it at the end, in one step; a key that is at its default is left out.
+
+    Raises ConfigError where the file cannot be read, has an entry of this id, or would not read
+    as meant afterwards; LibraryError where it cannot be written. Then nothing was.
+    """
+    path = home.models_file
+    source = strict.text(path) if path.exists() else ""
+    before = strict.parse(source, path, ModelsFile)
+    for index, entry in enumerate(before.model):
+        if entry.id == spec.id:
+            raise ConfigError(
+                f"{strict.where(path, 'model', index, 'id')}: model '{spec.id}' stands there"
+                " already (id).",
+                "Give the new one another id, or change that entry.",
+            )
+    gap = "" if not source else "\n" if source.endswith("\n") else "\n\n"
+    after = source + gap + _entry(spec)
+    try:
+        read = strict.parse(after, path, ModelsFile)
+    except ConfigError:
+        read = before
+    if read != msgspec.structs.replace(before, model=[*before.model, spec]):
+        raise ConfigError(
+            f"{path}: its models stand there in a way that none can be added from here.",
+            "Write each as a [[model]] of its own; nothing was changed.",
+        )
+    private_folder(home.config)
+    private_write(path.resolve(), after.encode())  # of a link, what it leads to
+
+
+def _entry(spec: ModelSpec) -> str:
+    import tomlkit
+
+    defaults = {field.name: field.default for field in msgspec.structs.fields(ModelSpec)}
+    lines = [
+        f"{name} = {tomlkit.item(value).as_string()}"
+        for name, value in msgspec.structs.asdict(spec).items()
+        if value != defaults[name]
+    ]
+    return "\n".join(["[[model]]", *lines, ""])

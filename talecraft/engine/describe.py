@@ -1,0 +1,86 @@
+"""`python -m talecraft.engine.describe FOLDER`: is this a model that could write here?
+
+Reads config.json and whether there is a chat template; no weights, no code of the folder's own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from talecraft.process.description import Description, Unfit
+
+MOST_BYTES = 20_000_000  # of a tokenizer's configuration; more is not one
+_SHORTEST, _LONGEST = 16, 100_000_000
+
+
+def describe(folder: Path) -> Description | Unfit:
+    config = _table(folder / "config.json")
+    if config is None:
+        return Unfit("Its config.json is missing, or is not a table of JSON.")
+    names = config.get("architectures")
+    name = names[0] if isinstance(names, list) and names and isinstance(names[0], str) else ""
+    if not name:
+        return Unfit("Its config.json names no architecture.")
+    if config.get("quantization_config") is not None:
+        return Unfit("Its weights are quantised already, and cannot learn as they are.")
+    if not _causal(config.get("model_type"), name):
+        own = " It brings code of its own, which is never run." if "auto_map" in config else ""
+        return Unfit(f"'{name}' is no causal language model that transformers has.{own}")
+    if (length := _context(folder)) is None:
+        return Unfit("Its config.json does not tell how long a text it can see.")
+    return Description(name, length, _chats(folder))
+
+
+def _causal(kind: object, name: str) -> bool:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    known = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(kind) if isinstance(kind, str) else None
+    return name in ([known] if isinstance(known, str) else known or [])
+
+
+def _context(folder: Path) -> int | None:
+    """Tokens, by transformers' own names for them (GPT-2 says n_positions)."""
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=False
+        )
+    except Exception:  # whatever a hostile table brings it to
+        return None
+    length = getattr(config, "max_position_embeddings", None)
+    sound = isinstance(length, int) and _SHORTEST <= length <= _LONGEST
+    return length if sound else None
+
+
+def _chats(folder: Path) -> bool:
+    if any((folder / f"chat_template.{end}").is_file() for end in ("jinja", "json")):
+        return True
+    return bool((_table(folder / "tokenizer_config.json") or {}).get("chat_template"))
+
+
+def _table(path: Path) -> dict[str, Any] | None:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            return None
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def main() -> None:
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no answer
+    out.write(msgspec.json.encode(describe(Path(sys.argv[1]))))
+    out.close()
+
+
+if __name__ == "__main__":
+    main()

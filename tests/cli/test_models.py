@@ -1,0 +1,194 @@
+"""`talecraft models add`, `pull` and `rm`, against a hub on the loopback."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from talecraft.paths import home
+from talecraft.studio import memory
+from tests.cli.conftest import Talecraft
+from tests.support.hub import COMMIT, STRANGER, TOKEN, Hub
+from tests.support.hub_fixtures import CONFIG, ENTRY, ID, MIB, REPO
+
+
+@pytest.fixture(autouse=True)
+def _entry(own_home: Path) -> None:
+    home().config.mkdir(parents=True)
+    home().models_file.write_text(ENTRY)
+
+
+def terminal(*arguments: str) -> pexpect.spawn:
+    env = {**os.environ, "PYTHONPATH": os.getcwd(), "TERM": "xterm"}
+    return pexpect.spawn(
+        sys.executable, ["-m", "talecraft", *arguments], env=env, encoding="utf-8", timeout=60
+    )
+
+
+def test_pull_and_rm(talecraft_: Talecraft, hub: Hub) -> None:
+    pulled = talecraft_("models", "pull", ID, "--json")
+    assert pulled.code == 0
+    shown = json.loads(pulled.out)
+    assert (shown["id"], shown["commit"], shown["already"]) == (ID, COMMIT, False)
+    assert Path(shown["folder"]).is_dir()
+    assert f"4 files, 5 MB. Commit {COMMIT}." in pulled.err
+    assert f"Small Tales is here (5 MB, commit {COMMIT})." in pulled.err
+    info = json.loads(talecraft_("models", "info", ID, "--json").out)
+    assert (info["installed"], info["revision"]) == (True, COMMIT)
+    again = talecraft_("models", "pull", ID)
+    assert (again.code, again.out) == (0, "")
+    assert "is here already" in again.err
+    assert f"talecraft models rm {ID}" in again.err
+    asked = talecraft_("models", "rm", ID)
+    assert asked.code == 2
+    assert "frees 5 MB" in asked.err
+    assert "add --yes" in asked.err
+    assert Path(shown["folder"]).is_dir()
+    removed = talecraft_("models", "rm", ID, "--yes", "--json")
+    assert removed.code == 0
+    assert "5 MB are free again" in removed.err
+    assert json.loads(removed.out)["freed"] >= 5 * MIB
+    assert not Path(shown["folder"]).exists()
+
+
+def test_exit_codes(talecraft_: Talecraft, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = hub.repositories[REPO]
+    repository.gated = "manual"
+    gated = talecraft_("models", "pull", ID)
+    assert (gated.code, gated.out) == (5, "")
+    assert "(401)" in gated.err
+    assert f"{hub.url}/{REPO}" in gated.err
+    assert "HF_TOKEN" in gated.err
+    monkeypatch.setenv("HF_TOKEN", STRANGER)
+    forbidden = talecraft_("models", "pull", ID)
+    assert forbidden.code == 5
+    assert "(403)" in forbidden.err
+    assert STRANGER not in forbidden.err
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    hub.repositories.clear()
+    missing = talecraft_("models", "pull", ID)
+    assert missing.code == 1
+    assert "(404)" in missing.err
+    hub.repositories[REPO] = repository
+    with monkeypatch.context() as patch:
+        patch.setattr(memory, "free_disk_mb", lambda place: 1.0)
+        full = talecraft_("models", "pull", ID)
+    assert full.code == 4
+    assert "1 MB are free" in full.err
+    hub.close()
+    offline = talecraft_("models", "pull", ID)
+    assert offline.code == 1
+    assert "offline" in offline.err
+    for result in (gated, forbidden, missing, full, offline):
+        assert len(result.err.splitlines()) <= 2  # what was found, and why it did not come
+        assert "Traceback" not in result.err
+    assert talecraft_("models", "pull", "nope").code == 2
+    assert talecraft_("models", "pull", "llama-ember").code == 2
+    assert talecraft_("models", "rm", "llama-ember", "--yes").code == 2
+    assert talecraft_("models", "rm", ID, "--yes").code == 2
+
+
+def test_a_terminal_is_asked_for_a_token_that_it_does_not_show(hub: Hub) -> None:
+    hub.repositories[REPO].gated = True
+    session = terminal("models", "pull", ID)
+    session.logfile_read = seen = io.StringIO()
+    session.expect("Accept the licence")
+    session.expect("Token ")
+    session.waitnoecho(10)
+    session.sendline(TOKEN)
+    session.expect("Small Tales is here")
+    session.expect(pexpect.EOF)
+    session.close()
+    assert session.exitstatus == 0
+    assert "Small Tales is here" in seen.getvalue()
+    assert TOKEN not in seen.getvalue()
+    assert (Path(os.environ["HF_HOME"]) / "token").read_text() == TOKEN
+
+
+def test_a_terminal_without_a_token_ends_with_5(hub: Hub) -> None:
+    hub.repositories[REPO].gated = True
+    session = terminal("models", "pull", ID)
+    session.expect("Token ")
+    session.sendline("")
+    session.expect(pexpect.EOF)
+    session.close()
+    assert session.exitstatus == 5
+
+
+def test_a_terminal_is_asked_before_removing(talecraft_: Talecraft, hub: Hub) -> None:
+    assert talecraft_("models", "pull", ID).code == 0
+    for answer, code, there in (("n", 1, True), ("y", 0, False)):
+        session = terminal("models", "rm", ID)
+        session.expect("takes 5 MB")
+        session.sendline(answer)
+        session.expect(pexpect.EOF)
+        session.close()
+        assert session.exitstatus == code
+        assert (home().models / "writers--small-tales").exists() is there
+
+
+def test_ctrl_c_keeps_what_came_and_pull_goes_on(talecraft_: Talecraft, hub: Hub) -> None:
+    hub.stall["model.safetensors"] = 3 * MIB
+    child = subprocess.Popen(
+        [sys.executable, "-m", "talecraft", "models", "pull", ID],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert hub.stalled.wait(60)
+    part = home().models / ".writers--small-tales.part" / "model.safetensors.part"
+    while not part.exists() or part.stat().st_size < 2 * MIB:
+        assert child.poll() is None
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert "What came is kept" in said
+    here = part.stat().st_size
+    hub.asked.clear()
+    pulled = talecraft_("models", "pull", ID)
+    assert pulled.code == 0
+    assert "are still to come" in pulled.err
+    assert hub.bodies("model.safetensors")[0].range == f"bytes={here}-"
+
+
+def test_add(talecraft_: Talecraft, tmp_path: Path) -> None:
+    folder = tmp_path / "Tiny"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    (folder / "model.safetensors").write_bytes(b"\0" * 100)
+    added = talecraft_(
+        "models", "add", str(folder), "--id", "mine", "--title", "Mine", "--revision", "7",
+        "--quantisation", "int8", "--style", "tags", "--json",
+    )  # fmt: skip
+    assert added.code == 0
+    shown = json.loads(added.out)
+    assert (shown["id"], shown["title"], shown["revision"]) == ("mine", "Mine", "7")
+    assert (shown["quantisation"], shown["style"], shown["installed"]) == ("int8", "tags", True)
+    assert str(home().models_file) in added.err
+    assert talecraft_("models", "info", "mine").code == 0
+    twice = talecraft_("models", "add", str(folder), "--id", "mine")
+    assert (twice.code, twice.out) == (2, "")
+    assert "--id NAME" in twice.err
+
+
+def test_add_from_a_hub_says_how_to_fetch_it(talecraft_: Talecraft, hub: Hub) -> None:
+    added = talecraft_("models", "add", REPO)
+    assert (added.code, added.out) == (0, "")
+    assert "talecraft models pull small-tales" in added.err
+    hub.repositories.clear()
+    assert talecraft_("models", "add", "nobody/nothing").code == 5
+
+
+def test_what_is_not_installed_says_how_to_fetch_it(talecraft_: Talecraft) -> None:
+    result = talecraft_("write", "x", "--model", ID)
+    assert result.code == 2
+    assert f"talecraft models pull {ID}" in result.err

@@ -1,0 +1,61 @@
+"""A hub with one model on it, and a home whose client keeps its tokens to itself."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.hub import Hub, Repository
+
+ID, REPO = "small", "writers/small-tales"
+MIB = 1 << 20
+CONFIG = {
+    "architectures": ["LlamaForCausalLM"], "model_type": "llama", "max_position_embeddings": 2048,
+    "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "vocab_size": 97, "torch_dtype": "bfloat16",
+}  # fmt: skip
+ENTRY = f"""
+[[model]]
+id = "{ID}"
+title = "Small Tales"
+source = "hub"
+location = "{REPO}"
+revision = "main"
+context_length = 2048
+licence = "MIT"
+parameters = "3 M"
+style = "plain"
+"""
+
+
+def a_model() -> dict[str, bytes]:
+    """A repository's files: what is wanted, and what is not."""
+    return {
+        "config.json": json.dumps(CONFIG).encode(),
+        "tokenizer.json": b'{"version": "1.0"}',
+        "tokenizer_config.json": b"{}",
+        "model.safetensors": os.urandom(5 * MIB),
+        "pytorch_model.bin": b"a pickle",
+        "consolidated.safetensors": b"the same again",
+        "modeling_small.py": b"import os",
+        "README.md": b"# Small",
+        "original/params.json": b"{}",
+    }
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+    found = Hub()
+    found.repositories[REPO] = Repository(a_model())
+    monkeypatch.setenv("HF_ENDPOINT", found.url)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_HUB_DOWNLOAD_TIMEOUT", "20")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_OIDC_RESOURCE"):
+        monkeypatch.delenv(name, raising=False)
+    yield found
+    found.close()
