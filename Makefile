@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # torch is quickest, and leaves the page responsive, with one core to spare.
 export OMP_WAIT_POLICY := PASSIVE
 export HF_HUB_OFFLINE := 1
+# Two for each core: most of the time a test waits for a screen or a child.
+WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 
 .PHONY: run install test check screenshots bench demo clean
 
@@ -23,7 +25,7 @@ $(VENV)/.installed: pyproject.toml
 	@touch $@
 
 test: install           ## the whole suite, within 10 minutes on 2 cores
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: install          ## style, types, layers
 	@$(BIN)/ruff check .

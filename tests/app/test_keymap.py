@@ -260,8 +260,8 @@ async def test_help_footer_palette_and_hints_show_the_keys_in_force(running, key
         assert "f11 Train" in footer or "Train" not in footer
         assert "F14 another version" in text
         found = {hit.text: hit.help async for hit in Commands(page).discover()}
-        assert found["Write the last passage once more"] == "f14"
-        assert found["Let the model bring the story to its end"] == "F"
+        assert found["Retry: Write the last passage once more"] == "f14"
+        assert found["Finish: Let the model bring the story to its end"] == "F"
         await pilot.press("f1")
         await pilot.pause()
         assert re.search(r"f14 +Write the last passage once more", seen(pilot))
