@@ -314,3 +314,12 @@ async def test_a_ghost_on_a_line_that_goes(running):
             await pilot.pause()
             await finished(app, pilot)
             assert not page.composer.haunted
+
+
+async def test_a_key_before_the_page_stands_does_nothing(running):
+    """It has been pushed, and its widgets are not there yet."""
+    async with running() as (app, _pilot):
+        page = WritingScreen(app.studio.writing.new_story("A harbour").id)
+        page._parent = app
+        for action in ("open", "stop", "go_on", "edit", "skeleton", "leave", "go_to_plan", "jump"):
+            assert page.check_action(action, ()) is False

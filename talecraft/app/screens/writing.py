@@ -135,6 +135,8 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
 
     # ------------------------------------------------------------------ what can be done now
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if not self.query(ProposalView):  # the last of its widgets: the page does not stand yet
+            return False
         drafting = self.talecraft.studio.alternatives.waiting is not None
         writing, editing = bool(self.busy), self.editor.is_open
         match action:
