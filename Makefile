@@ -21,7 +21,7 @@ $(VENV)/.installed: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing Talecraft and what it needs into $(VENV) (a few minutes the first time) ..."
 	@set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check -e ".[dev]" \
-		| { grep --line-buffered -oE "^ *(Downloading|Installing|ERROR).{0,60}" || true; }
+		| { grep --line-buffered -oE "^ *(Downloading|Installing collected|ERROR).{0,60}" || true; }
 	@touch $@
 
 test: install           ## the whole suite, within 10 minutes on 2 cores

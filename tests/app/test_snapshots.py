@@ -86,14 +86,15 @@ def plain(place):
 
 
 async def _settled(app, pilot):
-    """The picture once it changes no more."""
-    before = ""
-    for _ in range(100):
+    """The picture once it changes no more, seen so three times: curves come when there is room."""
+    before, same = "", 0
+    for _ in range(200):
         for area in (*app.screen.query(TextArea), *app.screen.query(Input)):
             area.cursor_blink = False
         await pilot.pause(0.02)
         picture = app.export_screenshot()
-        if picture == before:
+        same = same + 1 if picture == before else 0
+        if same == 3:
             return picture
         before = picture
     raise AssertionError("the screen never comes to rest")

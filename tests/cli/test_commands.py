@@ -354,7 +354,7 @@ def test_a_plan_tells_what_room_there_is(
     monkeypatch.setattr(memory, "free_mb", lambda: 900.0)
     refused = talecraft_("train", "run")
     assert (refused.code, refused.out) == (4, "")
-    assert "A run does not fit: It needs about 1.2 GB of memory; 900 MB are free." in refused.err
+    assert "A run does not fit: It needs about 1.3 GB of memory; 900 MB are free." in refused.err
     assert data(talecraft_, "train", "status") == []
 
 
