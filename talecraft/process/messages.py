@@ -189,6 +189,13 @@ class Drafted(msgspec.Struct, frozen=True, tag="drafted"):
     turns: list[Finished]
     fits: list[float] = []
 
+    @property
+    def ranked(self) -> list[Finished]:
+        """The turns, what fits best first; in their order where nothing is known to follow."""
+        fits = self.fits or [0.0] * len(self.turns)
+        ranked = sorted(zip(fits, self.turns, strict=True), key=lambda one: -one[0])
+        return [turn for _, turn in ranked]
+
 
 class DraftsOver(msgspec.Struct, frozen=True, tag="drafts_over"):
     """All drafts of a request are written, or it was stopped."""

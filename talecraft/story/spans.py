@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from talecraft.story.clean import clean
 from talecraft.story.words import content, words
 
 How = Literal["rewrite", "expand", "shorten", "describe", "insert"]
@@ -105,6 +106,11 @@ def cut(begun: str) -> tuple[str, str]:
         if at >= 0:
             return begun[:at].strip(), begun[at:].lstrip()
     return begun[:start].strip(), begun[start:].lstrip()
+
+
+def added(prose: str, begun: str) -> str:
+    """What the model has written after `begun`, of a draft whose `prose` begins with it."""
+    return clean(prose[len(begun.lstrip()) :])
 
 
 def fitted(how: How, here: Place, written: str) -> str:

@@ -84,10 +84,8 @@ class Ghosts:
             return
         text = ""
         if isinstance(event, Drafted) and event.turns:
-            fits = event.fits or [0.0] * len(event.turns)
-            _, best = max(zip(fits, event.turns, strict=True), key=lambda one: one[0])
-            written = spans.paused(clean(best.prose[len(asked.begun.lstrip()) :]))
-            text = spans.fitted("insert", asked.here, written)
+            written = spans.added(event.ranked[0].prose, asked.begun)
+            text = spans.fitted("insert", asked.here, spans.paused(written))
         if text.strip():
             self._tell(GhostReady(asked.request, asked.story_id, text))
         elif isinstance(event, Failed):

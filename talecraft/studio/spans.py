@@ -127,9 +127,7 @@ class Spans:
         return text[:_NEAR]
 
     def _keep(self, asked: _Asked, event: Drafted) -> None:
-        fits = event.fits or [0.0] * len(event.turns)
-        ranked = sorted(zip(fits, event.turns, strict=True), key=lambda one: -one[0])
-        drafts = [one for _, one in ranked if len(one.prose) > len(asked.begun.strip())]
+        drafts = [one for one in event.ranked if len(one.prose) > len(asked.begun.strip())]
         try:
             trials = self._library.stories.add_trials(
                 asked.turn.story_id,
@@ -142,7 +140,7 @@ class Spans:
             return
         proposals: dict[str, Proposal] = {}
         for trial in trials:
-            written = clean(trial.prose[len(asked.begun.lstrip()) :])
+            written = spans.added(trial.prose, asked.begun)
             text = spans.fitted(asked.how, asked.here, written)
             if text.strip() and text.strip() != asked.here.span:
                 proposals.setdefault(text.strip(), Proposal(trial, text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from talecraft.app.live import Live
@@ -82,9 +83,10 @@ class PlanningActions(ProposingActions, FocusMode):
     def show_plan(self) -> None:
         """On wide screens beside the text; on others only while the writer is at it."""
         pane = self.plan_pane
-        wanted = pane.has_focus or self.editor.part == "outline" or self._wide
+        edited = self.editor.part == "outline"
+        wanted = pane.has_focus or edited or self._wide
         pane.display = wanted and self.talecraft.show_outline and not self.alone
-        pane.set_class(self.editor.part == "outline" and self.editor.is_open, "-edited")
+        pane.set_class(edited, "-edited")
         if pane.display:
             pane.show(self.shown_plan())
 
@@ -134,19 +136,16 @@ class PlanningActions(ProposingActions, FocusMode):
         if self.talecraft.live is not None or turn is None:
             self.talecraft.say("The plan can be scored when the passage is finished.")
             return
-        other: Literal["stars", "thumb"] = "thumb" if kind == "stars" else "stars"
-        lines = [Feedback(0, turn.id, kind, value, "outline")]
-        if any(one.kind == other for one in self._said_of_plan(turn)):
-            lines.insert(0, Feedback(0, turn.id, other, None, "outline"))
-        self._append(lines)
+        line = Feedback(0, turn.id, kind, value, "outline")
+        self._log(self.talecraft.studio.writing.rate_many, [line])
 
     def _said_of_plan(self, turn: Turn) -> list[Feedback]:
         opinions = self.talecraft.studio.writing.opinions(turn.id)
         return [one for one in opinions if one.aspect == "outline"]
 
-    def _append(self, lines: list[Feedback]) -> None:
+    def _log(self, append: Callable[[list[Feedback]], object], lines: list[Feedback]) -> None:
         try:
-            self.talecraft.studio.writing.score_many(lines)
+            append(lines)
         except TalecraftError as error:
             self.talecraft.tell(error)
             return
@@ -162,7 +161,8 @@ class PlanningActions(ProposingActions, FocusMode):
             self.reload()
             self.talecraft.say("The plan is as the model wrote it.")
         elif said := self._said_of_plan(turn):
-            self._append([Feedback(0, turn.id, one.kind, None, "outline") for one in said])
+            lines = [Feedback(0, turn.id, one.kind, None, "outline") for one in said]
+            self._log(self.talecraft.studio.writing.score_many, lines)
             self.talecraft.say("The plan's score is taken back.")
 
     # ------------------------------------------------------------------ changing it

@@ -135,7 +135,7 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
 
     # ------------------------------------------------------------------ what can be done now
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if not self.query(ProposalView):  # the last of its widgets: the page does not stand yet
+        if not self.is_mounted:  # its widgets are not there yet
             return False
         drafting = self.talecraft.studio.alternatives.waiting is not None
         writing, editing = bool(self.busy), self.editor.is_open
