@@ -272,8 +272,9 @@ def print_outcome(outcome: Outcome, state: str, error: str = "") -> None:
         console.out(error)
     print_checks(outcome.checks)
     for phrase in outcome.phrases:
-        way = "rose" if phrase.after > phrase.before else "fell"
-        console.out(f'  {way}: "{phrase.text}" {phrase.before} -> {phrase.after}')
+        way = "rose" if phrase.rose else "fell"
+        per = " in 1,000 words" if phrase.words_before else ""
+        console.out(f'  {way}{per}: "{phrase.text}" {" -> ".join(phrase.told)}')
     for sample in outcome.samples:
         console.out(f"After: {sample.prompt}\n  was: {sample.before}\n  is: {sample.after}")
     if outcome.adapter_id:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 from transformers.generation.logits_process import (
     LogitsProcessorList,
     MinPLogitsWarper,
     RepetitionPenaltyLogitsProcessor,
 )
 
+from talecraft.engine.cache import growing_cache
 from talecraft.engine.codec import Codec, TextStream
 from talecraft.engine.decoding import GRACE, Response, ends_a_sentence
 from talecraft.engine.dry import Dry
@@ -209,7 +209,7 @@ class Batch:
         self._dry = Dry(sampling, rows[0].codec) if rows and sampling.dry_multiplier > 0 else None
         self._pad = pad
         self._record = record
-        self._cache = DynamicCache(config=model.config)
+        self._cache = growing_cache(model.config)
         given = [(*row.prompt, *row.response.ids) for row in rows]
         prompts = list(dict.fromkeys(given))
         self._copies = torch.tensor([prompts.index(one) for one in given])

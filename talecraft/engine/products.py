@@ -2,8 +2,9 @@
 
 torch gives float32 products to MKL, which on some CPUs leaves half of their width unused: on an
 AMD with AVX512 oneDNN is 1.5 to 2.5 times as fast from eight rows up, in the same precision (a
-single row, the page's own case, is MKL's). Layers keep their weights and their class's name; only
-who multiplies changes.
+single row, the page's own case, is MKL's). Without AVX512 MKL is the quicker one at every size: on
+an AMD with AVX2 oneDNN takes 1.06 times as long for 2,000 rows and 1.5 times for 32 of a small
+layer. Layers keep their weights and their class's name; only who multiplies changes.
 """
 
 from __future__ import annotations
@@ -23,9 +24,13 @@ def _onednn() -> Any:
     """oneDNN's linear layer, or None where this torch or this machine has no use for it."""
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return None
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available() or not _wide():
         return None
     return getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+
+
+def _wide() -> bool:
+    return torch.backends.cpu.get_cpu_capability().startswith("AVX512")
 
 
 _LINEAR = _onednn()

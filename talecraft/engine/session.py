@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
+
+from talecraft.engine.cache import growing_cache
 
 # Reading stops between chunks when the writer presses Esc; a chunk is some 30 ms on the bundled
 # model and under half a second on a 8B model on a GPU.
@@ -28,12 +29,12 @@ class Session:
         self._model = model
         self._device = device
         self.ids: list[int] = []
-        self._cache = DynamicCache(config=model.config)
+        self._cache = growing_cache(model.config)
 
     def forget(self) -> None:
         """Start from nothing: after a change of adapter the cache belongs to another model."""
         self.ids = []
-        self._cache = DynamicCache(config=self._model.config)
+        self._cache = growing_cache(self._model.config)
 
     @torch.inference_mode()
     def read(self, prompt: list[int], cancelled: Cancelled, progress: Progress) -> Tensor:

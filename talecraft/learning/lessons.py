@@ -35,9 +35,14 @@ class Lessons:
 
     @property
     def passed(self) -> bool:
-        """May the model be trained by it?"""
+        """May the model be trained by it?
+
+        It must tell better from worse, and surely not by chance. A word that proved itself is as
+        sure (words.py): where few passages have what is loved, most pairs differ by a slip of the
+        hand, and which stories are drawn decides the interval.
+        """
         return (
-            self.trust.passed
+            (self.trust.passed or (self.trust.tells and bool(self.words)))
             and self.scored.opinions >= FEWEST_OPINIONS
             and not self.scored.one_sided
         )
@@ -50,7 +55,7 @@ class Lessons:
             or "something without a name"
         )
         where = "" if of == "passages" else f" in {of}"
-        if trust.concordance < taste.LEAST_CONCORDANCE:
+        if not trust.tells:
             words = f"I cannot tell yet what you like{where}: my best guess, {liked}, was"
         else:
             words = f"So far I think you like {liked}{where};"
@@ -75,7 +80,7 @@ class Lessons:
             why = "All your opinions are alike: there is nothing to tell good from bad by."
         elif few > 0:
             why = f"{few} more scores or choices are needed."
-        elif trust.concordance < taste.LEAST_CONCORDANCE:
+        elif not trust.tells:
             why = (
                 "Your opinions do not yet tell me what you like: of passages I had not seen I"
                 f" ordered {trust.concordance:.0%} of the pairs as you did;"

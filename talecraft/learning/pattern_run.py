@@ -113,7 +113,7 @@ class PatternRun:
         files = self._policy.save(self._folder / run_client.CANDIDATE, self._settings.model.key)
         if verdict.failed:
             against = " ".join([*verdict.failed, *advice(verdict.checks)])
-            words = f"It was not adopted; what wrote before goes on writing. {against}"
+            words = f"What wrote before goes on writing. {against}"
         else:
             words = "It learned the pattern, and is in use from the next passage on."
             if self._settings.parent is not None:

@@ -8,9 +8,19 @@ from collections.abc import Iterable, Sequence
 
 from talecraft.process.run_events import Phrase
 from talecraft.story.traits import words_of
+from talecraft.story.words import (
+    AUXILIARIES,
+    DETERMINERS,
+    JOINING,
+    PREPOSITIONS,
+    PRONOUNS,
+    SUBORDINATING,
+)
 
 LONGEST = 3  # words
 LEAST_Z = 1.96
+# A phrase of these alone, “of the”, tells a reader nothing.
+FUNCTION_WORDS = PRONOUNS | DETERMINERS | JOINING | SUBORDINATING | AUXILIARIES | PREPOSITIONS
 PRIOR = 1000.0  # pseudo-counts, shared out by how common a phrase is in both sets together
 
 
@@ -19,12 +29,15 @@ def changed(before: Sequence[str], after: Sequence[str], most: int = 6) -> list[
     Dirichlet prior (Monroe, Colaresi & Quinn, "Fightin' Words", Political Analysis 2008).
 
     At most `most` that rose and as many that fell; of phrases that contain each other and moved
-    together only the surest.
+    together only the surest, and none of function words alone.
     """
     was, now = _counts(before), _counts(after)
     totals = sum(was.values()), sum(now.values())
+    words = tuple(sum(len(words_of(one)) for one in side) for side in (before, after))
     scored = [
-        (_z((was[phrase], now[phrase]), totals), phrase) for phrase in was.keys() | now.keys()
+        (_z((was[phrase], now[phrase]), totals), phrase)
+        for phrase in was.keys() | now.keys()
+        if not FUNCTION_WORDS.issuperset(phrase.split())
     ]
     scored.sort(key=lambda pair: (-abs(pair[0]), pair[1]))
     found: list[Phrase] = []
@@ -35,7 +48,7 @@ def changed(before: Sequence[str], after: Sequence[str], most: int = 6) -> list[
                 break
             if (z > 0) == rose and not any(_overlap(phrase, other) for other in chosen):
                 chosen.append(phrase)
-                found.append(Phrase(phrase, was[phrase], now[phrase]))
+                found.append(Phrase(phrase, was[phrase], now[phrase], *words))
     return found
 
 

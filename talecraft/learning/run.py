@@ -269,7 +269,7 @@ def _closing_words(failed: list[str], stopped: str, updates: int, planned: int) 
     """How it ended, in a sentence or two. To have been stopped is no failure where it learned:
     a strong taste is soon learned."""
     if failed:
-        words = "It was not adopted; what wrote before goes on writing. " + " ".join(failed)
+        words = "What wrote before goes on writing. " + " ".join(failed)
         return f"{words} Training ended early: {stopped}" if stopped else words
     words = "It learned, and is in use from the next passage on."
     return f"{words} {updates} of {planned} updates were enough. {stopped}" if stopped else words

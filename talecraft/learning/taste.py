@@ -184,8 +184,14 @@ class Trust:
     predicted: np.ndarray  # for each passage, by a head that had not seen its story
 
     @property
+    def tells(self) -> bool:
+        """Does it order enough of the pairs as the writer did?"""
+        return self.concordance >= LEAST_CONCORDANCE
+
+    @property
     def passed(self) -> bool:
-        return self.concordance >= LEAST_CONCORDANCE and self.low > 0.5
+        """And surely not by chance?"""
+        return self.tells and self.low > 0.5
 
 
 def cross_validate(data: Scored, seed: int, ridges: Sequence[float] = RIDGES) -> Trust:

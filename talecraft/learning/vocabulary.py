@@ -55,13 +55,13 @@ class Vocabulary:
 
     def __call__(self, text: str) -> list[float]:
         """log(1 + how often) for each word: the second time tells less than the first."""
-        counts = [0] * len(self.words)
+        counts = [0.0] * len(self.words)
         if counts:
-            for word in _words(text):
-                column = self._column.get(self.singular.get(word, word))
+            known = (self._column.get(self.singular.get(word, word)) for word in _words(text))
+            for column, count in Counter(known).items():
                 if column is not None:
-                    counts[column] += 1
-        return [log1p(n) for n in counts]
+                    counts[column] = log1p(count)
+        return counts
 
 
 NO_WORDS = Vocabulary()

@@ -48,7 +48,7 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prompt_tokens: int = 128
     ensemble: int = 5
     pessimism: float = 0.5
-    reference_samples: int = 96
+    reference_samples: int = 64
     gate_prompts: int = 60
     gate_samples: int = 2
     shaping: dict[str, float] = msgspec.field(
@@ -221,11 +221,32 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class Phrase(msgspec.Struct, frozen=True):
-    """How often a phrase stood in the gate's passages before and after."""
+    """How often a phrase stood in the gate's passages before and after, and of how many words;
+    runs of older versions did not tell the words."""
 
     text: str
     before: int
     after: int
+    words_before: int = 0
+    words_after: int = 0
+
+    @property
+    def told(self) -> tuple[str, str]:
+        """Times per 1,000 words before and after; times in all where the words are not known."""
+        if not (self.words_before and self.words_after):
+            return str(self.before), str(self.after)
+        before, after = (
+            f"{1000 * count / words:.1f}"
+            for count, words in (
+                (self.before, self.words_before),
+                (self.after, self.words_after),
+            )
+        )
+        return before, after
+
+    @property
+    def rose(self) -> bool:
+        return self.after * (self.words_before or 1) > self.before * (self.words_after or 1)
 
 
 class Example(msgspec.Struct, frozen=True, tag="example"):

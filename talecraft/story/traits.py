@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import fmean, pstdev
+from statistics import fmean
 
 TRAITS = (
     "longer sentences", "more even sentences", "dialogue", "varied wording", "longer words",
@@ -28,10 +28,11 @@ def traits(prose: str) -> list[float]:
     count = max(1, len(words))
     characters = max(1, len(prose))
     lengths = [n for s in _SENTENCES.findall(prose) if (n := len(words_of(s)))] or [0]
+    mean = fmean(lengths)
     starts = [w for w in words[1:] if w[0].isupper() and w != "I"]
     return [
-        fmean(lengths),
-        -pstdev(lengths),
+        mean,
+        -math.sqrt(fmean((n - mean) ** 2 for n in lengths)),
         sum(len(q) for q in _QUOTED.findall(prose)) / characters,
         distinct2(words),
         sum(map(len, words)) / count,
@@ -51,5 +52,5 @@ def words_of(prose: str) -> list[str]:
 
 def distinct2(words: Sequence[str]) -> float:
     """Share of different word pairs among all: 1 without repetition (Li et al., 1510.03055)."""
-    pairs = [(a.lower(), b.lower()) for a, b in pairwise(words)]
+    pairs = list(pairwise(word.lower() for word in words))
     return len(set(pairs)) / len(pairs) if pairs else 1.0

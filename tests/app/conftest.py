@@ -247,7 +247,10 @@ def outcome(state: str = "adopted", words: str = "It writes more as you like it.
             Check("perplexity", 1.08, "<= 1.25", True, "other prose is foretold as well as before"),
         ],
         samples=[Sample("A boat comes in.", "The boat was big.", "“Who steers?” she asked.")],
-        phrases=[Phrase("she asked", 2, 19), Phrase("there was [/a]", 31, 12)],
+        phrases=[
+            Phrase("she asked", 2, 19, 8_200, 7_900),
+            Phrase("there was [/a]", 31, 12, 8_200, 7_900),
+        ],
         steps=14,
         seconds=150.0,
     )  # fmt: skip

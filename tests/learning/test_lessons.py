@@ -6,6 +6,7 @@ import torch
 
 from talecraft.learning import lessons
 from talecraft.learning.labels import Pairs, Scored
+from talecraft.learning.taste import Trust
 from talecraft.story.traits import TRAITS
 
 
@@ -64,3 +65,21 @@ def test_the_split_depends_on_the_seed():
     found = {tuple(np.flatnonzero(lessons._held(same, seed))) for seed in range(6)}
     assert len(found) > 1
     assert np.array_equal(lessons._held(same, 3), lessons._held(same, 3))
+
+
+@pytest.mark.parametrize(
+    ("concordance", "low", "words", "passes"),
+    [
+        (0.7, 0.55, (), True),
+        (0.7, 0.45, (), False),
+        (0.7, 0.45, (3,), True),
+        (0.55, 0.52, (3,), False),
+    ],
+)
+def test_a_word_that_proved_itself_is_as_sure_as_an_interval(concordance, low, words, passes):
+    """Loved dogs in a tenth of the passages leave the interval wide; the word is no chance."""
+    data = scored(np.tile([1, 5], 60), np.repeat(np.arange(12), 10))
+    trust = Trust(1000.0, concordance, low, 0.9, 3600, np.zeros(120))
+    known = lessons.Lessons([], data, trust, words)
+    assert known.passed is passes
+    assert (known.refusal() == "") is passes

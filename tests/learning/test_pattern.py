@@ -235,7 +235,7 @@ def test_what_has_learned_harm_is_not_adopted(tmp_path, runner, model, whole):
     outcome = small_run.outcome(folder)
     assert outcome is not None
     assert outcome.state == "rejected"
-    assert outcome.words.startswith("It was not adopted; what wrote before goes on writing.")
+    assert outcome.words.startswith("What wrote before goes on writing.")
     failed = {one.name for one in outcome.checks if not one.passed}
     assert "held-out loss" in failed
     assert outcome.files, "it is kept all the same"

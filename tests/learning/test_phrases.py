@@ -5,6 +5,7 @@ import random
 import pytest
 
 from talecraft.learning import phrases
+from talecraft.process.run_events import Phrase
 
 
 def test_log_odds_with_a_prior_by_hand():
@@ -24,11 +25,22 @@ def test_counts_are_told_as_they_are():
     assert (was["owl"], was["owl owl"], was["owl fox"]) == (200, 180, 20)
 
 
+def test_a_phrase_is_told_per_thousand_words_and_never_of_function_words_alone():
+    before, after = ["of the dog and of the owl"] * 40, ["of the fox and of the fox"] * 80
+    found = phrases.changed(before, after)
+    assert {one.text.split()[-1] for one in found} <= {"dog", "owl", "fox"}
+    fox = next(one for one in found if "fox" in one.text)
+    assert (fox.words_before, fox.words_after, fox.rose) == (280, 560, True)
+    assert Phrase("owl", 40, 40, 280, 560).told == ("142.9", "71.4")
+    assert not Phrase("owl", 40, 40, 280, 560).rose, "as often, in twice as many words"
+    assert Phrase("owl", 3, 7).told == ("3", "7"), "older runs told no words"
+
+
 def test_what_rose_comes_first_and_contains_nothing_twice():
     before = ["The cat sat on the mat and looked out."] * 40
     after = ["“Come in,” said the king, and the cat sat down."] * 40
     found = phrases.changed(before, after, most=3)
-    rose = [one for one in found if one.after > one.before]
+    rose = [one for one in found if one.rose]
     assert found[: len(rose)] == rose
     texts = [one.text for one in rose]
     assert not any(a != b and f" {a} " in f" {b} " for a in texts for b in texts)

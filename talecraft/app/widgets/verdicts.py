@@ -102,19 +102,19 @@ def check_line(check: Check, words: str) -> Content:
 
 def phrase_lines(phrases: Sequence[Phrase]) -> Content | None:
     """Which turns of phrase rose and fell, with how often they stood before and after."""
-    rose = [one for one in phrases if one.after > one.before]
-    fell = [one for one in phrases if one.after <= one.before]
+    rose = [one for one in phrases if one.rose]
+    fell = [one for one in phrases if not one.rose]
     lines = []
     for label, chosen in (("Rose", rose), ("Fell", fell)):
         if chosen:
             to, end = mark(" → ", " times before, "), mark("", " after")
-            counts = (f"“{clean_line(p.text)}” {p.before}{to}{p.after}{end}" for p in chosen)
+            counts = (f"“{clean_line(p.text)}” {to.join(p.told)}{end}" for p in chosen)
             lines.append(said((f"{label}: ", f"bold {MUTED}"), ", ".join(counts)))
     if not lines:
         return None
-    return Content("\n").join(
-        [said((f"Its phrases, before{mark(' → ', ' and ')}after", "bold $text-primary")), *lines]
-    )
+    per = " in 1,000 words" if phrases[0].words_before else ""
+    head = f"Its phrases{per}, before{mark(' → ', ' and ')}after"
+    return Content("\n").join([said((head, "bold $text-primary")), *lines])
 
 
 class SampleView(Vertical):
