@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -136,6 +137,49 @@ def delete(
             raise typer.Exit(1)
         studio.adapters.delete(found.id)
     console.note(f"Adapter {found.label} is deleted.")
+
+
+@app.command()
+def export(
+    adapter: Annotated[
+        str,
+        typer.Argument(
+            metavar="ADAPTER|none", help="Its name, its id or how that begins; the bare model."
+        ),
+    ],
+    target: Annotated[
+        Path | None,
+        typer.Argument(metavar="PLACE", help="A new file or folder; among the exports if absent."),
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--as", metavar="FORM", help="peft, merged, gguf or gguf-adapter.")
+    ] = "peft",
+    model: Model = None,
+    as_json: Json = False,
+) -> None:
+    """Hand an adapter on to other programs.
+
+    peft: the adapter's folder. merged: the whole model in safetensors. gguf: the whole model for
+    llama.cpp. gguf-adapter: the adapter alone, for llama.cpp's --lora over the model's own gguf
+    (`export none --as gguf`).
+    """
+    from talecraft.studio.adapter_export import export as export_
+    from talecraft.studio.memory import size
+
+    line = console.OneLine()
+    with opening.studio(model, settle=True) as studio:
+        try:
+            place, made = export_(
+                studio, adapter, form, target, lambda done: line.say(f"{done:.0%} written")
+            )
+        finally:
+            line.end()
+    if as_json:
+        console.out_json(
+            {"path": str(place), "form": form, "bytes": made.size, "precision": made.precision}
+        )
+    else:
+        console.out(f"{place}  {size(made.size / 1e6)}, {made.precision}")
 
 
 def _agreed(studio: Studio, adapter: Adapter) -> bool:

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import sys
+import time
 import traceback
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from talecraft.errors import TalecraftError
 
 STDIN_LIMIT = 200_000  # bytes; as much as the page takes in one paste
 BATCH_LIMIT = 20_000_000  # ... of many first lines or scores
+SAID_SECONDS = 30.0  # between two words of how far it is, where no line can be written over
 
 
 def prepare() -> None:
@@ -64,6 +66,29 @@ def note(text: str) -> None:
     from talecraft.story.clean import clean_line
 
     print(f"talecraft: {clean_line(text)}", file=sys.stderr, flush=True)
+
+
+class OneLine:
+    """How far something is: one line, written over on a terminal; else a line now and then."""
+
+    def __init__(self) -> None:
+        self._over = sys.stderr.isatty()
+        self._said, self._open = time.monotonic(), False
+
+    def say(self, text: str) -> None:
+        from talecraft.story.clean import clean_line
+
+        if self._over:
+            stream(f"\r\x1b[K{clean_line(text)}", narration=True)
+            self._open = True
+        elif time.monotonic() - self._said >= SAID_SECONDS:
+            self._said = time.monotonic()
+            note(f"{text}.")
+
+    def end(self) -> None:
+        if self._open:
+            stream("\n", narration=True)
+            self._open = False
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

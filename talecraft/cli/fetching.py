@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from talecraft.process.fetch_messages import Found
     from talecraft.studio.fetching import Progress
 
-SAID_SECONDS = 30.0  # between two words of how far it is, where no line can be written over
 T = TypeVar("T")
 Which = Annotated[str, typer.Argument(metavar="ID", help="As `models list` names it.")]
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -112,31 +110,20 @@ def _agreed(title: str, words: str) -> bool:
 
 
 class _Line:
-    """How far it is: one line, written over on a terminal; else a line now and then."""
+    """How far it is, and first what there is to fetch."""
 
     def __init__(self) -> None:
-        self._over = sys.stderr.isatty()
-        self._said, self._open = time.monotonic(), False
+        self._line = console.OneLine()
 
     def hear(self, event: Found | Progress) -> None:
         from talecraft.studio.fetching import Progress
         from talecraft.studio.memory import size
 
-        if not isinstance(event, Progress):
-            left = (
-                f"; {size(event.left / 1e6)} are still to come" if event.left < event.size else ""
-            )
-            console.note(
-                f"{event.files} files, {size(event.size / 1e6)}{left}. Commit {event.commit}."
-            )
-        elif self._over:
-            console.stream(f"\r\x1b[K{event.words}", narration=True)
-            self._open = True
-        elif time.monotonic() - self._said >= SAID_SECONDS:
-            self._said = time.monotonic()
-            console.note(f"{event.words}.")
+        if isinstance(event, Progress):
+            self._line.say(event.words)
+            return
+        left = f"; {size(event.left / 1e6)} are still to come" if event.left < event.size else ""
+        console.note(f"{event.files} files, {size(event.size / 1e6)}{left}. Commit {event.commit}.")
 
     def end(self) -> None:
-        if self._open:
-            console.stream("\n", narration=True)
-            self._open = False
+        self._line.end()

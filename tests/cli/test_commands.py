@@ -121,6 +121,11 @@ def test_the_tree_of_a_story_and_two_branches_of_it(talecraft_: Talecraft) -> No
         (["train", "status", "nope"], 2, "no run 'nope'"),
         (["adapters", "use", "zz"], 2, "no adapter here"),
         (["adapters", "rollback"], 2, "nothing to roll back"),
+        (["adapters", "export", "zz"], 2, "no adapter here"),
+        (["adapters", "export", "none", "--as", "zip"], 2, "peft, merged, gguf, gguf-adapter"),
+        (["adapters", "export", "none", "/no/place/x.gguf", "--as", "gguf"], 2, "is no folder"),
+        (["adapters", "export", "none", "/tmp", "--as", "gguf"], 2, "already there"),
+        (["adapters", "export", "none"], 2, "Name an adapter"),
         (["demo", "--taste", "salt"], 2, "no taste 'salt'"),
         (["--model", "gpt2", "stories", "list"], 2, "belongs to the page"),
     ],
@@ -227,6 +232,22 @@ def test_a_run_from_scores_to_rollback(talecraft_: Talecraft) -> None:
     assert talecraft_("adapters", "use", name[:5]).code == 0
     assert data(talecraft_, "adapters", "list")[0]["state"] == "active"
     assert talecraft_("adapters", "use", "none").code == 0
+
+
+def test_a_model_is_handed_on_for_llama_cpp(talecraft_: Talecraft, tmp_path: Path) -> None:
+    place = tmp_path / "ember.gguf"
+    made = talecraft_("adapters", "export", "none", str(place), "--as", "gguf", "--json")
+    assert json.loads(made.out) == {
+        "path": str(place),
+        "form": "gguf",
+        "bytes": place.stat().st_size,
+        "precision": "F32",
+    }
+    assert place.read_bytes()[:4] == b"GGUF"
+    plain = talecraft_("adapters", "export", "none", "--as", "gguf")
+    assert plain.out.startswith(str(home().exports / "llama-ember-bare-gguf.gguf"))
+    again = talecraft_("adapters", "export", "none", "--as", "gguf")
+    assert (again.code, again.out) == (2, "")
 
 
 def test_adapters_have_names_notes_and_an_end(
