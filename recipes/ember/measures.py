@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from talecraft.story import traits
+
 _WORD = re.compile(r"[a-z']+")
 
 
@@ -19,11 +21,9 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-def repeated(text: str, length: int = 4) -> float:
-    """The share of word n-grams that stood there before."""
-    found = words(text)
-    grams = [tuple(found[at : at + length]) for at in range(len(found) - length + 1)]
-    return 1 - len(set(grams)) / len(grams) if grams else 0.0
+def repeated(text: str) -> float:
+    """The share of 4-grams of words that stood there before."""
+    return traits.repeated(words(text))
 
 
 class Memory:

@@ -1,4 +1,4 @@
-"""`talecraft models`: the catalogue, one entry of it, one more; fetching and removing models."""
+"""`talecraft models`: the catalogue, an entry of it, one more; fetching, removing, measuring."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from talecraft.cli import console, fetching, opening
+from talecraft.cli import console, examining, fetching, opening
 
 if TYPE_CHECKING:
     from talecraft.config.models import ModelSpec
     from talecraft.studio import Studio
 
-app = typer.Typer(help="List the models, add one, fetch and remove them.", no_args_is_help=True)
+app = typer.Typer(
+    help="List the models, add, fetch, remove and measure them.", no_args_is_help=True
+)
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
@@ -99,6 +101,7 @@ def add(
 
 app.command()(fetching.pull)
 app.command("rm")(fetching.remove)
+app.command("eval")(examining.evaluate)
 
 
 def _shape(studio: Studio, spec: ModelSpec) -> dict[str, Any]:

@@ -1,11 +1,15 @@
-"""A short child that is waited for: it gets an order in a folder and answers with one event."""
+"""A child that is waited for: it gets an order, in a folder or by its input, and answers."""
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
+
+import msgspec
 
 from talecraft.errors import EngineError
 from talecraft.process.environment import child_environment
@@ -14,6 +18,7 @@ from talecraft.process.run_events import Outcome, RunEvent
 
 MOST_SECONDS = 600
 T = TypeVar("T", bound=RunEvent)
+M = TypeVar("M")
 
 
 def ask(command: Sequence[str], folder: Path, answer: type[T], what: str) -> T | Outcome:
@@ -42,3 +47,51 @@ def ask(command: Sequence[str], folder: Path, answer: type[T], what: str) -> T |
         return events[-1]
     last = ended.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
     raise EngineError(f"{what} could not be read: {last[0]}", "Run `talecraft doctor`.")
+
+
+def converse(
+    command: Sequence[str],
+    order: object,
+    decode: Callable[[bytes], M],
+    hear: Callable[[M], None],
+    what: str,
+) -> M:
+    """Give a child its order on standard input and hear every line it says but the last, which is
+    returned. It ends with us.
+
+    Raises EngineError, naming `what` was to be done, where it dies without a last word.
+    """
+    last: M | None = None
+    with tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=child_environment(background=True),
+            start_new_session=True,  # Ctrl+C is the parent's to understand
+        )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            with contextlib.suppress(BrokenPipeError):  # why, its last words tell
+                child.stdin.write(msgspec.json.encode(order))
+                child.stdin.close()
+            for line in child.stdout:
+                if last is not None:
+                    hear(last)
+                last = decode(line)
+            failed = child.wait() != 0
+        except msgspec.MsgspecError as error:
+            raise EngineError(f"{what} was cut off.", "Run `talecraft doctor`.") from error
+        finally:
+            child.kill()
+            child.wait()
+            with contextlib.suppress(BrokenPipeError):
+                child.stdin.close()
+            child.stdout.close()
+        if last is not None and not failed:
+            return last
+        errors.seek(0)
+        said = errors.read().decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
+    raise EngineError(f"{what} failed: {said[0]}", "Run `talecraft doctor`.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import Literal
@@ -10,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from talecraft.errors import EngineError, UsageError
-from talecraft.process.environment import child_environment
+from talecraft.process import errand
 from talecraft.process.messages import AdapterRef, ModelRef
 
 COMMAND = (sys.executable, "-m", "talecraft.exporting")
@@ -56,40 +55,20 @@ class Unfit(msgspec.Struct, frozen=True, tag="unfit"):
 
 
 Answer = Exporting | Exported | Unfit
+_decode = msgspec.json.Decoder(Answer).decode
 
 
 def export(order: ExportOrder, hear: Callable[[Exporting], None]) -> Exported:
     """Raises UsageError, in words, for what this form cannot hold, EngineError where the child
     fails. Interrupted, the child is ended too."""
-    child = subprocess.Popen(
-        COMMAND,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=child_environment(background=True),
-        start_new_session=True,  # Ctrl+C is the parent's to understand
-    )
-    last: Answer | None = None
-    try:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        child.stdin.write(msgspec.json.encode(order))
-        child.stdin.close()
-        for line in child.stdout:
-            last = msgspec.json.decode(line, type=Answer)
-            if isinstance(last, Exporting):
-                hear(last)
-        assert child.stderr is not None
-        said = child.stderr.read().decode(errors="replace").strip().splitlines()[-1:]
-    except msgspec.MsgspecError as error:
-        raise EngineError("The export was cut off.", "Run `talecraft doctor`.") from error
-    finally:
-        child.kill()
-        child.wait()
+
+    def progress(said: Answer) -> None:
+        if isinstance(said, Exporting):
+            hear(said)
+
+    last = errand.converse(COMMAND, order, _decode, progress, "The export")
     if isinstance(last, Unfit):
         raise UsageError(last.words, last.hint)
     if not isinstance(last, Exported):
-        raise EngineError(
-            f"The export failed: {said[0] if said else 'no word'}", "Run `talecraft doctor`."
-        )
+        raise EngineError("The export was cut off.", "Run `talecraft doctor`.")
     return last

@@ -54,3 +54,9 @@ def distinct2(words: Sequence[str]) -> float:
     """Share of different word pairs among all: 1 without repetition (Li et al., 1510.03055)."""
     pairs = list(pairwise(word.lower() for word in words))
     return len(set(pairs)) / len(pairs) if pairs else 1.0
+
+
+def repeated(words: Sequence[str], length: int = 4) -> float:
+    """The share of n-grams of so many words that stood there before; 0 where there are none."""
+    grams = [tuple(words[at : at + length]) for at in range(len(words) - length + 1)]
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0

@@ -8,12 +8,18 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
+import msgspec
 import pexpect
 import pytest
 
+from talecraft.errors import EngineError
 from talecraft.paths import home
+from talecraft.process import exam
+from talecraft.process.exam import Examined, Examining, ExamOrder
 from talecraft.studio import memory
 from tests.cli.conftest import Talecraft
 from tests.support.hub import COMMIT, STRANGER, TOKEN, Hub
@@ -192,3 +198,31 @@ def test_what_is_not_installed_says_how_to_fetch_it(talecraft_: Talecraft) -> No
     result = talecraft_("write", "x", "--model", ID)
     assert result.code == 2
     assert f"talecraft models pull {ID}" in result.err
+
+
+def test_models_are_measured_side_by_side(
+    talecraft_: Talecraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Examined(20.0, 1.5, 0.6, 0.1, 0.02, 1.0, 0.02, 70.0, 400.0, 12, "cpu", "float32")
+
+    def examine(order: ExamOrder, hear: Callable[[Examining], None]) -> Examined:
+        hear(Examining(1, 2))
+        if order.model.id == "broken":
+            raise EngineError("It is broken.", "Fetch it again.")
+        return msgspec.structs.replace(found, bits=float(len(order.prompts)))
+
+    monkeypatch.setattr(exam, "examine", examine)
+    alone = talecraft_("models", "eval", "--turns", "3")
+    assert "bits a character      3.00" in alone.out
+    assert "█" not in alone.out, "one model has nothing to stand beside"
+    (line,) = talecraft_("models", "eval", "--json").out.splitlines()
+    assert (json.loads(line)["model"], json.loads(line)["bits"]) == ("llama-ember", 12.0)
+    for name in ("second", "broken"):
+        folder = str(Path(str(files("talecraft"))) / "assets" / "llama-ember")
+        assert talecraft_("models", "add", folder, "--id", name, "--style", "tags").code == 0
+    several = talecraft_("models", "eval")
+    assert several.code == 1
+    assert "It is broken. Fetch it again." in several.err
+    assert "tokens a second (more is better)" in several.out
+    assert "second" in several.out
+    assert talecraft_("models", "eval", "gpt2").code == 2
