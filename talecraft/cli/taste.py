@@ -22,6 +22,7 @@ LAST = "That was the last pair. u takes its choice back, any other key ends: "
 VERDICTS: dict[str, Verdict] = {
     "a": "a", "b": "b", "=": "=", " ": "neither", "n": "neither", "neither": "neither",
 }  # fmt: skip
+_TELLTALE = frozenset({"adapter", "model", "revision", "quantisation", "tokens", "seconds"})
 _LAST_LINES = 300  # characters of the text before that are shown
 
 
@@ -70,11 +71,12 @@ class Sitting:
     """Shows one pair after the other and hears what is thought of it."""
 
     def __init__(self, a_round: Round, inbox: Inbox, as_json: bool, blind: bool = False) -> None:
-        """With `blind` nothing says by which adapter a passage is, not even how long it took."""
+        """With `blind` nothing says by which model or adapter a passage is, not even how long it
+        took."""
         self._round = a_round
         self._inbox = inbox
         self._as_json = as_json
-        self._hidden = {"adapter", "seconds"} if blind else set()
+        self._hidden = _TELLTALE if blind else frozenset[str]()
 
     def run(self) -> None:
         """Until all are judged, the writer ends it, or the pipe does.

@@ -14,6 +14,7 @@ from talecraft.process.messages import AdapterRef, Drafted, DraftsOver, Failed, 
 from talecraft.story.feedback import Feedback
 from talecraft.story.traits import traits
 from talecraft.story.turns import Story, Turn
+from talecraft.studio.bouts import Side
 from talecraft.studio.contrast import Contrast
 from talecraft.studio.events import PairReady, RoundFailed
 
@@ -50,13 +51,15 @@ class Pair(msgspec.Struct, frozen=True):
 
 
 class Contest(msgspec.Struct, frozen=True):
-    """Who writes the two passages of each pair: the same prompts, the same seeds, two adapters.
+    """Who writes the two passages of each pair: the same prompts, the same seeds, two adapters of
+    what writes now (None: the bare model), or the `sides` of two models.
 
-    None is the bare model. What is chosen is logged with `tags`.
+    What is chosen is logged with `tags`.
     """
 
     adapters: tuple[AdapterRef | None, AdapterRef | None]
     tags: tuple[str, ...]
+    sides: tuple[Side, Side] | None = None
 
 
 def passage(turn: Turn) -> str:

@@ -198,9 +198,10 @@ class Studio:
             return None
         return adapter
 
-    def usable(self, adapter_id: str) -> Adapter:
-        """An adapter proved to be whole and to belong to its model as it is installed now."""
-        adapter = self.adapters.living(adapter_id, self.model.id)
+    def usable(self, adapter_id: str, of: ModelSpec | None = None) -> Adapter:
+        """An adapter proved to be whole and to belong to its model as it is installed now; where
+        several are called so, the one of this model, or of the one in use."""
+        adapter = self.adapters.living(adapter_id, (of or self.model).id)
         reference = self.adapter_ref(adapter)
         assert reference is not None
         adapter_files.verify(reference)

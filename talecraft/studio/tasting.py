@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from talecraft.config.assets import reference
-from talecraft.errors import UsageError
+from talecraft.errors import EngineError, UsageError
 from talecraft.library import Library
 from talecraft.process.engine_client import EngineClient
 from talecraft.process.messages import Draft, Drafted, DraftsOver, Failed, Finished
 from talecraft.story import context
 from talecraft.story.feedback import Feedback
 from talecraft.story.turns import Sampling, Story, Turn
+from talecraft.studio.bouts import Bout
 from talecraft.studio.events import Listener, PairReady, RoundFailed
 from talecraft.studio.rounds import DRAFTS, Contest, Place, Round
 from talecraft.studio.writing import Prompting
@@ -71,6 +72,7 @@ class Tasting:
         self._prompting = prompting
         self._score = score
         self._round: Round | None = None
+        self._bout: Bout | None = None
         self._numbers = numbers
 
     def begin(
@@ -94,6 +96,9 @@ class Tasting:
                 "At temperature 0 the model writes the same twice: there is nothing to choose.",
                 "Raise temperature under [writing] in config.toml.",
             )
+        self._bout = None
+        if contest is not None and contest.sides is not None:
+            self._bout = Bout(self._engine, self._numbers, contest.sides)
         dice = random.Random(seed)
         where = places(self._library, story_id, pairs, dice)
         self._round = Round(self, where, dice, contest)
@@ -102,9 +107,23 @@ class Tasting:
 
     def settle(self, event: Drafted | DraftsOver | Failed) -> None:
         """Put on disk what the engine has drafted, and ask for more."""
-        a_round = self._round  # read once: another thread may end the round meanwhile
-        if a_round is not None:
+        a_round, bout = self._round, self._bout  # read once: another thread may end the round
+        if a_round is None:
+            return
+        if bout is None:
             a_round.settle(event)
+        elif (told := self._told(bout, event)) is not None:
+            a_round.settle(told)
+
+    @staticmethod
+    def _told(
+        bout: Bout, event: Drafted | DraftsOver | Failed
+    ) -> Drafted | DraftsOver | Failed | None:
+        """What the round hears of it."""
+        try:
+            return bout.settle(event)
+        except EngineError as error:
+            return bout.settle(Failed(event.request, error.message, error.hint))
 
     def stop(self) -> None:
         """End the round, if there is one; what was chosen stays."""
@@ -116,6 +135,9 @@ class Tasting:
     def ask(self, asked: list[Place], dice: random.Random, contest: Contest | None) -> int:
         """Raises EngineError."""
         seeds = [[dice.getrandbits(31) for _ in range(DRAFTS)] for _ in asked]
+        if self._bout is not None:
+            where = [(one.story, one.path) for one in asked]
+            return self._bout.ask(where, [seed for seed, *_ in seeds])
         if contest is not None:
             seeds = [[seed, seed] for seed, *_ in seeds]
         model, writing = self._prompting()
@@ -126,7 +148,7 @@ class Tasting:
                 request,
                 model.key,
                 [context.blocks(one.story, one.path, model.style, model.key) for one in asked],
-                _short(page),
+                short(page),
                 seeds,
                 list(contest.adapters) if contest is not None else [],
             )
@@ -134,6 +156,8 @@ class Tasting:
         return request
 
     def cancel(self, request: int) -> None:
+        if self._bout is not None:
+            self._bout.cancel()
         self._engine.cancel(request)
 
     def keep(self, place: Place, drafts: list[Finished]) -> list[Turn]:
@@ -154,7 +178,7 @@ class Tasting:
         self._tell(event)
 
 
-def _short(page: Sampling) -> Sampling:
+def short(page: Sampling) -> Sampling:
     """The page's sampling with a draft's budgets."""
     return msgspec.structs.replace(
         page,

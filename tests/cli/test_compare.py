@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import os
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,3 +208,54 @@ def test_without_adapters_and_with_a_damaged_one(
     result = talecraft_("compare", stdin="a\n")
     assert result.code == 1
     assert "damaged" in result.err
+
+
+@pytest.fixture
+def second(talecraft_: Talecraft) -> str:
+    """Another model: the bundled one's files under another name."""
+    folder = str(Path(str(files("talecraft"))) / "assets" / "llama-ember")
+    assert talecraft_("models", "add", folder, "--id", "second", "--style", "tags").code == 0
+    return "second"
+
+
+def test_two_models_are_compared_blind_and_train_nobody(talecraft_: Talecraft, second: str) -> None:
+    result = talecraft_(
+        "compare", second, "llama-ember", "--pairs", "3", "--json", stdin="a\nb\n=\n"
+    )
+    assert result.code == 0
+    *shown, end = lines(result.out)
+    passages = [one[side] for one in shown if "a" in one for side in "ab"]
+    assert len(passages) == 6
+    assert not any({"model", "adapter", "tokens", "seconds"} & set(one) for one in passages)
+    assert (end["first"]["model"], end["second"]["model"]) == (second, "llama-ember")
+    assert end["first"]["won"] + end["second"]["won"] == 2
+    assert end["equal"] == 1
+    with Studio(engine_command=tiny.ENGINE) as studio:
+        pairs = [turn for turn in studio.library.feedback.all() if turn.kind == "choice"]
+        assert len(pairs) == 3
+        turns = studio.library.stories.turns([pairs[0].turn_id, *pairs[0].others])
+        assert {one.generation.model_id for one in turns} == {second, "llama-ember"}
+        assert studio.training.plan(studio.model).choices == 0
+
+
+def test_a_model_alone_is_compared_with_the_one_in_use(talecraft_: Talecraft, second: str) -> None:
+    result = talecraft_("compare", second, "--pairs", "2", stdin="a\na\n")
+    assert "second was better:" in result.out
+    assert "llama-ember was better:" in result.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["llama-ember", "llama-ember/none"], "Both are llama-ember"),
+        (["gpt2"], "gpt2 is not installed"),
+        (["second", "llama-ember/zz"], "no adapter here"),
+        (["second", "--adopt"], "not adopted by a trial"),
+    ],
+)
+def test_a_trial_of_models_that_cannot_be(
+    talecraft_: Talecraft, second: str, arguments: list[str], words: str
+) -> None:
+    result = talecraft_("compare", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert words in result.err

@@ -12,7 +12,6 @@ import pytest
 from talecraft.config.assets import reference
 from talecraft.errors import EngineError, LibraryError, UsageError
 from talecraft.library.stories import Stories
-from talecraft.process.engine_client import Stopped
 from talecraft.process.messages import Draft, DraftsOver, Loaded
 from talecraft.story import feedback
 from talecraft.story.feedback import Feedback
@@ -289,7 +288,6 @@ def test_an_engine_that_dies_is_asked_again(
     studio.start_engine()
     heard.wait(Loaded)
     a_round = begin(story.id, 3)
-    heard.wait(Stopped)
     befores = []
     while not a_round.over:
         befores.append(shown(a_round).before)

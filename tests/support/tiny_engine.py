@@ -3,9 +3,9 @@
 CRASH dies by SIGKILL, SLOW writes until it is stopped, PLANONLY is stopped before its prose, EMPTY
 writes nothing, REFUSED fails, MARKUP writes what looks like markup. Drafts know these words too;
 CRASHONCE dies only where the file TINY_MARK is not yet there, SAME writes the same twice (in a
-comparison too), MUTE has the second of two adapters write nothing. A model
-called `broken` cannot be loaded, one called `deadly` kills the engine, an adapter that begins with
-`bad` is refused.
+comparison too), MUTE has the second of two adapters write nothing. Takes of a model called
+`second` are others than the same seed's of the first; one called `broken` cannot be loaded, one
+called `deadly` kills the engine, an adapter that begins with `bad` is refused.
 """
 
 from __future__ import annotations
@@ -159,7 +159,9 @@ class TinyEngine:
                 if command.adapters:
                     chosen = command.adapters[copy]
                     adapter = chosen.id if chosen is not None else None
-                    prose = prose if "SAME" in told else f"{prose[:-1]}, take {copy}."
+                    assert self.load is not None
+                    take = copy + 5 * (self.load.model.id == "second")
+                    prose = prose if "SAME" in told else f"{prose[:-1]}, take {take}."
                     prose = "" if "MUTE" in told and copy else prose
                 if "MARKUP" in told:
                     prose = f"[/oops] [red]not red[/red] [@click=app.quit] {seed}"
