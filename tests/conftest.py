@@ -10,7 +10,14 @@ import signal
 import socket
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How quickly texts can be made up is no property of the program, on a machine with other work.
+hypothesis.settings.register_profile(
+    "talecraft", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("talecraft")
 
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 # Beside other workers each has one thread.

@@ -73,14 +73,28 @@ class Codec:
             return list(block.ids)
         return list(block.ids) + self.encode("\n")
 
+    def styled(self, style: PromptStyle) -> Codec:
+        """The same tokeniser for another style."""
+        return Codec(self._tokenizer, style, self.end_ids)
+
+    @property
+    def example(self) -> list[int]:
+        """The tale that shows the form; empty for who has learned it, and in a chat."""
+        return self.encode(self.style.example) if self.style.example and not self.style.chat else []
+
     def premise(self, block: Block) -> list[int]:
-        """The first block: as it is, or as the user's message of the model's chat template."""
+        """The first block: as it is, after the style's example, or as the user's message of the
+        model's chat template. A template that opens the model's thinking leaves that to the
+        program."""
         if not self.style.chat:
-            return self.block(block)
+            return self.example + self.block(block)
         messages = [{"role": "user", "content": f"{self.style.system}\n\n{block.text}".strip()}]
         text = self._tokenizer.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=True
         )
+        opened = self.style.think_open.strip()
+        if opened and str(text).rstrip().endswith(opened):
+            text = str(text).rstrip().removesuffix(opened)
         return self.encode(text)
 
 

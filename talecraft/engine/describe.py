@@ -5,6 +5,7 @@ Reads config.json and whether there is a chat template; no weights, no code of t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -17,6 +18,7 @@ from talecraft.process.description import Description, Unfit
 
 MOST_BYTES = 20_000_000  # of a tokenizer's configuration; more is not one
 _SHORTEST, _LONGEST = 16, 100_000_000
+_THOUGHTS = ("<think>", "</think>")
 
 
 def describe(folder: Path) -> Description | Unfit:
@@ -34,7 +36,8 @@ def describe(folder: Path) -> Description | Unfit:
         return Unfit(f"'{name}' is no causal language model that transformers has.{own}")
     if (length := _context(folder)) is None:
         return Unfit("Its config.json does not tell how long a text it can see.")
-    return Description(name, length, _chats(folder))
+    chats, reasons = _chats(folder)
+    return Description(name, length, chats, reasons)
 
 
 def _causal(kind: object, name: str) -> bool:
@@ -59,10 +62,14 @@ def _context(folder: Path) -> int | None:
     return length if sound else None
 
 
-def _chats(folder: Path) -> bool:
-    if any((folder / f"chat_template.{end}").is_file() for end in ("jinja", "json")):
-        return True
-    return bool((_table(folder / "tokenizer_config.json") or {}).get("chat_template"))
+def _chats(folder: Path) -> tuple[bool, bool]:
+    """Has it a chat template, and does that know a block of the model's thoughts?"""
+    template = (_table(folder / "tokenizer_config.json") or {}).get("chat_template")
+    for name in ("chat_template.jinja", "chat_template.json"):
+        with contextlib.suppress(OSError, UnicodeError):
+            if (folder / name).stat().st_size <= MOST_BYTES:
+                template = (folder / name).read_text()
+    return bool(template), any(tag in str(template or "") for tag in _THOUGHTS)
 
 
 def _table(path: Path) -> dict[str, Any] | None:

@@ -126,10 +126,16 @@ class Service:
     # ------------------------------------------------------------------ loading
     def _load(self, command: Load) -> None:
         """Load what differs from what is there, and say what is really in use."""
-        if self._ref != command.model or self._model is None:
+        held, codec = self._ref, self._codec
+        if held is not None and codec is not None and held.files == command.model.files:
+            if held.style != command.model.style:  # an example that it needs no more, perhaps
+                self._codec = codec.styled(command.model.style)
+            self._ref = command.model
+        else:
             self._wire.send(Phase("loading", command.model.id))
             self._give_up_drafts()
-            self._ref = self._model = self._session = self._adapter = self._worn = None
+            self._ref = self._model = self._codec = None
+            self._session = self._adapter = self._worn = None
             opened = loading.open_model(command.model)
             self._model, self._device = opened.base, opened.device
             self._codec, self._pad = opened.codec, opened.pad

@@ -106,10 +106,18 @@ def _pairs(preferences: Sequence[Preference]) -> Pairs:
 
 
 def shorten(prompt: Sequence[int], limit: int, codec: Codec) -> list[int]:
-    """A prompt of at most `limit` ids: its premise and its newest text.
+    """A prompt of at most `limit` ids: its premise and its newest text; the example that shows a
+    base model the form stays before them.
 
     The premise ends where the first block opens; at most half the room is given to it.
     """
+    example = codec.example
+    if example and list(prompt[: len(example)]) == example:
+        return example + _shortened(prompt[len(example) :], limit, codec)
+    return _shortened(prompt, limit, codec)
+
+
+def _shortened(prompt: Sequence[int], limit: int, codec: Codec) -> list[int]:
     if len(prompt) <= limit:
         return list(prompt)
     openings = [codec.encode(tag)[:1] for tag in (codec.style.think_open, codec.style.story_open)]

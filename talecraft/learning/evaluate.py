@@ -265,9 +265,10 @@ def root_kl(policy: Policy, codec: Codec, judge: Judge, alive: Callable[[], None
 
 
 def shown(codec: Codec, prompt: Sequence[int]) -> str:
-    """A prompt as a reader sees it: without its tags."""
+    """A prompt as a reader sees it: without its tags, and the example before it."""
     text = codec.decode(list(prompt))
     style = codec.style
+    text = text.removeprefix(style.example)
     for tag in (style.premise_open, style.think_open, style.story_open, *style.stops):
         text = text.replace(tag.strip(), "")
     return clean(text).strip()

@@ -49,7 +49,9 @@ class Scribe:
 
     @classmethod
     def of(cls, codec: Codec, tokenizer: Any, room: int) -> Scribe:
-        """Raises EngineError for a model that has no end of text."""
+        """What is learned is to do without the style's example. Raises EngineError for a model that
+        has no end of text."""
+        codec = codec.styled(msgspec.structs.replace(codec.style, example=""))
         own = tokenizer.eos_token_id
         ends = sorted(codec.end_ids)
         if not ends:

@@ -16,11 +16,13 @@ MOST_SECONDS = 120
 
 
 class Description(msgspec.Struct, frozen=True, tag=True):
-    """`context_length` in tokens; `chat`: it has a chat template of its own."""
+    """`context_length` in tokens; `chat`: it has a chat template of its own; `reasons`: one that
+    knows a block of its thoughts."""
 
     architecture: str
     context_length: int
     chat: bool
+    reasons: bool = False
 
 
 class Unfit(msgspec.Struct, frozen=True, tag=True):

@@ -37,6 +37,11 @@ class ModelRef(msgspec.Struct, frozen=True):
     def key(self) -> str:
         return f"{self.id}@{self.revision}"
 
+    @property
+    def files(self) -> ModelRef:
+        """The same whatever it is shown a story by."""
+        return msgspec.structs.replace(self, style=PromptStyle(), context_length=0)
+
 
 class AdapterRef(msgspec.Struct, frozen=True):
     """An adapter on disk and the sha256 of each of its files, checked before it is loaded."""

@@ -18,7 +18,8 @@ class PromptStyle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `ending` is the beat that asks the model to bring the story to its end. With `chat` the premise
     goes into the user's message of the model's own chat template, under `system`, and the
-    manuscript is the assistant's message, so far as it is written.
+    manuscript is the assistant's message, so far as it is written. `example` is a short tale in
+    this form that stands before every prompt of a model that has not learned the pattern.
     """
 
     premise_open: str = "<prompt>\n"
@@ -28,6 +29,7 @@ class PromptStyle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ending: str = "- The end"
     chat: bool = False
     system: str = ""
+    example: str = ""
 
     @property
     def prose_tag(self) -> str:

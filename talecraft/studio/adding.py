@@ -126,6 +126,8 @@ def _of_hub(home: Home, repository: str, wish: Wish, token: str) -> _Read:
 def _spec(read: _Read, wish: Wish, name: str, catalogue: Catalogue) -> ModelSpec:
     weights = read.shape.weights if read.shape is not None else 0
     style = "chat" if read.described.chat else "plain"
+    if read.described.reasons and "reasoning" in catalogue.styles:
+        style = "reasoning"
     if not wish.style and style not in catalogue.styles:
         raise UsageError(f"There is no style '{style}'.", "Name one: --style NAME.")
     spec = ModelSpec(

@@ -6,6 +6,8 @@ import contextlib
 import itertools
 from collections.abc import Sequence
 
+import msgspec
+
 from talecraft.config import models
 from talecraft.config.models import ModelSpec
 from talecraft.config.settings import Settings, WritingSettings
@@ -228,14 +230,21 @@ class Studio:
             self.start_engine(beside_run=False)
 
     def model_ref(self, spec: ModelSpec | None = None) -> ModelRef:
+        """A base model is shown an example of the form until what writes has learned the pattern:
+        until it is, or began at, a root adapter."""
         spec = spec or self.model
+        style = self.catalogue.style(spec)
+        if style.example:
+            active = self.library.adapters.active(spec.id)
+            if active is not None and active.root_id is not None:
+                style = msgspec.structs.replace(style, example="")
         return ModelRef(
             spec.id,
             spec.revision,
             str(self.catalogue.folder(spec, self.home)),
             spec.quantisation,
             spec.context_length,
-            self.catalogue.style(spec),
+            style,
         )
 
     def adapter_ref(self, adapter: Adapter | None) -> AdapterRef | None:

@@ -219,7 +219,7 @@ class Training(Settling):
             ordered = run_events.decode_settings(newest.settings.encode())
         except msgspec.MsgspecError:
             return None  # ordered by another version of Talecraft
-        if ordered.model != self._model_ref(model):
+        if ordered.model.files != self._model_ref(model).files:
             return None  # the model's files are others now
         needed = (ordered.parent, ordered.root)
         ids = [one.id for one in needed if one is not None]

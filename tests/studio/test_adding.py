@@ -272,3 +272,11 @@ def test_the_shipped_entries_of_hubs() -> None:
             assert models.REPOSITORY.fullmatch(spec.location)
             assert spec.licence
             assert spec.revision == "main"
+
+
+def test_a_template_that_knows_thoughts_makes_it_reason(studio: Studio, model) -> None:
+    template = "{{ messages }}<think>\n"
+    assert added(studio, model(chat_template__jinja=template)).style == "reasoning"
+    table = {"chat_template": "{% if '</think>' in content %}{% endif %}"}
+    folder = model(tokenizer_config__json=json.dumps(table))
+    assert added(studio, folder, id="other").style == "reasoning"
