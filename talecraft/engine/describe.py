@@ -14,6 +14,9 @@ from typing import Any
 
 import msgspec
 
+from talecraft.engine import checking
+from talecraft.errors import EngineError
+from talecraft.process import tensors
 from talecraft.process.description import Description, Unfit
 
 MOST_BYTES = 20_000_000  # of a tokenizer's configuration; more is not one
@@ -36,6 +39,11 @@ def describe(folder: Path) -> Description | Unfit:
         return Unfit(f"'{name}' is no causal language model that transformers has.{own}")
     if (length := _context(folder)) is None:
         return Unfit("Its config.json does not tell how long a text it can see.")
+    if tensors.files(folder):  # of a repository only the configuration was fetched to be read
+        try:
+            checking.check(folder, folder.name)
+        except EngineError as error:
+            return Unfit(error.message)
     chats, reasons = _chats(folder)
     return Description(name, length, chats, reasons)
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from talecraft.engine import checking
 from talecraft.engine.codec import Codec
 from talecraft.engine.products import quicken
 from talecraft.errors import AdapterError, DoesNotFit, EngineError
@@ -59,8 +60,10 @@ class Opened:
 def open_model(model: ModelRef) -> Opened:
     """Base and tokeniser from the model's folder.
 
-    Raises EngineError for files that cannot be used, DoesNotFit where memory ran out.
+    Raises EngineError for a folder that is not sound and for files that cannot be used, DoesNotFit
+    where memory ran out.
     """
+    checking.check(Path(model.folder), model.id)
     tokenizer = load_tokenizer(model)
     base, device = load_base(model)
     codec = Codec(tokenizer, model.style, end_ids(base, tokenizer))

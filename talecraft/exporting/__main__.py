@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from talecraft.engine import loading
+from talecraft.engine import checking, loading
 from talecraft.errors import TalecraftError, UsageError
 from talecraft.exporting import folders, gguf_files
 from talecraft.exporting.weights import Weights
@@ -25,6 +25,7 @@ def carry_out(order: ExportOrder, tell: folders.Hear) -> Exported:
     target = Path(order.target)
     adapter = loading.trusted(order.adapter, order.model) if order.adapter is not None else None
     folder = Path(order.model.folder)
+    checking.check(folder, order.model.id)
     new = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         precision = _write(order, folder, adapter, new, tell)

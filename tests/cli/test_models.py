@@ -23,7 +23,7 @@ from talecraft.process.exam import Examined, Examining, ExamOrder
 from talecraft.studio import memory
 from tests.cli.conftest import Talecraft
 from tests.support.hub import COMMIT, STRANGER, TOKEN, Hub
-from tests.support.hub_fixtures import CONFIG, ENTRY, ID, MIB, REPO
+from tests.support.hub_fixtures import CONFIG, ENTRY, ID, MIB, REPO, weights
 
 
 @pytest.fixture(autouse=True)
@@ -170,7 +170,8 @@ def test_add(talecraft_: Talecraft, tmp_path: Path) -> None:
     folder = tmp_path / "Tiny"
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(CONFIG))
-    (folder / "model.safetensors").write_bytes(b"\0" * 100)
+    (folder / "tokenizer.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(weights(20_000))
     added = talecraft_(
         "models", "add", str(folder), "--id", "mine", "--title", "Mine", "--revision", "7",
         "--quantisation", "int8", "--style", "tags", "--json",

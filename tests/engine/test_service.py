@@ -34,6 +34,7 @@ from talecraft.process.messages import (
 from talecraft.story.context import Block
 from talecraft.story.turns import Sampling
 from tests.support.models import bundled_base, bundled_ref, codec, shared_base
+from tests.support.small_run import small_model
 
 PREMISE = Block("<prompt>\nA shy fox learns to share\n")
 DEADLINE = 60
@@ -243,6 +244,40 @@ def test_a_model_that_cannot_be_loaded_is_one_clear_line(tmp_path, what):
     assert "\n" not in failed.message
     assert failed.hint
     driver.client.close()
+
+
+def test_switching_models_to_and_fro_leaves_no_memory_behind(tmp_path):
+    """Ten times there and back: the engine holds 5 % more at most than after the first two."""
+    other = small_model(tmp_path / "small")
+    driver = Driver(tmp_path / "logs")
+    held = []
+    for turn in range(12):
+        for ref in (other, bundled_ref()):
+            driver.client.load(Load(ref))
+            driver.until(Loaded)
+            assert isinstance(driver.write(turn + 1, prose_tokens=8)[-1], Finished)
+        held.append(resident(driver.client.pid))
+    assert held[-1] <= 1.05 * max(held[:2])
+    driver.client.close()
+
+
+def resident(pid):
+    """Bytes of a process in memory."""
+    with open(f"/proc/{pid}/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_another_form_of_the_same_model_loads_nothing_anew(shared):
+    """As when it has learned the pattern, and needs no example any more."""
+    shown = msgspec.structs.replace(bundled_ref().style, example="<prompt>\nA hen\n")
+    shared.client.load(Load(msgspec.structs.replace(bundled_ref(), style=shown)))
+    events = shared.until(Loaded)
+    assert not any(isinstance(one, Phase) and one.phase == "loading" for one in events)
+    made = shared.write(7100, seed=1, prose_tokens=8)[-1].generation.prompt_ids
+    shared.client.load(Load(bundled_ref()))
+    shared.until(Loaded)
+    plain = shared.write(7101, seed=1, prose_tokens=8)[-1].generation.prompt_ids
+    assert made == codec().encode(shown.example) + plain
 
 
 # ---------------------------------------------------------------------------- drafts

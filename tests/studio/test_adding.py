@@ -17,7 +17,7 @@ from talecraft.studio import Studio
 from talecraft.studio.adding import Wish, add
 from talecraft.studio.fetch_words import FetchError, TokenWanted
 from tests.support.hub import TOKEN, Hub
-from tests.support.hub_fixtures import CONFIG, ENTRY, REPO
+from tests.support.hub_fixtures import CONFIG, ENTRY, REPO, weights
 
 GPT2 = {
     "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "n_positions": 512, "n_embd": 64,
@@ -63,7 +63,8 @@ def model(tmp_path: Path):
         (folder / "config.json").write_text(
             config if isinstance(config, str) else json.dumps(config)
         )
-        (folder / "model.safetensors").write_bytes(b"\0" * 400_000)
+        (folder / "tokenizer.json").write_text("{}")
+        (folder / "model.safetensors").write_bytes(weights(400_000))
         for path, text in files.items():
             (folder / path.replace("__", ".")).write_text(text)
         return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,17 @@ def a_model() -> dict[str, bytes]:
         "README.md": b"# Small",
         "original/params.json": b"{}",
     }
+
+
+def weights(size: int) -> bytes:
+    """A sound file of so many bytes for the configurations here: two layers' worth, of 97 words."""
+    room, table, at = 1000, {}, 0
+    for name, shape in {"embed": [97, 64], "one": [(size - room - 8 - 97 * 64 * 2) // 2]}.items():
+        end = at + 2 * math.prod(shape)
+        table[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [at, end]}
+        at = end
+    header = json.dumps(table).encode().ljust(room)
+    return len(header).to_bytes(8, "little") + header + b"\0" * at
 
 
 @pytest.fixture
