@@ -171,16 +171,16 @@ async def test_a_live_run_has_no_curves_but_tells_them(running, plain, studio, p
     async with running(size) as (app, pilot):
         await until(pilot, lambda: app.run_watch is not None)
         await pilot.press("escape", "f3")
-        await until(pilot, lambda: "Reward" in seen(pilot))
+        await until(pilot, lambda: "Pleasing" in seen(pilot))
         text = words(pilot)
         assert not app.screen.query("Plot")
-        assert "50% is done." in text
-        assert "Reward: +0.84, up from +0.12, its highest" in text
+        assert "40% is done." in text
+        assert "Pleasing (reward): +0.84, up from +0.12, its highest" in text
         assert "Freedom (entropy): 2.00, unchanged" in text
         await pilot.press("x")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.pause()
-        assert "Reward" not in words(pilot)  # the question alone, not across the page
+        assert "Pleasing" not in words(pilot)  # the question alone, not across the page
         await pilot.press("n")
     run.end()
 

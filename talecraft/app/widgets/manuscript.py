@@ -38,6 +38,14 @@ class Manuscript(BlockView, can_focus=True):
     PREFIX = "manuscript"
     HELP = "The manuscript (Tab or a click moves there)"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "screen.sibling(-1)", "Previous version", show=False,
+                tooltip="The version before", id="version.previous"),
+        Binding("right", "screen.sibling(1)", "Next version", show=False,
+                tooltip="The version after", id="version.next"),
+        Binding("k", "choose(-1)", "Passage up", show=False,
+                tooltip="Choose the passage above", id="passage.up"),
+        Binding("j", "choose(1)", "Passage down", show=False,
+                tooltip="Choose the passage below", id="passage.down"),
         # What stands first has room in the footer of a small window.
         Binding("e", "screen.edit", "Edit",
                 tooltip="Edit the chosen or last passage in place", id="passage.edit"),
@@ -62,14 +70,6 @@ class Manuscript(BlockView, can_focus=True):
                 tooltip="Copy the chosen or last passage", id="passage.copy"),
         Binding("u", "screen.unrate", "Take score back",
                 tooltip="Take back the passage's score", id="score.take_back"),
-        Binding("left", "screen.sibling(-1)", "Previous version", show=False,
-                tooltip="The version before", id="version.previous"),
-        Binding("right", "screen.sibling(1)", "Next version", show=False,
-                tooltip="The version after", id="version.next"),
-        Binding("k", "choose(-1)", "Passage up", show=False,
-                tooltip="Choose the passage above", id="passage.up"),
-        Binding("j", "choose(1)", "Passage down", show=False,
-                tooltip="Choose the passage below", id="passage.down"),
         Binding("m", "screen.export('md')", "Markdown", show=False,
                 tooltip="Export the story as Markdown", id="story.export_markdown"),
         Binding("ctrl+c", "screen.copy_text", "Copy selection", show=False,
