@@ -186,7 +186,7 @@ async def test_a_model_is_chosen_and_writes(running, place):
         await settings_of(app, pilot, "model")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, Choose))
-        assert "● left out" in seen(pilot)
+        assert "● automatic" in seen(pilot)
         await pilot.press("end", "enter")
         await until(pilot, lambda: app.studio.loaded.model_id == "gpt2")
         assert row(app, "model") == "• gpt2"

@@ -11,6 +11,7 @@ import pytest
 from textual.widgets import Static
 
 from talecraft.app.screens.training import TrainingScreen
+from talecraft.app.widgets.run_plan import RunPlan
 from talecraft.library.adapters import Adapter
 from talecraft.process.run_events import Example, GoingOn, RunPhase, Sample, Waiting
 from talecraft.studio.training import Training
@@ -92,6 +93,7 @@ async def test_the_plan_counts_what_another_model_wrote(running, studio):
     studio.writing.rate(turn.id, "stars", 5)
     async with running((100, 50), loaded=False) as (app, pilot):
         await shown(app, pilot)
+        await until(pilot, lambda: "Press s to start." in seen(pilot))
         text = static(pilot, "#training-plan")
         assert "20 scores in 1 story" in text
         assert "1 other opinion is left out" in text
@@ -404,6 +406,7 @@ async def test_a_plan_tells_what_room_there_is(running, studio, monkeypatch):
         ):
             monkeypatch.setattr("talecraft.studio.memory.free_mb", lambda free=free: free)
             await shown(app, pilot)
+            await until(pilot, lambda: not app.screen.query_one(RunPlan).reading)
             text = " ".join(static(pilot, "#training-plan").split())
             assert words in text
             assert ("that sleeps" in text) is (free == 1_450.0)

@@ -9,6 +9,7 @@ from textual.content import Content
 
 from talecraft.app.keymap import hint
 from talecraft.app.marks import mark
+from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.tasting import TastingScreen
 from talecraft.app.text import MUTED, count, said
 from talecraft.errors import TalecraftError
@@ -32,6 +33,10 @@ class ComparisonScreen(TastingScreen):
     def __init__(self, story: int | None = None) -> None:
         super().__init__(story)
         self._trial: Comparison | None = None
+
+    def gives_way_to(self, screen: TalecraftScreen) -> bool:
+        """Never: its result can still be acted on."""
+        return False
 
     def begin(self) -> Round:
         app = self.talecraft

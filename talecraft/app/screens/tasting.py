@@ -117,10 +117,15 @@ class TastingScreen(TalecraftScreen):
 
     def result(self, a_round: Round) -> Content:
         """What the round has come to."""
+        more, back = hint("taste.new", "n"), hint("app.back", "Esc")
         return said(
-            f"{count(a_round.judged, 'choice')}. {_shows()}",
-            (f"   {hint('taste.new', 'n')} begins another round.", MUTED),
+            f"The round is over: {count(a_round.judged, 'choice')}. {_shows()}",
+            (f"\n{more} begins another round, {back} goes back.", MUTED),
         )
+
+    def gives_way_to(self, screen: TalecraftScreen) -> bool:
+        """A round that is over leads on to training, and not back."""
+        return screen.SHOWN_BY == "training" and (self._round is None or self._round.over)
 
     def begin(self) -> Round:
         """Raises TalecraftError where there can be no round."""
@@ -219,4 +224,5 @@ def _keys() -> tuple[str, str, str, str]:
 
 
 def _shows() -> str:
-    return f"{hint('app.training', 'F3')} shows what you have taught."
+    training, start = hint("app.training", "F3"), hint("training.start", "s")
+    return f"{training} shows what you have taught; there {start} starts a training run."
