@@ -124,6 +124,7 @@ class Manuscript(BlockView, can_focus=True):
         super().__init__("manuscript")
         self.chosen: int | None = None
         self._chosen_turn: Turn | None = None
+        self.clicked: int | None = None  # so many characters into the chosen passage
         self._alone = False
         self._measure = measure
         self._page: Page | None = None
@@ -372,6 +373,7 @@ class Manuscript(BlockView, can_focus=True):
     def _choose(self, passage: int | None) -> None:
         path = self._page.path if self._page is not None else ()
         known = passage is not None and passage < len(path)
+        self.clicked = None
         self._chosen_turn = path[passage] if known and passage is not None else None
         if passage != self.chosen:
             self.chosen = passage
@@ -380,9 +382,13 @@ class Manuscript(BlockView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         row = event.y + round(self.scroll_y)
-        passage = self._column.line(row).passage
-        if passage is None or passage in self._finished:
-            self._choose(passage)
+        line = self._column.line(row)
+        if line.passage is None or line.passage in self._finished:
+            self._choose(line.passage)
+        if line.passage is not None and self.chosen == line.passage and line.kind != "byline":
+            along = event.x - self._left - _GUTTER
+            before = max(0, self._column.place(row).characters)
+            self.clicked = before + max(0, min(along, len(line.text)))
 
     async def on_key(self, event: events.Key) -> None:
         """Any letter that is no command here types; so one never has to find the composer."""
