@@ -73,8 +73,8 @@ def _conclude(trial: Comparison, adopt: bool, as_json: bool) -> UsageError | Non
         console.note(unshown_words(trial.round))
     if not as_json:
         console.out(
-            f"{names[0]} was better: {tally.first}. {names[1]} was better: {tally.second}."
-            f" No difference: {tally.equal}. {tally.words}"
+            f"{names[0]} was chosen: {tally.first}. {names[1]} was chosen: {tally.second}."
+            f" Neither was better: {tally.equal}. {tally.words}"
         )
     leader = tally.leader
     adopted, refusal = False, None

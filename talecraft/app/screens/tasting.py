@@ -32,6 +32,7 @@ class TastingScreen(TalecraftScreen):
     SHOWN_BY = "taste"
     HELP = "Taste round"
     HEADING: ClassVar[str] = "Taste round"
+    FIRST: ClassVar[str] = "The first pair is being written. Read both, then choose with one key."
     AUTO_FOCUS = "#tasting"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "choose('a')", "First",
@@ -110,10 +111,7 @@ class TastingScreen(TalecraftScreen):
         if a_round.failure:
             again = f"   {hint('taste.again', 'r')} tries again."
             return said((a_round.failure, "$text-warning"), (again, MUTED))
-        what = "The next pair is being written …" if a_round.judged else (
-            "The first pair is being written. Read both, then choose with one key."
-        )  # fmt: skip
-        return said((what, MUTED))
+        return said(("The next pair is being written …" if a_round.judged else self.FIRST, MUTED))
 
     def result(self, a_round: Round) -> Content:
         """What the round has come to."""

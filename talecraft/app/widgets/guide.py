@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from talecraft.app.keymap import hint
+from talecraft.app.keymap import grade_keys, hint
 from talecraft.app.text import MUTED, said
 from talecraft.errors import TalecraftError
 from talecraft.story.clean import clean_line
@@ -26,7 +26,7 @@ _IDS = {
     "Esc": "app.back", "Enter": "page.continue", "Ctrl+R": "page.retry", "F3": "app.training",
     "n": "library.new", "a": "taste.first", "b": "taste.second", "t": "training.taste",
     "s": "training.start", "e": "training.example", "c": "training.go_on",
-    "v": "training.compare",
+    "v": "training.compare", "1": "opening.line_1", "2": "opening.line_2", "3": "opening.line_3",
 }  # fmt: skip
 _LONGEST = 110  # characters of what a run said
 _OVER = "That was the loop: write, choose, train, compare. Go round it as often as you like."
@@ -36,18 +36,18 @@ _WORDS: dict[Step, dict[str, str]] = {
     "begin": {
         "": "Every story begins with a first line. `Esc` leads back; there `n` offers you three.",
         "library": "`n` begins a story: with one of three first lines, or with your own.",
-        "new_story": "Take a first line with `opening.line_1:1`, `opening.line_2:2` or `opening.line_3:3`, or write your own and press `Enter`.",
+        "new_story": "Take a first line with `1`, `2` or `3`, or write your own and press `Enter`.",
     },
     "write": {
         "": "`Esc` leads back. In your story `Enter` lets the model write.",
         "library": "`library.open:Enter` opens your story. There the model writes on.",
         "page": "`Enter` lets the model write: first its plan, then its prose.",
-        "writing": "First comes its plan, then its prose. `page.stop:Esc` stops it and keeps what came.",
+        "writing": "Its plan comes first, then its prose. `page.stop:Esc` stops it, keeping both.",
     },
     "judge": {
         "": "`Esc` leads back. In your story, say how you like what the model wrote.",
-        "library": "`library.open:Enter` opens your story. Say there how you like what the model wrote.",
-        "page": "Read its plan, its prose. `score.1:1`–`score.5:5` say how you like it; `Ctrl+R` writes it anew.",
+        "library": "`library.open:Enter` opens your story. Say there how you like what came.",
+        "page": "Read its plan, its prose. `1–5` say how you like it; `Ctrl+R` writes it anew.",
     },
     "choose": {
         "": "Teach it your taste: `F3`, then `t`. 24 pairs, one key each, some three minutes.",
@@ -147,5 +147,7 @@ def guide_words(found: Next, place: str) -> Content | None:
 
 def _key(told: str) -> str:
     """A key of the words above, as it is bound now."""
+    if told == "1–5":
+        return grade_keys()
     name, _, key = told.rpartition(":")
     return hint(name or _IDS[key], key)

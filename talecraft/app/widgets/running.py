@@ -113,7 +113,9 @@ def step_words(watch: RunWatch) -> Content:
     step, time = watch.steps[-1], duration(watch.seconds_left)
     told = isinstance(step, Step)  # of a run of PPO it is known how long its test takes
     if watch.steps_left:
-        left = f"about {time} left, {'the closing test included' if told else 'then a closing test'}"
+        left = (
+            f"about {time} left, {'the closing test included' if told else 'then a closing test'}"
+        )
     else:
         left = f"the closing test takes about {time}" if told else "the closing test is going on"
     note = clean_line(step.note)
