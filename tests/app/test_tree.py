@@ -331,7 +331,7 @@ async def test_the_tree_tells_of_the_key_that_compares_and_what_with(running, st
     async with running((100, 30), loaded=False) as (app, pilot):
         tree = await tree_of(app, pilot, a_tree(studio))
         assert "d Compare" in seen(pilot).splitlines()[-1]
-        assert "m, then d elsewhere: two branches compared" in static(pilot, "#tree-head")
+        assert "m, then d elsewhere, compares" in static(pilot, "#tree-head")
         await pilot.press("d")
         assert "m marks one to compare with" in notices(pilot), "it is the branch that is read"
         tree.choose(next(at for at, one in enumerate(tree.places) if not one.open))
@@ -339,7 +339,7 @@ async def test_the_tree_tells_of_the_key_that_compares_and_what_with(running, st
         await pilot.press("d")
         await until(pilot, lambda: isinstance(app.screen, DifferenceScreen))
         await pilot.press("escape", "m")
-        await until(pilot, lambda: "d compares with the marked" in static(pilot, "#tree-head"))
+        await until(pilot, lambda: "d compares with the mark" in static(pilot, "#tree-head"))
 
 
 async def test_a_tree_of_one_branch_has_nothing_to_compare(running, studio):

@@ -110,10 +110,10 @@ class TreeScreen(TreeActions):
             return []
         compare, mark_it = hint("tree.compare", "d"), hint("tree.mark", "m")
         if self._list.marked is not None:
-            return [f"{compare} compares with the marked branch"]
+            return [f"{compare} compares with the mark"]
         if self._chosen is not None and not self._chosen.open:
             return [f"{compare} compares with what is read"]
-        return [f"{mark_it}, then {compare} elsewhere: two branches compared"]
+        return [f"{mark_it}, then {compare} elsewhere, compares"]
 
     def _found_words(self) -> str:
         tree = self._list
