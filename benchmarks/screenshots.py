@@ -92,7 +92,7 @@ async def shoot(home: Home) -> None:
         await pilot.press("escape")
         await pilot.pause()
         await pilot.press("f3")
-        await pilot.pause()
+        await until(lambda: "Press s to start." in str(app.screen.query_one(RunPlan).visual))
         await pilot.press("s")
         await until(lambda: steps() >= 8, MINUTES * 60)
         await pilot.pause()

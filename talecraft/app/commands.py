@@ -32,7 +32,7 @@ class Commands(Provider):
                             yield words, key, partial(self.app.run_action, action, node)
         for action, words in (
             ("taste", "Choose between pairs of passages (taste round)"),
-            ("compare", "Compare the newest adapter with the one before, blind"),
+            ("compare", "Compare before and after training, not told which is which"),
             ("goal", "Words: a goal for the day, and what was written so far"),
             ("theme", "Change the colours (theme)"),
         ):

@@ -10,6 +10,7 @@ from typing import Any
 from textual.app import App
 from textual.binding import Binding
 from textual.filter import Monochrome, NoColor
+from textual.notifications import Notify
 
 from talecraft.app import keymap, marks, terminal
 from talecraft.app.key_names import plainly
@@ -58,6 +59,14 @@ class Manners(App[int]):
         named = clean_line(title) or _NAMES.get(severity, "")
         self.notify(clean_line(text), title=named, severity=severity, markup=False)
 
+    def on_notify(self, event: Notify) -> None:
+        """A newer notice takes the place of one of its kind: they would lie over the text, one
+        upon the other. Textual calls this before it shows the new one."""
+        new = event.notification
+        for old in list(self._notifications):
+            if (old.title, old.severity) == (new.title, new.severity):
+                self._unnotify(old, refresh=False)
+
     def tell(self, error: TalecraftError) -> None:
         """An error as a notice."""
         self.notify(
@@ -81,10 +90,10 @@ class Manners(App[int]):
         shown = self._refused_keys[:_REFUSALS_SHOWN]
         if more := len(self._refused_keys) - len(shown):
             shown.append(f"{more} more entries do not hold; `talecraft keys` tells of all.")
-        for words in shown:
+        if shown:
             self.notify(
-                clean_line(words), title="A key that is not yours", severity="warning",
-                timeout=_NOTICE_SECONDS, markup=False,
+                "\n".join(map(clean_line, shown)), title="A key that is not yours",
+                severity="warning", timeout=_NOTICE_SECONDS, markup=False,
             )  # fmt: skip
 
     # ------------------------------------------------------------------ the terminal

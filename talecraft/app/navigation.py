@@ -112,7 +112,7 @@ class Navigation(App[int]):
         if not isinstance(self.screen, TalecraftScreen):
             return
         shown = kind()
-        if self.screen.PAGE:
+        if not self.screen.gives_way_to(shown):
             self.push_screen(shown)
         elif type(self.screen_stack[-2]) is type(shown):
             self.pop_screen()  # it lies below: one came from there

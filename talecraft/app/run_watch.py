@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from statistics import median
 
 import msgspec
 
@@ -14,14 +15,17 @@ from talecraft.process.run_events import (
     Example,
     Outcome,
     PatternStep,
+    PpoSettings,
     RunPhase,
     Step,
     TalesRead,
     TasteLearned,
     Waiting,
     WaitReason,
+    decode_settings,
 )
 from talecraft.story.clean import clean_line
+from talecraft.studio.plan import closing_steps
 from talecraft.studio.training import Training
 
 
@@ -40,6 +44,7 @@ class RunWatch:
         self.stopping = False
         self.example_asked = False
         self.paused = training.paused(run.id)  # asked to: it may still be on its way to a step
+        self._closing = _closing_steps(run)
         self._training = training
         self._tail = training.tail(run.id)
 
@@ -85,11 +90,25 @@ class RunWatch:
         return last is None or (last.step < last.total and not last.note)
 
     @property
+    def steps_left(self) -> int:
+        """How many steps are still to come; none after one that stopped the run."""
+        last = self.steps[-1] if self.steps else None
+        return last.total - last.step if last is not None and not last.note else 0
+
+    @property
+    def seconds_left(self) -> float:
+        """From the last step to the end of the run, as far as that can be told: with the closing
+        test of a run of PPO."""
+        each = median(step.seconds for step in self.steps) if self.steps else 0.0
+        return each * (self.steps_left + self._closing)
+
+    @property
     def share(self) -> float:
-        """How much of its steps, or else of its phase, is done."""
+        """How much of its steps and its closing test, or else of its phase, is done."""
         share = self.phase.progress if self.phase is not None else 0.0
         if self.steps and self.outcome is None:
-            share = max(share, self.steps[-1].step / max(1, self.steps[-1].total))
+            done = self.steps[-1].step
+            share = max(share, done / (done + self.steps_left + self._closing))
         return share
 
     @property
@@ -110,11 +129,25 @@ class RunWatch:
             return "training waits"
         if self.outcome is None and self.steps:
             step = self.steps[-1]
-            left = f", {duration(step.eta)} left" if step.eta > 0 else ""
+            if not self.steps_left:
+                return "training: closing test"
+            left = f", {duration(self.seconds_left)} left" if self.seconds_left else ""
             return f"training {step.step}/{step.total}{left}"
         if self.outcome is None and self.phase is not None:
             return f"training: {clean_line(self.phase.words)[:48]}"
         return "training"
+
+
+def _closing_steps(run: TrainingRun) -> float:
+    """How long the closing test of a run will take, in steps; 0 where nobody can tell."""
+    if run.method != "ppo":
+        return 0.0
+    try:
+        order = decode_settings(run.settings.encode())
+    except msgspec.MsgspecError:
+        return closing_steps(PpoSettings())  # ordered by another version of Talecraft
+    apart = order.parent is not None and order.parent != order.root
+    return closing_steps(order.ppo, 1 + apart)
 
 
 def reason(run: TrainingRun) -> str:

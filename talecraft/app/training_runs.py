@@ -92,8 +92,10 @@ class TrainingRuns(Manners, Navigation):
             return
         shown = watch.example
         if watch.read():
-            if watch.example is not shown and getattr(self.screen, "SHOWN_BY", "") != "training":
-                self.say(f"{hint('app.training', 'F3')} shows it.", "The example has come")
+            if watch.example is not shown:
+                here = getattr(self.screen, "SHOWN_BY", "") == "training"
+                where = "It stands under the figures." if here else ""
+                self.say(where or f"{hint('app.training', 'F3')} shows it.", "The example has come")
             self._run_changed()
         elif not watch.alive and not self._settling:
             self.settle_runs()

@@ -158,8 +158,8 @@ def _conclude_models(trial: ModelComparison, as_json: bool) -> None:
 
 def _say(names: Sequence[str], tally: Tally) -> None:
     console.out(
-        f"{names[0]} was better: {tally.first}. {names[1]} was better: {tally.second}."
-        f" No difference: {tally.equal}. {tally.words}"
+        f"{names[0]} was chosen: {tally.first}. {names[1]} was chosen: {tally.second}."
+        f" Neither was better: {tally.equal}. {tally.words}"
     )
 
 

@@ -43,7 +43,7 @@ def list_(as_json: Json = False) -> None:
 
 @app.command()
 def get(key: Key, as_json: Json = False) -> None:
-    """The value of one setting; an empty line where it is left out."""
+    """The value of one setting; an empty line where it is automatic."""
     preferences = _open()
     _tell(preferences, _find(key), as_json)
 

@@ -17,7 +17,7 @@ from talecraft.story.clean import clean_line
 
 Kind = Literal["text", "number", "whole", "switch"]
 Value = str | float | int | bool | None
-LEFT_OUT = "left out"  # how a value that is not there is shown
+AUTOMATIC = "automatic"  # how a value that is not in the file is shown
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -42,8 +42,8 @@ class Entry(msgspec.Struct, frozen=True):
         if self.kind == "switch":
             return "true or false"
         what = {"text": "text", "number": "a number", "whole": "a whole number"}[self.kind]
-        left_out = ", or left out" if self.optional else ""
-        return f"{what} {self.bounds}".strip() + left_out
+        automatic = f", or {AUTOMATIC}" if self.optional else ""
+        return f"{what} {self.bounds}".strip() + automatic
 
     def of(self, settings: Settings) -> Value:
         value: Value = getattr(getattr(settings, self.section), self.name)
@@ -57,7 +57,7 @@ class Entry(msgspec.Struct, frozen=True):
     def words(self, value: Value) -> str:
         """A value as it is shown, and as it can be typed again."""
         if value in (None, ""):
-            return LEFT_OUT
+            return AUTOMATIC
         if isinstance(value, bool):
             return "true" if value else "false"
         return f"{value:g}" if self.kind == "number" and float(f"{value:g}") == value else (
@@ -68,7 +68,7 @@ class Entry(msgspec.Struct, frozen=True):
         """What was typed, by the same types that read the file; nothing is None where the key may
         be left out. Raises UsageError."""
         typed = clean_line(text).strip()
-        if self.optional and typed in ("", LEFT_OUT):
+        if self.optional and typed in ("", AUTOMATIC):
             return None
         value = typed if self.kind == "text" else _toml(typed)
         if isinstance(value, float) and not math.isfinite(value):

@@ -18,7 +18,7 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the model writes."""
 
     model: Annotated[
-        str, Meta(description="The model that writes; left out, the catalogue's own choice.")
+        str, Meta(description="The model that writes; automatic: the catalogue's default.")
     ] = ""
     temperature: Annotated[
         float, Meta(ge=0, le=5, description="How freely words are chosen; 0: always the likeliest.")
@@ -34,7 +34,7 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 1.0
     dry_multiplier: Annotated[
         Annotated[float, Meta(ge=0, le=20)] | None,
-        Meta(description="How hard repetition is held down; left out, as suits the model."),
+        Meta(description="How hard repetition is held down; automatic: as suits the model."),
     ] = None
     dry_base: Annotated[
         float, Meta(ge=1, le=4, description="How much harder with each word more that is repeated.")
@@ -117,11 +117,11 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
     learning_rate: Annotated[
         Annotated[float, Meta(gt=0, le=1)] | None,
-        Meta(description="How far one step goes; left out, as suits the model."),
+        Meta(description="How far one step goes; automatic: as suits the model."),
     ] = None
     kl_target: Annotated[
         Annotated[float, Meta(gt=0, le=100)] | None,
-        Meta(description="How far a passage may depart from its root, in nats."),
+        Meta(description="How far it may move from how it wrote before (KL, in nats)."),
     ] = None
     gate_prompts: Annotated[
         Annotated[int, Meta(ge=8, le=60)] | None,

@@ -11,10 +11,11 @@ from talecraft.story.counts import Grown
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """A moment: the newest turn and the newest revision there were."""
+    """A moment: the newest turn, the newest revision and the newest story there were."""
 
     turn: int
     revision: int
+    story: int
 
 
 class Growth:
@@ -25,11 +26,11 @@ class Growth:
         """Now, or at a `moment` as the tables write it: UTC, ISO 8601 with milliseconds."""
         before = "" if moment is None else "WHERE created_at < ?"
         given = () if moment is None else (moment,)
-        turn, revision = (
+        turn, revision, story = (
             int(self._db.rows(f"SELECT COALESCE(MAX(id), 0) FROM {table} {before}", given)[0][0])
-            for table in ("turns", "revisions")
+            for table in ("turns", "revisions", "stories")
         )
-        return Mark(turn, revision)
+        return Mark(turn, revision, story)
 
     def since(self, mark: Mark) -> Sequence[Grown]:
         """The passages of the stories' open branches (not of those in the trash) that are newer
@@ -55,3 +56,11 @@ class Growth:
             (mark.turn, mark.revision),
         )
         return [Grown(row["author"], row["now"], row["before"], bool(row["new"])) for row in rows]
+
+    def premises(self, mark: Mark) -> Sequence[str]:
+        """The first lines of the stories (not of those in the trash) that are newer than `mark`."""
+        rows = self._db.rows(
+            "SELECT premise FROM stories WHERE id > ? AND NOT trashed AND kind = 'story'",
+            (mark.story,),
+        )
+        return [str(row["premise"]) for row in rows]

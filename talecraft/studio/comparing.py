@@ -48,8 +48,8 @@ class Tally(msgspec.Struct, frozen=True):
         if self.leader is None:
             return "Neither was chosen more often."
         if self.p <= _SURE:
-            return "That is likely no accident."
-        return "It could still be chance."
+            return "That is unlikely to be chance."
+        return "That may still be chance."
 
 
 class Comparison:

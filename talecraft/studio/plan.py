@@ -27,6 +27,9 @@ from talecraft.studio.memory import Room
 
 FEWEST_DISTINCT = 2  # grades; with one there is nothing to compare
 ONE_SIDED = 0.8  # of the scores alike: said before the run
+# What a passage takes in the closing test, against one that a step writes or reads: measured on the
+# bundled model, whose test takes 3.3 steps.
+TESTED = 1.8
 INCONSISTENT, FEWEST_AGAINST = 0.2, 3  # of the comparisons, and at least so many
 
 
@@ -118,6 +121,13 @@ class Planning:
         weights = sum(file.stat().st_size for file in folder.glob("*.safetensors")) / 2
         threads = max(1, (os.cpu_count() or 2) - 1)
         return 6 * weights * turn * (learned + read) / (1.2e11 * threads) / 60, False
+
+
+def closing_steps(ppo: PpoSettings, opponents: int = 1) -> float:
+    """How long the test at the end of a run takes, in steps: it writes with the candidate, with the
+    root and (2 `opponents`) with what writes now, where that is another."""
+    tested = ppo.gate_prompts * (1 + (1 + opponents) * ppo.gate_samples)
+    return TESTED * tested / (ppo.batch * (ppo.epochs + 3))
 
 
 def _refusal(found: Evidence, histogram: list[int]) -> str:

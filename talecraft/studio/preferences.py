@@ -54,7 +54,7 @@ class Preferences:
             case "page.theme":
                 return "a theme's name"
             case "writing.model":
-                return "the id of a model that is installed, or left out"
+                return "the id of a model that is installed, or automatic"
             case _:
                 return entry.range
 

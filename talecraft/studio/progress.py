@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime
 from talecraft.library import Library
 from talecraft.library.growth import Mark
 from talecraft.story.counts import Words, added
+from talecraft.story.turns import word_count
+from talecraft.studio.opening import is_shipped
 
 
 class Progress:
@@ -32,4 +34,7 @@ class Progress:
         return self._since(self._day[1])
 
     def _since(self, mark: Mark) -> Words:
-        return sum((added(one) for one in self._library.growth.since(mark)), Words())
+        """What was added to the passages, and the first lines that the writer made up."""
+        growth = self._library.growth
+        first = sum(word_count(one) for one in growth.premises(mark) if not is_shipped(one))
+        return sum((added(one) for one in growth.since(mark)), Words(yours=first))

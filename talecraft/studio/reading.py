@@ -10,11 +10,11 @@ from talecraft.library import Library
 from talecraft.library.lengths import Length
 from talecraft.story import feedback
 from talecraft.story.feedback import Feedback, Score
-from talecraft.story.turns import Story, Turn
+from talecraft.story.turns import Story, Turn, word_count
 
 
 class Shelved(msgspec.Struct, frozen=True):
-    """A story as the shelf shows it: words of its open branch, and when it last grew."""
+    """A story as the shelf shows it: words of its first line and open branch, when it last grew."""
 
     story: Story
     words: int
@@ -26,7 +26,7 @@ class Page(msgspec.Struct, frozen=True):
     """The open branch of a story, without the generations' records.
 
     `version` of `versions` is which sibling the last passage is, both 0 for an empty story;
-    `scores` is what stands now, by turn.
+    `scores` is what stands now, by turn; `words` has those of the first line in it.
     """
 
     story: Story
@@ -45,7 +45,8 @@ def shelf(library: Library, trashed: bool = False) -> list[Shelved]:
     for story in stories:
         empty = Length(0, 0, story.created_at)
         long = lengths[story.leaf_id] if story.leaf_id is not None else empty
-        shelved.append(Shelved(story, long.words, long.passages, long.written_at))
+        words = word_count(story.premise) + long.words
+        shelved.append(Shelved(story, words, long.passages, long.written_at))
     return shelved
 
 
@@ -53,6 +54,7 @@ def page(library: Library, story_id: int) -> Page:
     """Raises UsageError for an unknown story."""
     story = library.stories.get(story_id)
     leaf = story.leaf_id
+    words = library.lengths.of([leaf])[leaf].words if leaf is not None else 0
     versions = library.stories.versions(leaf) if leaf is not None else []
     return Page(
         story,
@@ -60,7 +62,7 @@ def page(library: Library, story_id: int) -> Page:
         versions.index(leaf) + 1 if leaf is not None else 0,
         len(versions),
         standing_scores(library.feedback.of_story(story_id)),
-        library.lengths.of([leaf])[leaf].words if leaf is not None else 0,
+        word_count(story.premise) + words,
     )
 
 

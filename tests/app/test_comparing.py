@@ -56,18 +56,18 @@ async def test_a_blind_comparison_and_the_winner_writes(running, studio):
         assert "not over yet" in notices(pilot)
         await judged(app, pilot, second)
         text = seen(pilot)
-        assert f"Adapter {second[:8]} was better 3 times" in text
-        assert f"Adapter {first[:8]} was better 0 times  ● it writes now" in text
-        assert "It could still be chance." in text
-        assert f"y lets adapter {second[:8]} write on." in text
+        assert f"Adapter {second[:8]} was chosen 3 times" in text
+        assert f"Adapter {first[:8]} was chosen 0 times  ● it writes now" in text
+        assert "That may still be chance." in text
+        assert f"Press y and adapter {second[:8]} writes from now on." in text
         assert "y Write with it" in text
         await pilot.press("y")
         await until(pilot, lambda: active(studio) == second)
         await until(pilot, lambda: app.studio.loaded.adapter_id == second)
         words = static(pilot, "#taste-words")
-        assert f"{second[:8]} was better 3 times  ● it writes now" in words
+        assert f"{second[:8]} was chosen 3 times  ● it writes now" in words
         await pilot.press("y")
-        assert "nothing to change" in notices(pilot)
+        assert "writes already" in notices(pilot)
         await pilot.press("n")
         await until(pilot, lambda: "1 of 3" in seen(pilot))
 
@@ -77,8 +77,8 @@ async def test_the_one_that_writes_may_win(running, studio):
     async with running((80, 24)) as (app, pilot):
         await shown(app, pilot)
         await judged(app, pilot, first)
-        assert f"Adapter {first[:8]} was better 3 times  ● it writes now" in seen(pilot)
-        assert "The bare model was better 0 times" in seen(pilot)
+        assert f"Adapter {first[:8]} was chosen 3 times  ● it writes now" in seen(pilot)
+        assert "The bare model was chosen 0 times" in seen(pilot)
         assert "Write with it" not in seen(pilot)
 
 

@@ -23,6 +23,7 @@ async def test_a_passage_is_edited_where_it_stands_and_the_edit_taken_back(runni
         await editing(pilot, page)
         assert page.editor.text == first
         assert page.editor.region.y >= page.manuscript.region.y
+        page.editor.move_cursor((0, 0))
         await typed(pilot, "Then: ")
         await pilot.press("escape")
         await until(pilot, lambda: not page.editor.is_open)
@@ -63,6 +64,7 @@ async def test_an_edit_survives_the_end_of_the_program(running, make_app):
         page = await begun(app, pilot, "A harbour")
         story = page.story_id
         await editing(pilot, page)
+        page.editor.move_cursor((0, 0))
         await typed(pilot, "Half an edit. ")
         await until(pilot, lambda: app.studio.library.branches.edited(story))
         app.end()
@@ -206,3 +208,21 @@ async def test_what_follows_makes_way_for_the_text_being_edited(running):
         rows = [seen(pilot).splitlines(), before.splitlines()]
         then, first = ([n for n, one in enumerate(some) if follows in one] for some in rows)
         assert then == first
+
+
+async def test_the_cursor_stands_at_the_end_or_where_the_passage_was_clicked(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour", turns=2)
+        await editing(pilot, page)
+        assert page.editor.cursor_location == page.editor.document.end
+        await pilot.press("escape")
+        await until(pilot, lambda: not page.editor.is_open)
+        rows = seen(pilot).splitlines()
+        y = next(at for at, row in enumerate(rows) if "The fox waited" in row) + 1  # its second row
+        x = 3 + rows[y].index(rows[y].split()[1])
+        await pilot.click("#manuscript", offset=(x, y - page.manuscript.region.y))
+        await pilot.press("e")
+        await until(pilot, lambda: page.editor.has_focus)
+        at = len(page.editor.get_text_range((0, 0), page.editor.cursor_location))
+        assert " ".join(page.editor.text[at:].split()).startswith(rows[y][x:].strip())
+        assert 0 < at < len(page.editor.text)

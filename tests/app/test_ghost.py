@@ -37,11 +37,11 @@ async def test_it_is_taken_by_words_and_by_typing_what_it_says(running):
         page = await begun(app, pilot, "A harbour")
         await haunted(pilot, page)
         await pilot.press("ctrl+right")
-        assert page.composer.text == "The fox came. It"
+        assert page.composer.text == "The fox came. It "
         await pilot.press("ctrl+right")
-        assert page.composer.text == "The fox came. It sat"
-        assert page.composer.ghost == " still."
-        await typed(pilot, " st")
+        assert page.composer.text == "The fox came. It sat "
+        assert page.composer.ghost == "still."
+        await typed(pilot, "st")
         assert page.composer.ghost == "ill."
         await pilot.press("right")
         assert page.composer.text == "The fox came." + GHOST
@@ -144,3 +144,25 @@ async def test_where_nothing_comes_it_says_so(running):
         await pilot.press("ctrl+o")
         await until(pilot, lambda: "no more to say" in notices(pilot))
         assert not page.composer.haunted
+
+
+async def test_what_is_left_of_it_stays_where_it_stands_while_words_are_taken(running):
+    words = (
+        "looked at the boats that were lying there in the dark, and he thought of the winter that"
+        " had taken his brother, and of the summer that had brought him home again."
+    )
+    for width in (60, 71, 80):
+        async with running((width, 24)) as (app, pilot):
+            page = await begun(app, pilot, "A harbour")
+            await typed(pilot, "The old man went down to the water and ")
+            page.composer.ghost_waits()
+            page.composer.show_ghost(words)
+            shown: list[list[str]] = []
+            for _ in words.split():
+                await pilot.pause()
+                rows = seen(pilot).splitlines()
+                at = next(y for y, row in enumerate(rows) if "The old man" in row)
+                shown.append([row[3:] for row in rows[at : at + 5]])
+                await pilot.press("ctrl+right")
+            assert page.composer.text.endswith(words)
+            assert all(rows == shown[0] for rows in shown), width

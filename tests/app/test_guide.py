@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 from textual.command import CommandPalette
 
+from talecraft.app import keymap, rebinding
 from talecraft.app.screens.comparing import ComparisonScreen
 from talecraft.app.screens.library import LibraryScreen
 from talecraft.app.screens.opening import OpeningScreen
 from talecraft.app.screens.tasting import TastingScreen
 from talecraft.app.screens.training import TrainingScreen
 from talecraft.app.screens.writing import WritingScreen
-from talecraft.app.widgets.guide import _WORDS, GuideLine, guide_words
+from talecraft.app.widgets.guide import _IDS, _WORDS, GuideLine, guide_words
+from talecraft.app.widgets.run_plan import RunPlan
 from talecraft.process import run_client
 from talecraft.studio import comparing
 from talecraft.studio.guide import Next
@@ -63,10 +65,13 @@ async def learned(app, pilot) -> None:
     for number in range(24):
         await until(pilot, lambda: app.screen._round and app.screen._round.pair is not None)
         await pilot.press("ab"[number % 2])
-    await told(app, pilot, "4 of 5", "Esc, F3 and s")
-    await pilot.press("escape")
+    await told(app, pilot, "4 of 5", "F3 leads to training; there s starts a run")
+    await pilot.press("f3")
     await on(app, pilot, TrainingScreen)
+    assert [type(one) for one in app.screen_stack].count(TrainingScreen) == 1
+    assert not any(isinstance(one, TastingScreen) for one in app.screen_stack)
     await told(app, pilot, "4 of 5", "s trains")
+    await until(pilot, lambda: not app.screen.query_one(RunPlan).reading)
     await pilot.press("s")
 
 
@@ -171,7 +176,7 @@ async def test_while_the_first_passage_comes_it_tells_what_comes(running):
         await page_of(app, pilot, app.studio.writing.new_story("SLOW harbour").id)
         await told(app, pilot, "Enter lets the model write")
         await pilot.press("enter")
-        await told(app, pilot, "First comes its plan", "Esc stops it")
+        await told(app, pilot, "Its plan comes first", "Esc stops it")
         await until(pilot, lambda: app.live and app.live.prose)
         await pilot.press("escape")
         await told(app, pilot, "Guide 2 of 5", "1–5")
@@ -241,3 +246,15 @@ async def test_a_library_that_cannot_be_read_silences_it(running, monkeypatch):
         monkeypatch.setattr(app.studio.guide, "look", look)
         app.refresh_status()
         assert guide(app) == ""
+
+
+def test_every_key_it_names_is_that_of_a_binding_and_the_writers_own(monkeypatch):
+    names = rebinding.known_ids()
+    for words in (words for places in _WORDS.values() for words in places.values()):
+        for told in words.split("`")[1::2]:
+            name, _, key = told.rpartition(":")
+            assert key == "1–5" or (name or _IDS[key]) in names, told
+    own = {"app.training": ("f7",), "training.start": ("S",)}
+    monkeypatch.setattr(keymap, "_in_force", keymap.Keymap(own))
+    words = str(guide_words(Next("train"), "taste"))
+    assert "F7 leads to training; there S starts a run." in words

@@ -21,7 +21,7 @@ async def test_the_library_opens_where_there_are_stories(running, studio):
     async with running(loaded=False) as (app, pilot):
         assert isinstance(app.screen, LibraryScreen)
         shown = options(pilot, "#stories")
-        assert shown[0].startswith("A lighthouse\n4 words · ")
+        assert shown[0].startswith("A lighthouse\n6 words · ")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, WritingScreen))
         assert "The keeper counted ships." in seen(pilot)

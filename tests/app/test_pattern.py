@@ -85,11 +85,12 @@ async def test_l_asks_for_tales_says_what_a_run_takes_and_starts_it(
         assert "training 30/150, 4 min left" in seen(pilot)
         figures = static(pilot, "#figures")
         for name, value in {
-            "Loss": "3.900", "Unseen loss": "4.100", "Rate": "1.2e-03", "With an example": "25%",
+            "Surprise (loss)": "3.900", "Unseen (loss)": "4.100",
+            "Stride (rate)": "1.2e-03", "With an example": "25%",
         }.items():  # fmt: skip
             (line,) = (one for one in figures.splitlines() if one.startswith(name))
             assert value in line
-        assert "Reward" not in figures
+        assert "Pleasing (reward)" not in figures
         assert max(map(len, figures.splitlines())) <= 75
         await until(pilot, lambda: len(app.screen.query("Plot")) == 2)
         await until(pilot, lambda: all(plot._datasets for plot in app.screen.query("Plot")))

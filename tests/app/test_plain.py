@@ -171,16 +171,16 @@ async def test_a_live_run_has_no_curves_but_tells_them(running, plain, studio, p
     async with running(size) as (app, pilot):
         await until(pilot, lambda: app.run_watch is not None)
         await pilot.press("escape", "f3")
-        await until(pilot, lambda: "Reward" in seen(pilot))
+        await until(pilot, lambda: "Pleasing" in seen(pilot))
         text = words(pilot)
         assert not app.screen.query("Plot")
-        assert "50% is done." in text
-        assert "Reward: +0.84, up from +0.12, its highest" in text
+        assert "40% is done." in text
+        assert "Pleasing (reward): +0.84, up from +0.12, its highest" in text
         assert "Freedom (entropy): 2.00, unchanged" in text
         await pilot.press("x")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.pause()
-        assert "Reward" not in words(pilot)  # the question alone, not across the page
+        assert "Pleasing" not in words(pilot)  # the question alone, not across the page
         await pilot.press("n")
     run.end()
 
@@ -312,8 +312,8 @@ async def test_the_goal_in_words(running, plain, place):
     place.settings_file.write_text("[page]\nplain = true\ngoal = 5\n")
     async with running((120, 40)) as (app, pilot):
         page = await begun(app, pilot, "A harbour")
-        assert "goal: 0 of 5 today" in words(pilot)
-        app.studio.writing.say(page.story_id, "She wrote the number down.")
+        assert "goal: 2 of 5 today" in words(pilot)
+        app.studio.writing.say(page.story_id, "She wrote it.")
         page.reload()
         await until(pilot, lambda: "goal reached, 5 of 5 today" in seen(pilot))
 

@@ -16,14 +16,15 @@ async def at_plan(pilot, page) -> None:
 async def test_which_beats_the_prose_took_up_is_told(running):
     async with running(WIDE) as (app, pilot):
         await begun(app, pilot, "A harbour")
-        assert "2 of 2 beats taken up" in seen(pilot)
+        assert "1 of 2 beats taken up" in seen(pilot)
         assert "✓ The fox waits at the harbour" in seen(pilot)
+        assert "• A boat comes in without a crew" in seen(pilot), "of a crew nothing is said"
         page = app.screen
-        app.studio.branching.edit(page.page.path[0].id, "The fox waited.")
+        told = "The fox waited at the harbour. A boat came without its crew."
+        app.studio.branching.edit(page.page.path[0].id, told)
         page.reload()
         await pilot.pause()
-        assert "1 of 2 beats taken up" in seen(pilot)
-        assert "• A boat comes in without a crew" in seen(pilot)
+        assert "2 of 2 beats taken up" in seen(pilot)
 
 
 async def test_a_plan_is_scored_by_itself(running):

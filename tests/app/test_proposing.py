@@ -142,7 +142,7 @@ async def test_keys_for_a_span_want_one_and_the_palette_knows(running):
         assert editor.check_action("ask", ("insert",))
         await pilot.press("alt+r")
         assert not page.proposal.is_open
-        await pilot.press("shift+end")
+        await pilot.press("shift+home")
         assert editor.check_action("ask", ("rewrite",))
         assert not editor.check_action("ask", ("insert",))
         await pilot.press("ctrl+p", *"fully")

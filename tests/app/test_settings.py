@@ -186,7 +186,7 @@ async def test_a_model_is_chosen_and_writes(running, place):
         await settings_of(app, pilot, "model")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, Choose))
-        assert "● left out" in seen(pilot)
+        assert "● automatic" in seen(pilot)
         await pilot.press("end", "enter")
         await until(pilot, lambda: app.studio.loaded.model_id == "gpt2")
         assert row(app, "model") == "• gpt2"
@@ -264,21 +264,21 @@ async def test_the_mouse_chooses_and_changes(running):
 async def test_words_of_the_session_and_the_goal_are_on_the_status_line(running):
     async with running((120, 40)) as (app, pilot):
         page = await page_of(app, pilot, app.studio.writing.new_story("A harbour").id)
-        assert "yours" not in seen(pilot)
+        assert "2 words · +2 yours, +2 together" in seen(pilot), "the first line is one's own"
         app.studio.writing.say(page.story_id, "One two three four.")
         page.reload()
         await pilot.pause()
-        assert "4 words · +4 yours, +4 together" in seen(pilot)
+        assert "6 words · +6 yours, +6 together" in seen(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: app.live is None)
         words = page.words
-        assert f"+4 yours, +{words} together" in seen(pilot)
+        assert f"+6 yours, +{words} together" in seen(pilot)
         other = app.studio.writing.new_story("Another")
         await page_of(app, pilot, other.id)
-        assert f"0 words · +4 yours, +{words} together" in seen(pilot)
+        assert f"1 word · +7 yours, +{words + 1} together" in seen(pilot)
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
-        assert "0 words · +4 yours" in seen(pilot)
+        assert "1 word · +7 yours" in seen(pilot)
         assert "together" not in seen(pilot)
 
 
@@ -293,10 +293,10 @@ async def test_a_goal_is_set_by_name_and_told_once_when_it_is_reached(running, p
         await until(pilot, lambda: isinstance(app.screen, AskName))
         await pilot.press(*"x", "enter")
         assert "page.goal is a whole number" in notices(pilot)
-        await pilot.press("backspace", *"10", "enter")
+        await pilot.press("backspace", *"12", "enter")
         await pilot.pause()
-        assert place.settings_file.read_text() == "[page]\ngoal = 10\n"
-        assert "▱▱▱▱▱ 0 of 10 today" in seen(pilot)
+        assert place.settings_file.read_text() == "[page]\ngoal = 12\n"
+        assert "▱▱▱▱▱ 2 of 12 today" in seen(pilot)
 
         def say(text: str) -> None:
             app.studio.writing.say(page.story_id, text)
@@ -304,19 +304,19 @@ async def test_a_goal_is_set_by_name_and_told_once_when_it_is_reached(running, p
 
         say("One two three four five.")
         await pilot.pause()
-        assert "▰▰▱▱▱ 5 of 10 today" in seen(pilot)
+        assert "▰▰▱▱▱ 7 of 12 today" in seen(pilot)
         assert "your goal" not in notices(pilot)
         say("One two three four five.")
         await pilot.pause()
-        assert "✓ 10 of 10 today" in seen(pilot)
-        assert notices(pilot).count("10 words of your own today. That was your goal.") == 1
+        assert "✓ 12 of 12 today" in seen(pilot)
+        assert notices(pilot).count("12 words of your own today. That was your goal.") == 1
         app.clear_notifications()
         app.studio.branching.undo(page.story_id)
         page.reload()
         app.studio.branching.redo(page.story_id)
         page.reload()
         await pilot.pause()
-        assert "✓ 10 of 10 today" in seen(pilot)
+        assert "✓ 12 of 12 today" in seen(pilot)
         assert "your goal" not in notices(pilot)
 
 

@@ -193,7 +193,7 @@ async def test_training_plain(looks, studio, place, plain):
     async def prepare(app, pilot):
         await until(pilot, lambda: app.run_watch is not None)
         await pilot.press("f3")
-        await until(pilot, lambda: "Ended" in seen(pilot))
+        await until(pilot, lambda: "Reined in" in seen(pilot))
 
     await looks(prepare, PLAIN, THEMES[:1])
     run.end()
@@ -336,6 +336,9 @@ async def test_training_example(looks, studio, place):
         await until(pilot, lambda: len(app.screen.query("Plot")) == 2)
         await until(pilot, lambda: all(plot._datasets for plot in app.screen.query("Plot")))
         run.say(Example(7, sample))
+        await until(pilot, lambda: app.screen.query_one("#example").display)
+        await pilot.pause()
+        app.screen.query_one("#example").scroll_visible(animate=False, top=True)
         await until(pilot, lambda: app.screen.query_one("#training").scroll_y > 0)
 
     await looks(prepare)

@@ -49,7 +49,9 @@ async def test_a_whole_round_one_key_a_pair(running):
             await until(pilot, lambda: app.screen._round.pair is not None)
             assert f"{number} of 4" in seen(pilot)
             await pilot.press(key)
-        await until(pilot, lambda: "4 choices. F3 shows what you have taught." in seen(pilot))
+        await until(pilot, lambda: "The round is over: 4 choices." in seen(pilot))
+        words = " ".join(seen(pilot).split())
+        assert "F3 shows what you have taught; there s starts a training run." in words
         assert log(app) == [("choice", 1), ("choice", 1), ("choice", 0), ("thumb", -1),
                             ("thumb", -1)]  # fmt: skip
         await pilot.press("f3")
@@ -87,7 +89,10 @@ async def test_esc_stops_and_says_what_was_kept(running):
         a_round = app.screen._round
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
-        assert "2 choices kept. F3 shows what you have taught." in notices(pilot)
+        assert (
+            "2 choices kept. F3 shows what you have taught; there s starts a training run."
+            in notices(pilot)
+        )
         assert a_round.stopped
         assert log(app) == [("choice", 1), ("choice", 1)]
         assert page.page.versions == 1

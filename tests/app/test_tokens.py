@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from talecraft.app.screens.help import HelpScreen
 from talecraft.app.screens.tokens import TokensScreen
 from talecraft.app.screens.writing import WritingScreen
-from talecraft.app.widgets.token_rows import anchors, nearest, rows
+from talecraft.app.widgets.token_rows import anchors, first_word, nearest, of_tags, rows
 from talecraft.app.widgets.tokens import TokenChoices, TokenFlow, label, percent, share, step_of
 from talecraft.process.messages import Candidate, TokenOdds
 from tests.app.conftest import (
@@ -337,3 +337,26 @@ def test_words_for_odds_and_tokens():
         "(part of a character)",
         "[b]",
     ]
+
+
+def test_it_opens_on_the_first_word_of_prose_and_tags_are_known():
+    texts = ["<think>", "\n", "-", " A", " fox", "\n", "<st", "ory>", "\n", "“", "Once", " upon"]
+    tags = of_tags(texts, ["<think>", "<story>", ""])
+    assert tags == {0, 6, 7}
+    assert first_word(texts, 8, tags) == 10, "after the end of the line and the quotation mark"
+    assert first_word(texts, 6, tags) == 10, "and never on a tag"
+    assert first_word(["\n", "—"], 1, frozenset()) == 1
+
+
+async def test_a_tag_is_shown_quietly_and_is_not_where_it_opens(running):
+    async with running(WIDE) as (app, pilot):
+        await begun(app, pilot, "A harbour")
+        flow = await looked(app, pilot)
+        assert flow.odds.taken.text == "The"
+        tag = next(at for at, one in enumerate(flow._tokens) if "<story>" in one.text)
+        y = next(y for y, row in enumerate(flow._rows) for one in row
+                 if one.token == tag and "<story>" in one.text)  # fmt: skip
+        drawn = [one for one in flow.render_line(y - round(flow.scroll_y)) if "<story>" in one.text]
+        assert drawn
+        assert drawn[0].style.color == flow.style("tag").color
+        assert not drawn[0].style.underline

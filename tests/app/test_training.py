@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 
 import msgspec
 import pytest
 from textual.widgets import Static
 
 from talecraft.app.screens.training import TrainingScreen
+from talecraft.app.widgets.run_plan import RunPlan
 from talecraft.library.adapters import Adapter
 from talecraft.process.run_events import Example, GoingOn, RunPhase, Sample, Waiting
 from talecraft.studio.training import Training
@@ -91,6 +93,7 @@ async def test_the_plan_counts_what_another_model_wrote(running, studio):
     studio.writing.rate(turn.id, "stars", 5)
     async with running((100, 50), loaded=False) as (app, pilot):
         await shown(app, pilot)
+        await until(pilot, lambda: "Press s to start." in seen(pilot))
         text = static(pilot, "#training-plan")
         assert "20 scores in 1 story" in text
         assert "1 other opinion is left out" in text
@@ -132,6 +135,24 @@ async def test_a_look_that_fails_is_said_and_a_run_can_be_started_all_the_same(
         assert "s Start" in seen(pilot)
 
 
+async def test_s_waits_until_the_taste_is_read(running, studio, monkeypatch):
+    scored(studio, ENOUGH)
+    read, started = threading.Event(), []
+    monkeypatch.setattr(Training, "look", lambda self, model: read.wait(20) and None)
+    monkeypatch.setattr(Training, "start", lambda self, model: started.append(model))
+    async with running((100, 50), loaded=False) as (app, pilot):
+        await shown(app, pilot)
+        await until(pilot, lambda: "I am reading your opinions" in seen(pilot))
+        assert "s Start" not in seen(pilot)
+        await pilot.press("s")
+        await pilot.pause()
+        assert "I am still reading your opinions; then s starts." in notices(pilot)
+        assert not started
+        read.set()
+        await until(pilot, lambda: "Press s to start." in seen(pilot))
+        assert "s Start" in seen(pilot)
+
+
 async def test_s_starts_a_run_and_x_stops_it(running, studio, monkeypatch):
     scored(studio, ENOUGH)
     runs: list[HandRun] = []
@@ -144,6 +165,7 @@ async def test_s_starts_a_run_and_x_stops_it(running, studio, monkeypatch):
     monkeypatch.setattr(Training, "start", start)
     async with running((100, 50), loaded=False) as (app, pilot):
         await shown(app, pilot)
+        await until(pilot, lambda: "Press s to start." in seen(pilot))
         await pilot.press("s")
         await until(pilot, lambda: "Reading your scores" in seen(pilot))
         assert "Not yet" not in notices(pilot)
@@ -198,7 +220,7 @@ async def test_a_run_is_found_again_and_shown_live(running, studio, place):
         await until(pilot, lambda: app.run_watch is not None)
         await shown(app, pilot)
         text = seen(pilot)
-        assert "Step 5 of 14 · about 1 min left" in text
+        assert "Step 5 of 14 · about 2 min left, the closing test included" in text
         assert "of 400 unseen pairs; 90 % sure: 64% to 78%" in text
         await until(pilot, lambda: len(app.screen.query("Plot")) == 8)
         run.say(step(6))
@@ -208,13 +230,30 @@ async def test_a_run_is_found_again_and_shown_live(running, studio, place):
     assert studio.library.runs.get(run.run_id).state == "running", "leaving stopped nothing"
 
 
+async def test_the_time_left_is_that_to_the_end_of_the_closing_test(running, studio, place):
+    run = HandRun(place, studio)
+    run.say(*phase_events(), *[step(n) for n in range(1, 14)])
+    async with running((100, 40), loaded=False) as (app, pilot):
+        await until(pilot, lambda: app.run_watch is not None)
+        await shown(app, pilot)
+        # One step of 9 s, and a test as long as 3.4 steps; without it there would be 9 s left.
+        assert "Step 13 of 14 · about 39 s left, the closing test included" in seen(pilot)
+        assert "training 13/14, 39 s left" in seen(pilot)
+        run.say(step(14), RunPhase("Comparing before and after", 0.0))
+        await until(pilot, lambda: "Step 14 of 14" in seen(pilot))
+        assert "Step 14 of 14 · the closing test takes about 30 s" in seen(pilot)
+        assert "training: closing test" in seen(pilot)
+        assert " 81%" in seen(pilot), "the bar is not full before the end"
+    run.end()
+
+
 FIGURES = {
-    "Reward": ("+0.60", "more is better"),
+    "Pleasing (reward)": ("+0.60", "more is better"),
     "your taste": ("+0.50", ""),
-    "Distance (KL)": ("2.00", "held near 3 nats, stopped at 6"),
+    "Change (KL)": ("2.00", "from how it wrote; aim 3, end 6"),
     "Freedom (entropy)": ("2.00", "how freely it chooses its words"),
-    "Held back (clip)": ("10.0%", "choices kept from leaping"),
-    "Misjudged (value)": ("0.20", "how far off its forecasts are"),
+    "Reined in (clip)": ("10.0%", "changes cut off as too large"),
+    "Misjudged (value)": ("0.20", "how far its forecasts were off"),
     "Length": ("80 words", "of a passage"),
     "Repetition": ("10%", "word pairs that come again"),
     "Ended": ("100%", "passages that it ended itself"),
@@ -302,21 +341,27 @@ async def test_an_example_is_shown_when_it_is_asked_for(running, studio, place, 
     async with running(size, loaded=False) as (app, pilot):
         await until(pilot, lambda: app.run_watch is not None)
         await shown(app, pilot)
+        figures = app.screen.query_one("#figures").region
         await pilot.press("e")
-        await until(pilot, lambda: "An example comes after the next update." in seen(pilot))
+        await until(pilot, lambda: "An example comes after the next step" in seen(pilot))
         assert run.asked == {"example"}
         sample = Sample("A [/oops] boat.", "It was big\x1b[2J.", "“Who steers?” she asked.")
         run.say(step(2), Example(2, sample))
+        await until(pilot, lambda: "It stands under the figures." in notices(pilot))
+        assert app.screen.query_one("#training").scroll_y == 0, "whoever reads is not moved"
+        assert app.screen.query_one("#figures").region == figures
+        app.clear_notifications()
+        app.screen.query_one("#example").scroll_visible(animate=False, top=True)
         await until(pilot, lambda: "“Who steers?” she asked." in seen(pilot))
         text = seen(pilot)
         assert "A [/oops] boat." in text
-        assert "After update 2" in text
+        assert "After step 2" in text
         before = next(line for line in text.splitlines() if "As it writes now" in line)
-        assert ("After update 2" in before) is (size[0] >= 100), "side by side where there is room"
+        assert ("After step 2" in before) is (size[0] >= 100), "side by side where there is room"
         assert "An example comes" not in text
         for number in range(3, 15):
             run.say(step(number))
-        await until(pilot, lambda: "training 14/14" in seen(pilot))
+        await until(pilot, lambda: "training: closing test" in seen(pilot))
         # Elsewhere a notice tells of it; opened again, the screen begins at its top.
         await pilot.press("escape")
         run.say(Example(14, msgspec.structs.replace(sample, after="Another.")))
@@ -361,6 +406,7 @@ async def test_a_plan_tells_what_room_there_is(running, studio, monkeypatch):
         ):
             monkeypatch.setattr("talecraft.studio.memory.free_mb", lambda free=free: free)
             await shown(app, pilot)
+            await until(pilot, lambda: not app.screen.query_one(RunPlan).reading)
             text = " ".join(static(pilot, "#training-plan").split())
             assert words in text
             assert ("that sleeps" in text) is (free == 1_450.0)

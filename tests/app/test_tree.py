@@ -323,9 +323,31 @@ async def test_two_branches_are_compared(running, studio):
         assert "+ {+Out in the fog a bell began to ring.+}" in text
         await pilot.press("n", "N", "escape")
         assert isinstance(app.screen, TreeScreen)
-        await pilot.press("up", "up", "up", "up", "m", "d")
+        await pilot.press("up", "up", "up", "up", "m")
         assert tree.marked is None
-        assert isinstance(app.screen, TreeScreen)
+
+
+async def test_the_tree_tells_of_the_key_that_compares_and_what_with(running, studio):
+    async with running((100, 30), loaded=False) as (app, pilot):
+        tree = await tree_of(app, pilot, a_tree(studio))
+        assert "d Compare" in seen(pilot).splitlines()[-1]
+        assert "m, then d elsewhere, compares" in static(pilot, "#tree-head")
+        await pilot.press("d")
+        assert "m marks one to compare with" in notices(pilot), "it is the branch that is read"
+        tree.choose(next(at for at, one in enumerate(tree.places) if not one.open))
+        await until(pilot, lambda: "d compares with what is read" in static(pilot, "#tree-head"))
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(app.screen, DifferenceScreen))
+        await pilot.press("escape", "m")
+        await until(pilot, lambda: "d compares with the mark" in static(pilot, "#tree-head"))
+
+
+async def test_a_tree_of_one_branch_has_nothing_to_compare(running, studio):
+    story = studio.writing.new_story("A fox")
+    studio.writing.say(story.id, "It ran.")
+    async with running(loaded=False) as (app, pilot):
+        await tree_of(app, pilot, story.id)
+        assert "compare" not in static(pilot, "#tree-head")
 
 
 async def test_a_long_difference_is_gone_through_change_by_change(running, studio):
@@ -430,7 +452,7 @@ async def test_the_palette_offers_what_can_be_done_in_the_tree(running, studio):
     async with running(loaded=False) as (app, pilot):
         tree = await tree_of(app, pilot, a_tree(studio))
         found = {str(hit.display) async for hit in Commands(app.screen).discover()}
-        missing = {"n", "N", "r", "d"}, {"esc"}  # of what can be done later
+        missing = {"n", "N", "r"}, {"esc"}  # of what can be done later
         for kind, later in zip((TreeList, TreeScreen), missing, strict=True):
             for command in commands_of(kind, app):
                 offered = any(command.words in words for words in found)

@@ -580,3 +580,16 @@ async def test_text_that_comes_quickly_is_shown_in_pieces_and_seldomer_to_one_wh
         else:
             assert TEXT_SECONDS < max(pauses) <= TEXT_SECONDS_TYPING
         app.live = None
+
+
+async def test_a_newer_notice_takes_the_place_of_one_of_its_kind(running):
+    async with running(loaded=False) as (app, pilot):
+        app.say("The first.")
+        app.say("The second.")
+        app.say("Another kind.", "Titled")
+        app.say("Grave.", severity="warning")
+        app.say("The third.")
+        await until(pilot, lambda: "The third." in notices(pilot))
+        assert sorted(notices(pilot).splitlines()) == [
+            ": The third.", "Careful: Grave.", "Titled: Another kind.",
+        ]  # fmt: skip

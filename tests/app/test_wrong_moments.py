@@ -142,6 +142,7 @@ async def test_an_edit_whose_passage_is_no_longer_read_waits_for_it(running):
         page = await three(app, pilot)
         turn = page.page.path[2]
         await editing(pilot, page)
+        page.editor.move_cursor((0, 0))
         await typed(pilot, "MINE ")
         app.studio.branching.prune(turn.id)
         page.reload()
@@ -162,6 +163,7 @@ async def test_editing_one_passage_leaves_the_plan_of_another_as_it_was_edited(r
         turn = page.page.path[2]
         await pilot.press("tab", "p", "e")
         await until(pilot, lambda: page.editor.has_focus)
+        page.editor.move_cursor((0, 0))
         await typed(pilot, "MINE ")
         await pilot.press("escape")
         await pilot.press("escape", "tab", "k", "k", "e")
@@ -196,6 +198,7 @@ async def test_what_was_edited_is_kept_until_the_model_has_gone_on_from_it(runni
         page = await three(app, pilot, premise)
         turn = page.page.path[2]
         await editing(pilot, page)
+        page.editor.move_cursor((0, 0))
         await typed(pilot, "A paragraph of mine. ")
         await pilot.press("ctrl+g")
         if end == "stop":

@@ -88,8 +88,8 @@ def test_the_winner_writes_when_the_writer_says_so(
     assert result.code == 0
     before, _, end = result.out.rpartition("\nadapter ")
     assert not any(name in before + result.err.split("3 choices")[0] for name in adapters)
-    assert end.startswith(f"{adapters[1]} was better: 3. adapter {adapters[0]} was better: 0.")
-    assert "It could still be chance." in end
+    assert end.startswith(f"{adapters[1]} was chosen: 3. adapter {adapters[0]} was chosen: 0.")
+    assert "That may still be chance." in end
     assert f"adapter {adapters[1]} writes from now on." in result.err
     assert active() == adapters[1]
 
@@ -100,7 +100,7 @@ def test_a_trial_broken_off_changes_nothing(
 ) -> None:
     begun = loyal[:2] + "q\ny\n"
     result = talecraft_("compare", "--pairs", "3", *filter(None, [option]), stdin=begun)
-    assert f"{adapters[1]} was better: 1." in result.out
+    assert f"{adapters[1]} was chosen: 1." in result.out
     assert result.code == (2 if option else 0)
     assert ("Only 1 of 3 pairs were judged" in result.err) == bool(option)
     assert active() == adapters[0]
@@ -152,7 +152,7 @@ def test_the_same_by_both_is_counted_unseen(talecraft_: Talecraft, adapters: lis
     story("SAME", "More.")
     result = talecraft_("compare", *adapters, "--story", "1", "--pairs", "3", stdin="=\n")
     assert result.code == 0
-    assert "No difference: 3." in result.out
+    assert "Neither was better: 3." in result.out
     assert "SAME" not in result.out
     assert "2 pairs were not shown: both passages were the same" in result.err
     assert "1 choice is in the log" in result.err
@@ -176,7 +176,7 @@ def test_pairs_that_do_not_come_end_it_with_what_was_judged(
 def test_the_bare_model_can_be_compared(talecraft_: Talecraft, adapters: list[str]) -> None:
     result = talecraft_("compare", adapters[0][:6], "none", "--pairs", "1", stdin="=\n")
     assert result.code == 0
-    assert "the bare model was better: 0." in result.out
+    assert "the bare model was chosen: 0." in result.out
 
 
 @pytest.mark.parametrize(
@@ -240,8 +240,8 @@ def test_two_models_are_compared_blind_and_train_nobody(talecraft_: Talecraft, s
 
 def test_a_model_alone_is_compared_with_the_one_in_use(talecraft_: Talecraft, second: str) -> None:
     result = talecraft_("compare", second, "--pairs", "2", stdin="a\na\n")
-    assert "second was better:" in result.out
-    assert "llama-ember was better:" in result.out
+    assert "second was chosen:" in result.out
+    assert "llama-ember was chosen:" in result.out
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_ranges_come_from_the_types() -> None:
     assert by("temperature").range == "a number from 0 to 5"
     assert by("top_p").range == "a number above 0, to 1"
     assert by("min_p").range == "a number from 0, below 1"
-    assert by("training.batch").range == "a whole number from 4 to 512, or left out"
+    assert by("training.batch").range == "a whole number from 4 to 512, or automatic"
     assert by("show_outline").range == "true or false"
 
 
@@ -67,7 +67,7 @@ def test_ranges_come_from_the_types() -> None:
     [
         ("temperature", " 1 ", 1.0), ("temperature", "0.80", 0.8), ("measure", "60", 60),
         ("show_outline", "false", False), ("theme", "tokyo-night", "tokyo-night"),
-        ("theme", 'a"b', 'a"b'), ("batch", "", None), ("batch", "left out", None),
+        ("theme", 'a"b', 'a"b'), ("batch", "", None), ("batch", "automatic", None),
         ("dry_multiplier", "1e-3", 0.001), ("model", "", None), ("prose_tokens", "1_000", 1000),
     ],
 )  # fmt: skip

@@ -16,8 +16,11 @@ from talecraft.library import Library, stories
 from talecraft.story.counts import Grown, Words, added
 from talecraft.studio import reading
 from talecraft.studio.branching import Branching
+from talecraft.studio.opening import opening_lines
 from talecraft.studio.progress import Progress
 from tests.studio.test_branching import MADE
+
+OFFERED = opening_lines(1, seed=3)[0]
 
 
 class Desk:
@@ -26,8 +29,8 @@ class Desk:
     def __init__(self, path: Path) -> None:
         self.library = Library(path)
         self.branching = Branching(self.library, self.library.feedback.append)
+        self.stories = [self.library.stories.create("T", OFFERED).id]
         self.progress = Progress(self.library)
-        self.stories = [self.library.stories.create("T", "A premise of five words.").id]
 
     def write(self, text: str, author: str = "writer", story: int = 0, parent: int = 0) -> int:
         story_id = self.stories[story]
@@ -66,6 +69,16 @@ def test_yours_and_the_models_are_told_apart(desk: Desk) -> None:
     desk.write("One two three.")
     desk.write("Four five.", "model")
     assert desk.now == (3, 5)
+
+
+def test_a_first_line_of_ones_own_is_yours_and_one_that_was_offered_is_not(desk: Desk) -> None:
+    desk.stories.append(desk.library.stories.create("U", "The lamp went out at sea.").id)
+    assert desk.now == (6, 6)
+    desk.library.stories.create("V", OFFERED)
+    assert desk.now == (6, 6)
+    assert [one.words for one in reading.shelf(desk.library)][1] == 6
+    desk.library.stories.trash(desk.stories[1])
+    assert desk.now == (0, 0)
 
 
 def test_what_was_there_before_does_not_count(desk: Desk) -> None:
@@ -144,14 +157,14 @@ def test_stories_count_together_but_not_those_in_the_trash(desk: Desk) -> None:
     desk.write("One two.")
     desk.stories.append(desk.library.stories.create("U", "Another.").id)
     desk.write("Three four five.", story=1)
-    assert desk.now == (5, 5)
+    assert desk.now == (6, 6)
     desk.library.stories.trash(desk.stories[0])
-    assert desk.now == (3, 3)
+    assert desk.now == (4, 4)
     desk.library.stories.trash(desk.stories[0], False)
     turn = desk.library.stories.get(desk.stories[1]).leaf_id
     assert turn is not None
     desk.branching.prune(turn)
-    assert desk.now == (2, 2)
+    assert desk.now == (3, 3)
 
 
 def test_trials_and_plans_are_no_words(desk: Desk) -> None:
@@ -220,7 +233,7 @@ def test_whatever_is_done_together_is_what_is_read(done: list[tuple[str, int, st
                 case "prune" if path:
                     desk.branching.prune(path[at % len(path)].id)
             yours, together = desk.now
-            assert together == desk.read
+            assert together == desk.read - len(OFFERED.split()), "nobody's words but the story's"
             assert 0 <= yours <= together
         before = desk.now
         steps = 0

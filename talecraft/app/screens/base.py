@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class TalecraftScreen(Screen[None]):
     """Subclasses give their widgets in `body`; HELP is their heading in the help.
 
-    Over a PAGE other screens are pushed; any other screen gives its place to the next one.
+    Over a PAGE other screens are pushed; any other screen gives its place to the next one
+    (`gives_way_to`).
     SHOWN_BY is the app's action that leads here; COMMAND_WIDGETS are the widgets whose commands
     the palette offers. PLACE is what the guide calls a screen that no action leads to.
     """
@@ -69,6 +70,10 @@ class TalecraftScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         self.talecraft.refresh_status()
+
+    def gives_way_to(self, screen: TalecraftScreen) -> bool:
+        """Does this one take its place, and not lie over it?"""
+        return not self.PAGE
 
     # ------------------------------------------------------------------ what a screen may hear
     story_id: int | None = None

@@ -9,6 +9,7 @@ from textual.content import Content
 
 from talecraft.app.keymap import hint
 from talecraft.app.marks import mark
+from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.tasting import TastingScreen
 from talecraft.app.text import MUTED, count, said
 from talecraft.errors import TalecraftError
@@ -24,6 +25,10 @@ class ComparisonScreen(TastingScreen):
     SHOWN_BY = "compare"
     HELP = "Blind comparison"
     HEADING = "Comparison"
+    FIRST = (
+        "Two passages go on from the same text: one as it writes after training, one as it wrote"
+        " before. Which is which you are told at the end. Choose the one you like better."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "adopt", "Write with it",
                 tooltip="Let the one you chose more often write", id="compare.adopt"),
@@ -32,6 +37,10 @@ class ComparisonScreen(TastingScreen):
     def __init__(self, story: int | None = None) -> None:
         super().__init__(story)
         self._trial: Comparison | None = None
+
+    def gives_way_to(self, screen: TalecraftScreen) -> bool:
+        """Never: its result can still be acted on."""
+        return False
 
     def begin(self) -> Round:
         app = self.talecraft
@@ -46,24 +55,25 @@ class ComparisonScreen(TastingScreen):
         tally, now = trial.tally, mark("  ●", ",")
         lines = [
             said(
-                (_name(adapter), "bold"), f" was better {count(times, 'time')}",
+                (_name(adapter), "bold"), f" was chosen {count(times, 'time')}",
                 *(((now, "$text-success"), (" it writes now", MUTED)) if _active(self, adapter)
                   else ()),
             )
             for adapter, times in ((trial.first, tally.first), (trial.second, tally.second))
         ]  # fmt: skip
         lines += [
-            said((f"No difference {count(tally.equal, 'time')}", MUTED)),
+            said((f"Neither was better {count(tally.equal, 'time')}", MUTED)),
             *((said((unshown_words(a_round), MUTED)),) if a_round.unshown else ()),
             said(),
             said(tally.words),
-            said(("Your answers are kept as choices: the next run learns from them.", MUTED)),
+            said(("Your answers are kept. The next training run learns from them.", MUTED)),
         ]
         if self._can_adopt:
             yes = hint("compare.adopt", "y")
-            lines.append(said((yes, "bold"), f" lets {_name(trial.winner).lower()} write on."))
+            name = _name(trial.winner).lower()
+            lines.append(said("Press ", (yes, "bold"), f" and {name} writes from now on."))
         more, back = hint("taste.new", "n"), hint("app.back", "Esc")
-        lines.append(said((f"{more} compares once more, {back} goes back.", MUTED)))
+        lines.append(said((f"{more} compares again, {back} goes back.", MUTED)))
         return Content("\n").join(lines)
 
     def action_stop(self) -> None:
@@ -95,7 +105,9 @@ class ComparisonScreen(TastingScreen):
         trial = self._trial
         if trial is None or not trial.whole:
             return "The comparison is not over yet."
-        return "There is nothing to change."
+        if trial.tally.leader is None:
+            return "Neither was chosen more often: there is nothing to change."
+        return "The one you chose more often writes already."
 
     def action_adopt(self) -> None:
         if self._trial is None:

@@ -53,12 +53,14 @@ class EditingActions(PassageActions):
         if at is None:
             self.talecraft.say("There is no passage to edit yet.")
             return
+        clicked = self.manuscript.clicked  # which another choice forgets
         self.manuscript.choose(at)
         turn = self.page.path[at]
         # Where it was left in the midst of an edit, that goes on.
         kept = self.talecraft.studio.library.branches.edit_draft(turn.id, "prose")
         # At once: the next key is text already. Its place is found anew when all is laid out.
-        self.editor.open(turn.id, turn.prose if kept is None else kept, self._room_for(at))
+        text, cursor = (turn.prose, clicked) if kept is None else (kept, None)
+        self.editor.open(turn.id, text, self._room_for(at), cursor=cursor)
         self.call_after_refresh(self.place_editor)
         self.refresh_bindings()
 

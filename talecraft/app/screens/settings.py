@@ -16,7 +16,7 @@ from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.dialogs import Choose
 from talecraft.app.text import MUTED, said
 from talecraft.app.widgets.settings import SettingsList
-from talecraft.config.entries import LEFT_OUT, Entry, about, find
+from talecraft.config.entries import AUTOMATIC, Entry, about, find
 
 
 class SettingsScreen(TalecraftScreen):
@@ -98,7 +98,7 @@ class SettingsScreen(TalecraftScreen):
         if entry.kind == "switch":
             preferring.prefer(self.talecraft, entry, "false" if value else "true")
         elif choices:
-            self._ask(entry, ([LEFT_OUT] if entry.optional else []) + list(choices))
+            self._ask(entry, ([AUTOMATIC] if entry.optional else []) + list(choices))
         else:
             await self._list.edit("" if value is None else entry.words(value))
 

@@ -32,6 +32,7 @@ class TastingScreen(TalecraftScreen):
     SHOWN_BY = "taste"
     HELP = "Taste round"
     HEADING: ClassVar[str] = "Taste round"
+    FIRST: ClassVar[str] = "The first pair is being written. Read both, then choose with one key."
     AUTO_FOCUS = "#tasting"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "choose('a')", "First",
@@ -110,17 +111,19 @@ class TastingScreen(TalecraftScreen):
         if a_round.failure:
             again = f"   {hint('taste.again', 'r')} tries again."
             return said((a_round.failure, "$text-warning"), (again, MUTED))
-        what = "The next pair is being written …" if a_round.judged else (
-            "The first pair is being written. Read both, then choose with one key."
-        )  # fmt: skip
-        return said((what, MUTED))
+        return said(("The next pair is being written …" if a_round.judged else self.FIRST, MUTED))
 
     def result(self, a_round: Round) -> Content:
         """What the round has come to."""
+        more, back = hint("taste.new", "n"), hint("app.back", "Esc")
         return said(
-            f"{count(a_round.judged, 'choice')}. {_shows()}",
-            (f"   {hint('taste.new', 'n')} begins another round.", MUTED),
+            f"The round is over: {count(a_round.judged, 'choice')}. {_shows()}",
+            (f"\n{more} begins another round, {back} goes back.", MUTED),
         )
+
+    def gives_way_to(self, screen: TalecraftScreen) -> bool:
+        """A round that is over leads on to training, and not back."""
+        return screen.SHOWN_BY == "training" and (self._round is None or self._round.over)
 
     def begin(self) -> Round:
         """Raises TalecraftError where there can be no round."""
@@ -219,4 +222,5 @@ def _keys() -> tuple[str, str, str, str]:
 
 
 def _shows() -> str:
-    return f"{hint('app.training', 'F3')} shows what you have taught."
+    training, start = hint("app.training", "F3"), hint("training.start", "s")
+    return f"{training} shows what you have taught; there {start} starts a training run."

@@ -97,7 +97,9 @@ class TokensScreen(TalecraftScreen):
             made = event.turn.generation
             start = made.prose_start if made is not None else 0
             begin = start if start < len(event.tokens) else event.begins
-            self._flow.show(event.tokens, event.begins, begin)
+            style = self.talecraft.studio.model_ref().style
+            tags = (style.premise_open, style.think_open, style.story_open, *style.stops)
+            self._flow.show(event.tokens, event.begins, begin, [one.strip() for one in tags])
         self._show_head()
         self.query_one("#token-side").display = self._flow.odds is not None
         self.refresh_bindings()

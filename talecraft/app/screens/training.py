@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from talecraft.app.keymap import actions
+from talecraft.app.keymap import actions, hint
 from talecraft.app.messages import TasteLooked
 from talecraft.app.run_watch import RunWatch
 from talecraft.app.screens.dialogs import Confirm
@@ -169,7 +169,8 @@ class TrainingScreen(LearnFromTales):
         watch = self.talecraft.run_watch
         match action:
             case "start":
-                return watch is None and not self.query_one(RunPlan).refusal
+                plan = self.query_one(RunPlan)
+                return watch is None and not plan.refusal and not plan.reading
             case "learn":
                 return watch is None and not self._reading
             case "resume":
@@ -200,8 +201,10 @@ class TrainingScreen(LearnFromTales):
         if action == "roll_back":
             return "The bare model writes: there is no adapter to roll back."
         if watch is None:
+            plan = self.query_one(RunPlan)
+            waits = f"I am still reading your opinions; then {hint('training.start', 's')} starts."
             return {
-                "start": f"Not yet. {self.query_one(RunPlan).refusal}",
+                "start": waits if plan.reading else f"Not yet. {plan.refusal}",
                 "learn": "The tales are being read.",
                 "resume": "There is no run to go on with.",
             }.get(action, "No run is going.")
@@ -210,7 +213,7 @@ class TrainingScreen(LearnFromTales):
         if watch.stopping:
             return "The run is about to stop."
         if action == "pause":
-            return "The run is paused. c lets it go on."
+            return f"The run is paused. {hint('training.go_on', 'c')} lets it go on."
         if watch.run.method == "pattern":
             return "Its verdict shows passages before and after; on its way there are none."
         return "Nothing is learned yet that an example could show."
@@ -234,7 +237,7 @@ class TrainingScreen(LearnFromTales):
         if watch is not None and self._asked(self.talecraft.studio.training.ask_example):
             watch.example_asked = True
             self.run_changed()
-            when = "when training goes on" if watch.paused else "after the next update"
+            when = "when training goes on" if watch.paused else "after the next step"
             self.talecraft.say(f"It comes {when}.", "An example")
 
     def _asked(self, ask: Callable[[], TrainingRun]) -> bool:

@@ -94,6 +94,7 @@ class TreeScreen(TreeActions):
         if trashed:
             does = f"{hint('tree.trash', 't')} {'hides' if self._trash else 'shows'} it"
             facts.append(f"{trashed:,} in the trash ({does})")
+        facts += self._compare_words()
         if self._list.searching:
             facts = [self._found_words()]
         self.query_one("#tree-head", Static).update(
@@ -102,6 +103,17 @@ class TreeScreen(TreeActions):
                 (f"   {self._title}", MUTED),
             )
         )  # fmt: skip
+
+    def _compare_words(self) -> list[str]:
+        """What the key that compares would compare with what, where there are branches."""
+        if not any(not (one.open or one.pruned) for one in self._places):
+            return []
+        compare, mark_it = hint("tree.compare", "d"), hint("tree.mark", "m")
+        if self._list.marked is not None:
+            return [f"{compare} compares with the mark"]
+        if self._chosen is not None and not self._chosen.open:
+            return [f"{compare} compares with what is read"]
+        return [f"{mark_it}, then {compare} elsewhere, compares"]
 
     def _found_words(self) -> str:
         tree = self._list
@@ -124,8 +136,7 @@ class TreeScreen(TreeActions):
             except TalecraftError as error:
                 self.talecraft.tell(error)
         self.query_one(PassagePane).show(place, texts, self.talecraft.now())
-        if self._list.searching:
-            self._show_head()
+        self._show_head()
 
     # ------------------------------------------------------------------ what can be done now
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -138,10 +149,8 @@ class TreeScreen(TreeActions):
                 return not self._find_line.display
             case "prune":
                 return self._chosen is not None and not self._chosen.pruned
-            case "open" | "bookmark" | "mark" | "find":
+            case "open" | "bookmark" | "mark" | "find" | "compare":
                 return self._chosen is not None
-            case "compare":
-                return self._chosen is not None and self._list.marked is not None
             case "next_hit":
                 return self._list.searching
             case "next_bookmark":

@@ -153,17 +153,24 @@ class TreeActions(TalecraftScreen):
         if tree.marked is not None:
             key = hint("tree.compare", "d")
             self.talecraft.say(f"Marked. {key} on another passage compares the two branches.")
-        tree.refresh()
-        self.refresh_bindings()
+        self.show(None)
 
     def action_compare(self) -> None:
         from talecraft.app.screens.difference import DifferenceScreen
 
-        place, marked = self._chosen, self._list.marked
-        if place is None or marked is None:
+        place, other = self._chosen, self._list.marked
+        if place is None:
             return
+        studio = self.talecraft.studio
+        if other is None:
+            other = studio.library.stories.get(self.story_id).leaf_id
+            if place.open or other is None:
+                key = hint("tree.mark", "m")
+                words = f"{key} marks one to compare with, or choose one that is not read now."
+                self.talecraft.say(words)
+                return
         try:
-            parting = self.talecraft.studio.branching.parting(marked, place.turn.id)
+            parting = studio.branching.parting(other, place.turn.id)
         except TalecraftError as error:
             self.talecraft.tell(error)
             return

@@ -42,7 +42,7 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
                 tooltip="Write the last passage once more", id="page.retry"),
         Binding("escape", "stop", "Stop",
                 tooltip="Stop the model and keep what came", id="page.stop"),
-        Binding("escape", "to_composer", "To the composer",
+        Binding("escape", "to_composer", "Write",
                 tooltip="Back to the composer", id="page.to_text"),
         Binding("escape", "show_all", "Everything",
                 tooltip="Leave focus mode", id="page.show_all"),

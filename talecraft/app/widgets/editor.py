@@ -87,12 +87,21 @@ class Editor(WritingArea):
         self._room = Region()
         self.rows = 0
 
-    def open(self, turn_id: int, text: str, room: Region, part: EditedPart = "prose") -> None:
-        """Edit this text within `room` of the screen, which is as wide as its column."""
+    def open(
+        self,
+        turn_id: int,
+        text: str,
+        room: Region,
+        part: EditedPart = "prose",
+        cursor: int | None = None,
+    ) -> None:
+        """Edit this text within `room` of the screen, which is as wide as its column, from its end
+        on, or with the `cursor` after so many characters."""
         self.turn_id, self.part = turn_id, part
         self.load_text(clean(text))
         self.display = True
         self.place(room)
+        self.move_cursor(self.document.end if cursor is None else self._location(cursor))
         self.focus()
 
     def place(self, room: Region) -> None:
@@ -173,9 +182,13 @@ class Editor(WritingArea):
 
     def put(self, start: int, end: int, text: str) -> None:
         """Put `text` in the place of the characters from `start` to `end`, the cursor after it."""
-        before = (self.text[:at] for at in (start, end))
-        first, last = ((one.count("\n"), len(one) - one.rfind("\n") - 1) for one in before)
+        first, last = self._location(start), self._location(end)
         self.move_cursor(self.replace(clean(text), first, last).end_location)
+
+    def _location(self, characters: int) -> tuple[int, int]:
+        """The row and column after so many characters."""
+        before = self.text[:characters]
+        return before.count("\n"), len(before) - before.rfind("\n") - 1
 
     def action_own_editor(self) -> None:
         lend(self)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from rich.cells import cell_len
 from textual import events
+from textual._wrap import compute_wrap_offsets
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.document._document import EditResult
@@ -20,7 +20,8 @@ from talecraft.app.keymap import hint
 from talecraft.app.text import MUTED, said
 from talecraft.app.widgets.composer import Composer
 
-_WORD = re.compile(r"\s*\S+")
+# With the space after it: the composer breaks lines by words with theirs.
+_WORD = re.compile(r"\s*\S+ *")
 
 
 class GhostComposer(Composer):
@@ -180,21 +181,33 @@ class GhostComposer(Composer):
 
     # ------------------------------------------------------------------ how it looks
     def _lay(self) -> None:
-        """As much of the ghost after the cursor as its row has room for, the rest below."""
+        """As much of the ghost after the cursor as its row has room for, the rest below; broken
+        where the composer will break it, so that nothing moves when a part of it is taken."""
         if self._asked is None and not self.ghost:
             self._at = self.cursor_location  # where it stood may be gone with its line
         row, column = self._at
-        head = ""
-        if not marks.plain() and column == len(self.document.get_line(row)):
-            room = self.wrap_width - self.wrapped_document.location_to_offset((row, column)).x
-            line = self.ghost.partition("\n")[0]
-            for word in _WORD.findall(line):
-                if cell_len(head + word) > room:
-                    break
-                head += word
+        line = self.document.get_line(row)
+        head, below = "", self.ghost
+        if self.ghost and not marks.plain() and column == len(line):
+            first, *more = self.ghost.split("\n")
+            now = self._breaks(line)
+            cuts = [max(at, column) for at in self._breaks(line + first) if at not in now]
+            head, *rest = _pieces(line + first, [column, *cuts])
+            for one in more:
+                rest += _pieces(one, [0, *self._breaks(one)])
+            below = "\n".join(one.rstrip() for one in rest)
         self.suggestion = head
         waits = self._asked is not None
-        self.post_message(self.Haunted(self.haunted, self.ghost[len(head) :], waits))
+        self.post_message(self.Haunted(self.haunted, below, waits))
+
+    def _breaks(self, line: str) -> list[int]:
+        """Where the composer would break a line of text that is longer than its rows."""
+        return compute_wrap_offsets(line, self.wrap_width, self.indent_width)
+
+
+def _pieces(text: str, starts: list[int]) -> list[str]:
+    """`text` from the first of `starts` on, cut at the others."""
+    return [text[a:b] for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
 
 
 class GhostLine(Static):
@@ -218,7 +231,7 @@ class GhostLine(Static):
                     f"{away} leaves it",
                 )
             )
-            below = event.below.strip()
+            below = event.below.strip("\n")
             words = f"It may go on: {below}" if below and marks.plain() else below
             text = said((words, "$foreground 60%"), "\n") if words else Content("")
             self.update(Content.assemble(text, said((keys, MUTED))))

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
+from talecraft.app.keymap import grade_keys, hint
 from talecraft.app.text import MUTED, said
 from talecraft.errors import TalecraftError
 from talecraft.story.clean import clean_line
@@ -21,10 +22,16 @@ if TYPE_CHECKING:
 
 # Elsewhere the guide says only what is meant for that very place, so as never to be in the way.
 _PLACES = ("library", "new_story", "page", "training")
+_IDS = {
+    "Esc": "app.back", "Enter": "page.continue", "Ctrl+R": "page.retry", "F3": "app.training",
+    "n": "library.new", "a": "taste.first", "b": "taste.second", "t": "training.taste",
+    "s": "training.start", "e": "training.example", "c": "training.go_on",
+    "v": "training.compare", "1": "opening.line_1", "2": "opening.line_2", "3": "opening.line_3",
+}  # fmt: skip
 _LONGEST = 110  # characters of what a run said
 _OVER = "That was the loop: write, choose, train, compare. Go round it as often as you like."
 # What to do next, by step and place; under "" for those that are not named. Keys stand between
-# backticks.
+# backticks, each with the id of its binding before it where that is not the one of _IDS.
 _WORDS: dict[Step, dict[str, str]] = {
     "begin": {
         "": "Every story begins with a first line. `Esc` leads back; there `n` offers you three.",
@@ -33,14 +40,14 @@ _WORDS: dict[Step, dict[str, str]] = {
     },
     "write": {
         "": "`Esc` leads back. In your story `Enter` lets the model write.",
-        "library": "`Enter` opens your story. There the model writes on.",
+        "library": "`library.open:Enter` opens your story. There the model writes on.",
         "page": "`Enter` lets the model write: first its plan, then its prose.",
-        "writing": "First comes its plan, then its prose. `Esc` stops it and keeps what came.",
+        "writing": "Its plan comes first, then its prose. `page.stop:Esc` stops it, keeping both.",
     },
     "judge": {
         "": "`Esc` leads back. In your story, say how you like what the model wrote.",
-        "library": "`Enter` opens your story. Say there how you like what the model wrote.",
-        "page": "Read its plan, its prose. `1`–`5` say how you like it; `Ctrl+R` writes it anew.",
+        "library": "`library.open:Enter` opens your story. Say there how you like what came.",
+        "page": "Read its plan, its prose. `1–5` say how you like it; `Ctrl+R` writes it anew.",
     },
     "choose": {
         "": "Teach it your taste: `F3`, then `t`. 24 pairs, one key each, some three minutes.",
@@ -50,7 +57,7 @@ _WORDS: dict[Step, dict[str, str]] = {
     "train": {
         "": "There is enough to learn from: `F3`, then `s` trains. You can write on meanwhile.",
         "training": "There is enough to learn from: `s` trains. You can write on meanwhile.",
-        "taste": "Enough to learn from; more makes it surer. Then `Esc`, `F3` and `s`.",
+        "taste": "It has enough to learn from. `F3` leads to training; there `s` starts a run.",
     },
     "watch": {
         "": "It is learning; `F3` shows how it goes. Write on, or quit: it goes on by itself.",
@@ -66,7 +73,7 @@ _WORDS: dict[Step, dict[str, str]] = {
     },
     "adopted": {
         "": "It has learned, and writes from now on. `Esc` leads back: write on with it.",
-        "library": "It has learned, and writes from now on. `Enter` opens your story.",
+        "library": "It has learned, and writes from now on. `library.open:Enter` opens your story.",
         "page": "It has learned, and writes from now on. `Enter` writes on with it.",
     },
     "compare": {
@@ -130,9 +137,17 @@ def guide_words(found: Next, place: str) -> Content | None:
         return None
     ended = f"{shorten(clean_line(found.words), _LONGEST, placeholder=' …')} " * bool(found.words)
     parts = [
-        (part, "bold") if at % 2 else part.replace("{}", ended)
+        (_key(part), "bold") if at % 2 else part.replace("{}", ended)
         for at, part in enumerate(words.split("`"))
     ]
     number = "" if found.step == "over" else f" {found.number} of {STEPS}"
     head = (f"Guide{number}", "bold $text-accent")
-    return said(head, "  ", *parts, ("  F8 hides this", MUTED))
+    return said(head, "  ", *parts, (f"  {hint('app.guide', 'F8')} hides this", MUTED))
+
+
+def _key(told: str) -> str:
+    """A key of the words above, as it is bound now."""
+    if told == "1–5":
+        return grade_keys()
+    name, _, key = told.rpartition(":")
+    return hint(name or _IDS[key], key)

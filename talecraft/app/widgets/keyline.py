@@ -1,4 +1,7 @@
-"""The footer: the keys that work at this moment, whole entries only, each one clickable."""
+"""The footer: the keys that work at this moment, whole entries only, each one clickable.
+
+The way out, the help and the palette are always named; of the rest as many as there is room for.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ class Entry(NamedTuple):
     shown: str
     words: str
     key: str
+    kept: bool  # named before the others where there is no room for all
 
     @property
     def width(self) -> int:
@@ -44,7 +48,8 @@ class KeyLine(Static):
         palette = None
         for key, active in screen.active_bindings.items():
             binding = active.binding
-            entry = Entry(self.app.get_key_display(binding), binding.description, key)
+            kept = key == "escape" or binding.action == "help"
+            entry = Entry(self.app.get_key_display(binding), binding.description, key, kept)
             if binding.action == "command_palette" and active.enabled:
                 palette = entry
             elif binding.show and active.enabled:
@@ -62,7 +67,14 @@ class KeyLine(Static):
         room -= len(placed)
         whole = sum(entry.width for entry in self._entries)
         gap = 2 if whole + 2 * len(self._entries) <= room else 1
+        kept = sum(entry.width + gap for entry in self._entries if entry.kept)
+        full = False
         for entry in self._entries:
+            if entry.kept:
+                kept -= entry.width + gap
+            elif full or x + entry.width + kept > room:
+                full = True
+                continue
             if x + entry.width > room:
                 break
             placed.append((x, entry))

@@ -38,46 +38,47 @@ class Manuscript(BlockView, can_focus=True):
     PREFIX = "manuscript"
     HELP = "The manuscript (Tab or a click moves there)"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "screen.sibling(-1)", "Previous version",
+        Binding("left", "screen.sibling(-1)", "Previous version", show=False,
                 tooltip="The version before", id="version.previous"),
-        Binding("right", "screen.sibling(1)", "Next version",
+        Binding("right", "screen.sibling(1)", "Next version", show=False,
                 tooltip="The version after", id="version.next"),
         Binding("k", "choose(-1)", "Passage up", show=False,
                 tooltip="Choose the passage above", id="passage.up"),
         Binding("j", "choose(1)", "Passage down", show=False,
                 tooltip="Choose the passage below", id="passage.down"),
-        Binding("c", "screen.copy_passage", "Copy",
-                tooltip="Copy the chosen or last passage", id="passage.copy"),
-        Binding("ctrl+c", "screen.copy_text", "Copy selection", show=False,
-                tooltip="Copy what is selected with the mouse", id="selection.copy"),
-        Binding("f", "screen.end_story", "Finish",
-                tooltip="Let the model bring the story to its end", id="story.finish"),
-        Binding("u", "screen.unrate", "Take score back",
-                tooltip="Take back the passage's score", id="score.take_back"),
+        # What stands first has room in the footer of a small window.
+        Binding("e", "screen.edit", "Edit",
+                tooltip="Edit the chosen or last passage in place", id="passage.edit"),
+        Binding("p", "screen.go_to_plan", "Plan",
+                tooltip="Go to the passage's plan: score it, edit it, draw another, write from it",
+                id="plan.go_to"),
+        Binding("s", "screen.skeleton", "Skeleton", id="page.skeleton",
+                tooltip="The story's skeleton: the plans of all passages, to jump by"),
+        Binding("t", "screen.tokens", "Tokens", id="manuscript.tokens",
+                tooltip="See how likely each token of the passage was, and begin again from one"),
+        Binding("x", "screen.throw_away", "Discard",
+                tooltip="Throw the chosen or last passage away, with all that follows it",
+                id="passage.throw_away"),
+        Binding("w", "screen.export('txt')", "Export",
+                tooltip="Export the story as plain text, into a file", id="story.export"),
         Binding("v", "screen.alternatives", "Versions",
                 tooltip="Write other versions of the last passage, to choose between them",
                 id="version.more"),
-        Binding("p", "screen.go_to_plan", "Plan", show=False,
-                tooltip="Go to the passage's plan: score it, edit it, draw another, write from it",
-                id="plan.go_to"),
-        Binding("s", "screen.skeleton", "Skeleton", show=False, id="page.skeleton",
-                tooltip="The story's skeleton: the plans of all passages, to jump by"),
-        Binding("t", "screen.tokens", "Tokens", show=False, id="manuscript.tokens",
-                tooltip="See how likely each token of the passage was, and begin again from one"),
-        Binding("e", "screen.edit", "Edit",
-                tooltip="Edit the chosen or last passage in place", id="passage.edit"),
-        Binding("x", "screen.throw_away", "Throw away", show=False,
-                tooltip="Throw the chosen or last passage away, with all that follows it",
-                id="passage.throw_away"),
+        Binding("f", "screen.end_story", "Finish",
+                tooltip="Let the model bring the story to its end", id="story.finish"),
+        Binding("c", "screen.copy_passage", "Copy",
+                tooltip="Copy the chosen or last passage", id="passage.copy"),
+        Binding("u", "screen.unrate", "Take score back",
+                tooltip="Take back the passage's score", id="score.take_back"),
+        Binding("m", "screen.export('md')", "Markdown", show=False,
+                tooltip="Export the story as Markdown", id="story.export_markdown"),
+        Binding("ctrl+c", "screen.copy_text", "Copy selection", show=False,
+                tooltip="Copy what is selected with the mouse", id="selection.copy"),
         Binding("ctrl+z", "screen.undo_step", "Undo", show=False,
                 tooltip="Take back the last change of the story, one after the other",
                 id="story.undo"),
         Binding("ctrl+y", "screen.redo_step", "Redo", show=False,
                 tooltip="Do again what was taken back", id="story.redo"),
-        Binding("w", "screen.export('txt')", "Write to a file", show=False,
-                tooltip="Export the story as plain text", id="story.export"),
-        Binding("m", "screen.export('md')", "Markdown", show=False,
-                tooltip="Export the story as Markdown", id="story.export_markdown"),
         Binding("enter", "screen.go_on", "Continue", show=False,
                 tooltip="Let the model write on", id="page.continue"),
         *(
@@ -123,6 +124,7 @@ class Manuscript(BlockView, can_focus=True):
         super().__init__("manuscript")
         self.chosen: int | None = None
         self._chosen_turn: Turn | None = None
+        self.clicked: int | None = None  # so many characters into the chosen passage
         self._alone = False
         self._measure = measure
         self._page: Page | None = None
@@ -371,6 +373,7 @@ class Manuscript(BlockView, can_focus=True):
     def _choose(self, passage: int | None) -> None:
         path = self._page.path if self._page is not None else ()
         known = passage is not None and passage < len(path)
+        self.clicked = None
         self._chosen_turn = path[passage] if known and passage is not None else None
         if passage != self.chosen:
             self.chosen = passage
@@ -379,9 +382,13 @@ class Manuscript(BlockView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         row = event.y + round(self.scroll_y)
-        passage = self._column.line(row).passage
-        if passage is None or passage in self._finished:
-            self._choose(passage)
+        line = self._column.line(row)
+        if line.passage is None or line.passage in self._finished:
+            self._choose(line.passage)
+        if line.passage is not None and self.chosen == line.passage and line.kind != "byline":
+            along = event.x - self._left - _GUTTER
+            before = max(0, self._column.place(row).characters)
+            self.clicked = before + max(0, min(along, len(line.text)))
 
     async def on_key(self, event: events.Key) -> None:
         """Any letter that is no command here types; so one never has to find the composer."""

@@ -46,6 +46,11 @@ class RunPlan(Static):
         return self._taste is not None
 
     @property
+    def reading(self) -> bool:
+        """Is it not known yet whether a run would be refused?"""
+        return self._looking and self._taste is None
+
+    @property
     def refusal(self) -> str:
         """Why a run would not start, or would end before it changes anything; else nothing."""
         if self._plan is not None and self._plan.refusal:
@@ -54,18 +59,20 @@ class RunPlan(Static):
 
     def _draw(self) -> None:
         if self._plan is not None:
-            words = plan_words(self._plan, self._title, self._resumable, self._taste)
-            if self._looking and self._taste is None:
-                words = Content("\n").join(
-                    [words, said(("I am reading what you have an opinion of …", MUTED))]
-                )
-            self.update(words)
+            self.update(
+                plan_words(self._plan, self._title, self._resumable, self._taste, self.reading)
+            )
 
 
 def plan_words(
-    plan: TrainingPlan, title: str, resumable: bool, taste: TasteLearned | None = None
+    plan: TrainingPlan,
+    title: str,
+    resumable: bool,
+    taste: TasteLearned | None = None,
+    reading: bool = False,
 ) -> Content:
-    """What a run would learn from, how long it takes, and whether it would start, or go on."""
+    """What a run would learn from, how long it takes, and whether it would start, or go on. With
+    `reading` the taste is still being read: it may yet speak against a run."""
     about = "measured on the last run" if plan.measured else "estimated"
     lines = [
         said(("What a run would learn from", "bold $text-primary")),
@@ -114,9 +121,13 @@ def plan_words(
         else:
             lines.append(said(("Close other programs, or free some space.", MUTED)))
     else:
+        start = hint("training.start", "s")
         lines.append(
             said(
-                (f"Press {hint('training.start', 's')} to start. ", "bold"),
+                ("I am reading your opinions … ", "bold")
+                if reading
+                else (f"Press {start} to start. ", "bold"),
+                f"After that {start} starts a run. " if reading else "",
                 f"It takes about {duration(plan.minutes * 60)} ({about}), goes on when you leave,"
                 " and changes nothing unless it proves better.",
             )

@@ -14,7 +14,7 @@ from talecraft.app.text import MUTED, duration, said
 from talecraft.app.widgets.figures import Curve, Drawn, progress, taste_words
 from talecraft.app.widgets.steps import ALWAYS, FIGURES, NEVER, PATTERN, figure_words, figures_of
 from talecraft.app.widgets.verdicts import SampleView
-from talecraft.process.run_events import Example, PatternStep, Step
+from talecraft.process.run_events import Example, Step
 from talecraft.story.clean import clean_line
 
 
@@ -24,7 +24,6 @@ class Running(Vertical):
     def __init__(self) -> None:
         super().__init__(id="run")
         self._example: Example | None = None
-        self._opened = False
 
     def compose(self) -> ComposeResult:
         yield Static(id="running", classes="section", markup=False)
@@ -63,9 +62,9 @@ class Running(Vertical):
                         )
                     )
         self._show_example(watch.example)
-        self._opened = True
 
     def _show_example(self, example: Example | None) -> None:
+        """Under the figures. Whoever reads above it is told of it, and not moved to it."""
         place = self.query_one("#example", Vertical)
         place.display = example is not None
         if example is None or example == self._example:
@@ -74,10 +73,8 @@ class Running(Vertical):
         place.remove_children()
         place.mount(
             Static(said(("An example", "bold $text-primary"))),
-            SampleView(example.sample, "As it writes now", f"After update {example.step}"),
+            SampleView(example.sample, "As it writes now", f"After step {example.step}"),
         )
-        if self._opened:  # it has just come, and was asked for
-            place.call_after_refresh(place.scroll_visible)
 
 
 def running_words(watch: RunWatch, width: int) -> Content:
@@ -101,21 +98,26 @@ def running_words(watch: RunWatch, width: int) -> Content:
     if watch.tales is not None:
         lines.append(said(clean_line(watch.tales.words)))
     if watch.steps:
-        lines.append(step_words(watch.steps[-1]))
-    if watch.example_asked:
-        lines.append(said(("An example comes after the next update.", MUTED)))
-    lasting = (
-        "It keeps its place, also when Talecraft is closed."
-        if watch.paused
-        else "You can write on, or leave: the run goes on by itself."
-    )
-    lines.append(said((lasting, MUTED)))
+        lines.append(step_words(watch))
+    last = "You can write on, or leave: the run goes on by itself."
+    if watch.example_asked:  # in the place of another line: nothing below it is moved
+        last = "An example comes after the next step, under the figures."
+    elif watch.paused:
+        last = "It keeps its place, also when Talecraft is closed."
+    lines.append(said((last, MUTED)))
     return Content("\n").join(lines)
 
 
-def step_words(step: Step | PatternStep) -> Content:
+def step_words(watch: RunWatch) -> Content:
     """How far it is, and what stopped it, if something did."""
-    left = f"about {duration(step.eta)} left" if step.eta > 0 else "nearly done"
+    step, time = watch.steps[-1], duration(watch.seconds_left)
+    told = isinstance(step, Step)  # of a run of PPO it is known how long its test takes
+    if watch.steps_left:
+        left = (
+            f"about {time} left, {'the closing test included' if told else 'then a closing test'}"
+        )
+    else:
+        left = f"the closing test takes about {time}" if told else "the closing test is going on"
     note = clean_line(step.note)
     return said(
         (f"Step {step.step} of {step.total}", "bold"), f" · {left}",

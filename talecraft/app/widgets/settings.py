@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 
 from talecraft.app.marks import mark
 from talecraft.app.text import MUTED, said
-from talecraft.config.entries import LEFT_OUT, Entry
+from talecraft.config.entries import AUTOMATIC, Entry
 
 
 class Row(Horizontal):
@@ -38,7 +38,7 @@ class Row(Horizontal):
     def show(self, value: str, changed: bool) -> None:
         """A value that is not the default has a mark before it."""
         words = mark("• " if changed else "  ", "yours: " if changed else "") + value
-        style = "bold" if changed else MUTED if value == LEFT_OUT else ""
+        style = "bold" if changed else MUTED if value == AUTOMATIC else ""
         self.query_one(".setting-value", Static).update(said((words, style)))
 
 
@@ -165,7 +165,8 @@ class SettingsList(VerticalScroll, can_focus=True):
     async def edit(self, value: str) -> None:
         """Type another value for the chosen setting, from this one on."""
         row = self._rows[self._at]
-        field = Input(value, select_on_focus=True, compact=True, max_length=200)
+        empty = AUTOMATIC if row.entry.optional else ""
+        field = Input(value, empty, select_on_focus=True, compact=True, max_length=200)
         row.add_class("-editing")
         await row.mount(field, after=0)
         field.focus()

@@ -41,17 +41,17 @@ def _percent(value: float) -> str:
 
 
 FIGURES = (
-    Figure("reward", "Reward", lambda s: s.reward, lambda v: f"{v:+.2f}",
-           lambda s: "beside its first; more is better"),
-    Figure("distance", "Distance (KL)", lambda s: s.kl, lambda v: f"{v:.2f}",
-           lambda s: f"held near {s.kl_target:g} nats, stopped at {2 * s.kl_target:g}",
-           lambda s: s.kl_target, ", target"),
+    Figure("reward", "Pleasing (reward)", lambda s: s.reward, lambda v: f"{v:+.2f}",
+           lambda s: "more is better; 0 is as it wrote"),
+    Figure("distance", "Change (KL)", lambda s: s.kl, lambda v: f"{v:.2f}",
+           lambda s: f"from how it wrote; aim {s.kl_target:g}, end {2 * s.kl_target:g}",
+           lambda s: s.kl_target, ", its aim"),
     Figure("entropy", "Freedom (entropy)", lambda s: s.entropy, lambda v: f"{v:.2f}",
            lambda s: "how freely it chooses its words"),
-    Figure("clipped", "Held back (clip)", lambda s: s.clip_fraction, lambda v: f"{v:.1%}",
-           lambda s: "choices kept from leaping"),
+    Figure("clipped", "Reined in (clip)", lambda s: s.clip_fraction, lambda v: f"{v:.1%}",
+           lambda s: "changes cut off as too large"),
     Figure("value", "Misjudged (value)", lambda s: s.value_loss, lambda v: f"{v:.2f}",
-           lambda s: "how far off its forecasts are"),
+           lambda s: "how far its forecasts were off"),
     Figure("length", "Length", lambda s: s.length, lambda v: f"{v:.0f} words",
            lambda s: "of a passage"),
     Figure("repetition", "Repetition", lambda s: s.repetition, _percent,
@@ -60,14 +60,14 @@ FIGURES = (
            lambda s: "passages that it ended itself"),
 )  # fmt: skip
 PATTERN = (
-    Figure("loss", "Loss", lambda s: s.loss, lambda v: f"{v:.3f}",
-           lambda s: "surprise in nats; less is better", from_nought=False),
-    Figure("held-out", "Unseen loss", lambda s: s.held_out, lambda v: f"{v:.3f}",
+    Figure("loss", "Surprise (loss)", lambda s: s.loss, lambda v: f"{v:.3f}",
+           lambda s: "at the tales; less is better", from_nought=False),
+    Figure("held-out", "Unseen (loss)", lambda s: s.held_out, lambda v: f"{v:.3f}",
            lambda s: "the same, of tales held back", from_nought=False),
-    Figure("rate", "Rate", lambda s: s.rate, lambda v: f"{v:.1e}",
+    Figure("rate", "Stride (rate)", lambda s: s.rate, lambda v: f"{v:.1e}",
            lambda s: "how far a step goes"),
     Figure("one-shot", "With an example", lambda s: s.one_shot, _percent,
-           lambda s: "of sequences; later ones have none"),
+           lambda s: "of its texts; later ones have none"),
 )  # fmt: skip
 # The curves that even a small window shows, and those that are never drawn.
 ALWAYS = ("reward", "distance", "loss", "held-out")

@@ -38,6 +38,25 @@ def anchors(tokens: Sequence[TokenOdds]) -> Sequence[int]:
     return found
 
 
+def of_tags(texts: Sequence[str], tags: Sequence[str]) -> frozenset[int]:
+    """The tokens that one of the `tags` is made of."""
+    owners = [at for at, text in enumerate(texts) for _ in text]
+    whole, found = "".join(texts), set[int]()
+    for tag in filter(None, tags):
+        at = whole.find(tag)
+        while at >= 0:
+            found.update(owners[at : at + len(tag)])
+            at = whole.find(tag, at + len(tag))
+    return frozenset(found)
+
+
+def first_word(texts: Sequence[str], begin: int, tags: frozenset[int]) -> int:
+    """The first token from `begin` on with a letter or a digit that is not of a tag; `begin` where
+    there is none."""
+    said = (at for at in range(begin, len(texts)) if at not in tags)
+    return next((at for at in said if any(map(str.isalnum, texts[at]))), begin)
+
+
 def rows(texts: Sequence[str], first: int, width: int) -> Sequence[Row]:
     """The tokens' texts from `first` on in rows of `width` cells; what hangs over is spaces."""
     owners = [at for at in range(first, len(texts)) for _ in texts[at]]

@@ -20,7 +20,16 @@ from textual.widgets.option_list import Option
 
 from talecraft.app.text import MUTED, said
 from talecraft.app.widgets.drawn import DrawnView
-from talecraft.app.widgets.token_rows import END_OF_LINE, Row, Stretch, anchors, nearest, rows
+from talecraft.app.widgets.token_rows import (
+    END_OF_LINE,
+    Row,
+    Stretch,
+    anchors,
+    first_word,
+    nearest,
+    of_tags,
+    rows,
+)
 from talecraft.app.widgets.wrapping import NARROWEST
 from talecraft.process.messages import Candidate, TokenOdds
 from talecraft.story.clean import clean
@@ -90,6 +99,7 @@ class TokenFlow(DrawnView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         *(f"tokens--{name}" for name, _ in STEPS),
         "tokens--end",
+        "tokens--tag",
         "tokens--picked",
     }
 
@@ -103,13 +113,19 @@ class TokenFlow(DrawnView, can_focus=True):
         self._tokens: Sequence[TokenOdds] = ()
         self._rows: Sequence[Row] = ()
         self._anchors: Sequence[int] = ()
+        self._tags: frozenset[int] = frozenset()
 
-    def show(self, tokens: Sequence[TokenOdds], first: int, picked: int) -> None:
-        """Show the tokens from `first` on."""
+    def show(
+        self, tokens: Sequence[TokenOdds], first: int, prose: int, tags: Sequence[str] = ()
+    ) -> None:
+        """Show the tokens from `first` on, those of `tags` quietly; the first word from the token
+        `prose` on is picked."""
         self._tokens, self._first = tokens, first
         self._anchors = anchors(tokens)
+        texts = [clean(one.text) for one in tokens]
+        self._tags = of_tags(texts, tags)
         self._lay_out()
-        self._pick(picked)
+        self._pick(first_word(texts, prose, self._tags))
 
     @property
     def odds(self) -> TokenOdds | None:
@@ -184,7 +200,7 @@ class TokenFlow(DrawnView, can_focus=True):
         segments = [Segment(" " * _GUTTER, self.rich_style)]
         for stretch in self._rows[at]:
             step = step_of(share(self._tokens[stretch.token].taken.logprob))
-            style = self.style(step)
+            style = self.style("tag" if stretch.token in self._tags else step)
             if stretch.text == END_OF_LINE:
                 style = style + self.style("end")
             if stretch.token == anchor:
