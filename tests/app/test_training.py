@@ -457,8 +457,8 @@ async def test_outcomes_in_plain_words_with_before_and_after(running, studio, st
         assert "Before" in text
         assert "After" in text
         assert "“Who steers?” she asked." in text
-        assert "Rose: “she asked” 2 → 19" in text
-        assert "Fell: “there was [/a]” 31 → 12" in text
+        assert "Rose: “she asked” 0.2 → 2.4" in text
+        assert "Fell: “there was [/a]” 3.8 → 1.5" in text
         assert ("[red]why" in text) is (state == "failed")
 
 
