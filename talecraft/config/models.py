@@ -12,12 +12,12 @@ import msgspec
 from msgspec import Meta
 
 from talecraft.config import fetched, strict
+from talecraft.config.precision import Quantisation
 from talecraft.errors import ConfigError, UsageError
 from talecraft.paths import Home
 from talecraft.story.context import PromptStyle
 
 Source = Literal["bundled", "hub", "local"]
-Quantisation = Literal["none", "nf4", "int8"]
 
 Count = Annotated[int, Meta(ge=1)]
 Amount = Annotated[float, Meta(ge=0)]

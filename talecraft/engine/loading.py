@@ -8,20 +8,18 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors.torch import load_file
 
+from talecraft.config.precision import Quantisation, native_bfloat16, precision
+from talecraft.engine import quantising
 from talecraft.engine.codec import Codec
 from talecraft.engine.products import quicken
 from talecraft.errors import AdapterError, DoesNotFit, EngineError
-from talecraft.process import adapter_files
+from talecraft.process import adapter_files, tensors
 from talecraft.process.messages import AdapterRef, ModelRef
-
-# A model this small is bound by overhead, not by reading weights: full precision costs nothing
-# (SPEED, table 1). Larger ones run in bfloat16.
-FULL_PRECISION_BYTES = 200e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +65,12 @@ def open_model(model: ModelRef) -> Opened:
     return Opened(base, device, codec, pad_id(base, tokenizer))
 
 
-def choose_device(folder: Path) -> Device:
-    """CUDA where there is one, else the CPU."""
-    if torch.cuda.is_available():
-        return Device("cuda", torch.bfloat16)
-    size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    return Device("cpu", torch.float32 if size < FULL_PRECISION_BYTES else torch.bfloat16)
+def choose_device(model: ModelRef) -> Device:
+    """CUDA where there is one, else the CPU; and the precision, as asked or as suits it there."""
+    name = "cuda" if torch.cuda.is_available() else "cpu"
+    weights = sum(tensor.numbers for tensor in tensors.read(Path(model.folder)))
+    chosen = precision(model.quantisation, name, weights, native_bfloat16())
+    return Device(name, getattr(torch, chosen))
 
 
 def load_tokenizer(model: ModelRef) -> Any:
@@ -97,17 +95,21 @@ def load_base(model: ModelRef) -> tuple[Any, Device]:
     """
     from transformers import AutoModelForCausalLM
 
-    device = choose_device(Path(model.folder))
+    if model.quantisation not in get_args(Quantisation):
+        known = ", ".join(get_args(Quantisation))
+        raise EngineError(f"'{model.quantisation}' is not a quantisation.", f"Use one of: {known}.")
+    device = choose_device(model)
     try:
-        base = AutoModelForCausalLM.from_pretrained(
-            model.folder,
-            dtype=device.dtype,
-            device_map={"": device.name},
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            **_quantisation(model.quantisation, device.dtype),
-        )
+        with quantising.frugally():
+            base = AutoModelForCausalLM.from_pretrained(
+                model.folder,
+                dtype=device.dtype,
+                device_map={"": device.name},
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                quantization_config=quantising.configuration(model.quantisation, device.dtype),
+            )
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise DoesNotFit(
             f"{model.id} does not fit into memory.", "Close other programs or choose a smaller one."
@@ -117,40 +119,9 @@ def load_base(model: ModelRef) -> tuple[Any, Device]:
             f"{model.id} cannot be loaded from {model.folder} ({_first(error)}).",
             "Fetch the model again or choose another.",
         ) from error
-    _repair_gradients(base)
+    quantising.repair(base)
     quicken(base)
     return base.eval(), device
-
-
-def _quantisation(name: str, dtype: torch.dtype) -> dict[str, Any]:
-    if name == "none":
-        return {}
-    from transformers import BitsAndBytesConfig
-
-    if name == "nf4":
-        return {
-            "quantization_config": BitsAndBytesConfig(
-                load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
-            )
-        }
-    if name == "int8":
-        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True)}
-    raise EngineError(f"'{name}' is not a quantisation.", "Use none, nf4 or int8.")
-
-
-def _repair_gradients(base: Any) -> None:
-    """Keep bitsandbytes from packing 4-bit weights on CPUs with AVX512-BF16.
-
-    The packed path has no autograd kernel: after the first generation every gradient below it is
-    silently wrong (LEARNING 0.1).
-    """
-    if getattr(base, "quantization_method", None) is None:
-        return
-    import bitsandbytes as bnb
-
-    for module in base.modules():
-        if isinstance(module, bnb.nn.Linear4bit):
-            module.support_avx512bf16_for_cpu = False
 
 
 def trusted(adapter: AdapterRef, base: ModelRef) -> Path:
