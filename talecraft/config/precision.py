@@ -6,7 +6,9 @@ Pure: the engine decides by it, and the estimate of the memory that is needed fo
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
+
+from talecraft.errors import UsageError
 
 # "none": not quantised, in the precision that suits the machine.
 Quantisation = Literal["none", "nf4", "int8", "bf16", "fp32"]
@@ -35,6 +37,17 @@ def precision(quantisation: str, device: str, weights: float, native: bool) -> P
         return "bfloat16"
     full = weights < SMALL or (not native and weights <= MOST_IMITATED)
     return "float32" if full else "bfloat16"
+
+
+def known(quantisation: str) -> Quantisation:
+    """What was typed as a quantisation. Raises UsageError."""
+    for one in get_args(Quantisation):
+        if one == quantisation:
+            return cast(Quantisation, one)
+    raise UsageError(
+        f"'{quantisation}' is not a quantisation.",
+        f"Use one of: {', '.join(get_args(Quantisation))}.",
+    )
 
 
 def native_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

@@ -13,9 +13,10 @@ from typing import Any, get_args
 import torch
 from safetensors.torch import load_file
 
-from talecraft.config.precision import Quantisation, native_bfloat16, precision
+from talecraft.config.precision import SMALL, Quantisation, native_bfloat16, precision
 from talecraft.engine import quantising
 from talecraft.engine.codec import Codec
+from talecraft.engine.frugal import frugally
 from talecraft.engine.products import quicken
 from talecraft.errors import AdapterError, DoesNotFit, EngineError
 from talecraft.process import adapter_files, tensors
@@ -65,10 +66,9 @@ def open_model(model: ModelRef) -> Opened:
     return Opened(base, device, codec, pad_id(base, tokenizer))
 
 
-def choose_device(model: ModelRef) -> Device:
+def choose_device(model: ModelRef, weights: int) -> Device:
     """CUDA where there is one, else the CPU; and the precision, as asked or as suits it there."""
     name = "cuda" if torch.cuda.is_available() else "cpu"
-    weights = sum(tensor.numbers for tensor in tensors.read(Path(model.folder)))
     chosen = precision(model.quantisation, name, weights, native_bfloat16())
     return Device(name, getattr(torch, chosen))
 
@@ -98,9 +98,11 @@ def load_base(model: ModelRef) -> tuple[Any, Device]:
     if model.quantisation not in get_args(Quantisation):
         known = ", ".join(get_args(Quantisation))
         raise EngineError(f"'{model.quantisation}' is not a quantisation.", f"Use one of: {known}.")
-    device = choose_device(model)
+    weights = sum(tensor.numbers for tensor in tensors.read(Path(model.folder)))
+    device = choose_device(model, weights)
+    configuration = quantising.configuration(model.quantisation, device.dtype)
     try:
-        with quantising.frugally():
+        with frugally(ever_after=configuration is not None or weights >= SMALL):
             base = AutoModelForCausalLM.from_pretrained(
                 model.folder,
                 dtype=device.dtype,
@@ -108,7 +110,7 @@ def load_base(model: ModelRef) -> tuple[Any, Device]:
                 local_files_only=True,
                 trust_remote_code=False,
                 use_safetensors=True,
-                quantization_config=quantising.configuration(model.quantisation, device.dtype),
+                quantization_config=configuration,
             )
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise DoesNotFit(
