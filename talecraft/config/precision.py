@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from talecraft.errors import UsageError
+from talecraft.story.clean import clean_line
 
 # "none": not quantised, in the precision that suits the machine.
 Quantisation = Literal["none", "nf4", "int8", "bf16", "fp32"]
@@ -41,13 +42,11 @@ def precision(quantisation: str, device: str, weights: float, native: bool) -> P
 
 def known(quantisation: str) -> Quantisation:
     """What was typed as a quantisation. Raises UsageError."""
-    for one in get_args(Quantisation):
-        if one == quantisation:
-            return cast(Quantisation, one)
-    raise UsageError(
-        f"'{quantisation}' is not a quantisation.",
-        f"Use one of: {', '.join(get_args(Quantisation))}.",
-    )
+    names = get_args(Quantisation)
+    if quantisation not in names:
+        named = clean_line(quantisation)
+        raise UsageError(f"'{named}' is not a quantisation.", f"Use one of: {', '.join(names)}.")
+    return cast(Quantisation, quantisation)
 
 
 def native_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
 
-from talecraft.config.precision import SMALL, Quantisation, native_bfloat16, precision
+from talecraft.config.precision import SMALL, known, native_bfloat16, precision
 from talecraft.engine import quantising
 from talecraft.engine.codec import Codec
 from talecraft.engine.frugal import frugally
@@ -91,13 +91,12 @@ def load_tokenizer(model: ModelRef) -> Any:
 def load_base(model: ModelRef) -> tuple[Any, Device]:
     """The base model, quantised as asked, in evaluation mode.
 
-    Raises EngineError for files that cannot be used, DoesNotFit where memory ran out.
+    Raises UsageError for a quantisation that is none, EngineError for files that cannot be used,
+    DoesNotFit where memory ran out.
     """
     from transformers import AutoModelForCausalLM
 
-    if model.quantisation not in get_args(Quantisation):
-        known = ", ".join(get_args(Quantisation))
-        raise EngineError(f"'{model.quantisation}' is not a quantisation.", f"Use one of: {known}.")
+    known(model.quantisation)
     weights = sum(tensor.numbers for tensor in tensors.read(Path(model.folder)))
     device = choose_device(model, weights)
     configuration = quantising.configuration(model.quantisation, device.dtype)

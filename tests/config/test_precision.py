@@ -1,0 +1,47 @@
+"""What precision a model gets where its entry leaves that to the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from talecraft.config.precision import native_bfloat16, precision
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "weights", "native", "expected"),
+    [
+        ("none", "cpu", 4e6, True, "float32"),
+        ("none", "cpu", 124e6, True, "bfloat16"),
+        ("none", "cpu", 124e6, False, "float32"),
+        ("none", "cpu", 8e9, False, "bfloat16"),
+        ("none", "cuda", 4e6, False, "bfloat16"),
+        ("nf4", "cpu", 124e6, False, "float32"),
+        ("int8", "cpu", 8e9, True, "bfloat16"),
+        ("nf4", "cuda", 8e9, False, "bfloat16"),
+        ("bf16", "cpu", 4e6, False, "bfloat16"),
+        ("fp32", "cpu", 8e9, True, "float32"),
+        ("fp32", "cuda", 8e9, True, "float32"),
+    ],
+)
+def test_the_precision(
+    asked: str, device: str, weights: float, native: bool, expected: str
+) -> None:
+    assert precision(asked, device, weights, native) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "native"),
+    [
+        ("processor: 0\nflags\t\t: fpu avx512f avx512_bf16 sse\n", True),
+        ("flags\t\t: fpu amx_bf16\n", True),
+        ("Features\t: fp asimd bf16\n", True),
+        ("flags\t\t: fpu avx2 f16c\n", False),
+        ("processor: 0\n", False),
+    ],
+)
+def test_a_cpu_tells_whether_it_has_bfloat16(tmp_path: Path, text: str, native: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+    assert native_bfloat16(tmp_path / "cpuinfo") is native
+    assert native_bfloat16(tmp_path / "nowhere") is False

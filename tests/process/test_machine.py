@@ -1,0 +1,46 @@
+"""A machine is measured once, and again when what it depends on has changed."""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+import pytest
+
+from talecraft.errors import EngineError
+from talecraft.paths import home
+from talecraft.process import machine
+from tests.support import tiny
+
+
+def test_what_was_measured_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.known(home()) is None
+    monkeypatch.setattr(machine, "COMMAND", tiny.PROBE)
+    found = machine.measure(home())
+    assert found == msgspec.structs.replace(machine.typical(), measured=True)
+    assert machine.known(home()) == found
+    monkeypatch.setattr(machine, "__version__", "another")
+    assert machine.known(home()) is None
+
+
+def test_a_kept_file_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "COMMAND", tiny.PROBE)
+    machine.measure(home())
+    (home().cache / machine.KEPT).write_text("[")
+    assert machine.known(home()) is None
+
+
+def test_a_child_that_fails_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import sys; sys.exit('no such thing')"
+    monkeypatch.setattr(machine, "COMMAND", (sys.executable, "-c", code))
+    with pytest.raises(EngineError, match="could not be measured: no such thing"):
+        machine.measure(home())
+    assert machine.known(home()) is None
+
+
+def test_the_real_probe_tells_of_this_machine() -> None:
+    found = machine.measure(home())
+    assert found.measured
+    assert 150 < found.engine < found.run < 3000
+    assert 10 < found.extras < 1000
+    assert 0.8 <= found.heap <= 1.6
