@@ -124,6 +124,12 @@ class Catalogue:
         chosen = [spec for spec in self._specs.values() if spec.default]
         return chosen[-1] if chosen else next(iter(self._specs.values()))
 
+    @property
+    def shipped(self) -> ModelSpec:
+        """The model that comes with the program, and so is always here."""
+        bundled = (spec for spec in self._specs.values() if spec.source == "bundled")
+        return next(bundled, self.default)
+
     def folder(self, spec: ModelSpec, home: Home) -> Path:
         """Where its files are, or will be once fetched."""
         if spec.source == "bundled":

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import msgspec
 
+from talecraft.config import models
 from talecraft.config.precision import native_bfloat16
+from talecraft.paths import home
 from talecraft.process.child import log_to_stderr
 from talecraft.process.machine import Machine
+from talecraft.process.messages import ModelRef
 
 MB = 1e6
 LAYERS, HIDDEN, INNER, HEADS, VOCABULARY = 6, 512, 1376, 8, 4096
@@ -31,15 +34,26 @@ def probe() -> Machine:
     from talecraft.engine import loading, service  # noqa: F401 (what an engine imports)
 
     loading.settle_in()
-    _multiply()
-    engine = peak()
+    # Much is imported, and buffers are laid out, when the first model is loaded and asked.
+    here = home()
+    catalogue = models.load(here)
+    spec = catalogue.shipped
+    folder = str(catalogue.folder(spec, here))
+    style = catalogue.style(spec)
+    opened = loading.open_model(
+        ModelRef(spec.id, spec.revision, folder, "fp32", spec.context_length, style)
+    )
+    with torch.inference_mode():
+        opened.base(torch.arange(64)[None])
+    weights = opened.base.get_memory_footprint() / MB
+    engine = peak() - weights
     import bitsandbytes  # noqa: F401
     import peft  # noqa: F401
 
-    extras = peak() - engine
+    extras = peak() - weights - engine
     from talecraft.learning import run  # noqa: F401 (what a run imports)
 
-    of_run = peak()
+    of_run = peak() - weights
     heap = _step()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     free, whole = torch.cuda.mem_get_info() if device == "cuda" else (0, 0)
@@ -53,15 +67,6 @@ def probe() -> Machine:
         gpu=whole / MB,
         gpu_free=free / MB,
     )
-
-
-def _multiply() -> None:
-    """A first product: libraries lay out their buffers at the first."""
-    import torch
-
-    made = torch.ones(256, 256)
-    for dtype in (torch.float32, torch.bfloat16):
-        made.to(dtype) @ made.to(dtype)
 
 
 def _step() -> float:

@@ -48,10 +48,10 @@ class Machine(msgspec.Struct, frozen=True):
 def typical() -> Machine:
     """What was measured on one machine with Linux and no GPU, where none was measured here."""
     return Machine(
-        engine=315.0,
-        run=420.0,
-        extras=100.0,
-        heap=1.13,
+        engine=380.0,
+        run=436.0,
+        extras=51.0,
+        heap=1.05,
         device=_likely_device(),
         native=native_bfloat16(),
         measured=False,

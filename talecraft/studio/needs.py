@@ -22,8 +22,8 @@ CHUNK = 128  # tokens that the engine reads at once
 TRL_MB = 250.0  # TRL, its datasets and their pyarrow, measured
 LOGITS_ROWS = 4096  # of logits that TRL's loss holds, with what they become, measured
 TRAINER_KEPT = 2.6  # times what a run of PPO keeps a token and layer, measured
-SMALL_HEAP = 1.65  # measured on the bundled model
-REWARD_MB = 75.0  # what a run reads of its passages, and the heads that are fitted to it, measured
+SMALL_HEAP = 1.7  # measured on the bundled model
+REWARD_MB = 45.0  # what a run reads of its passages, and the heads that are fitted to it, measured
 SOUND_STATES, ADAM_STATES = 3, 2
 STAGES = 2.5  # of a batch's scores, in double precision, while it draws its next tokens
 # Bytes a quantised weight. int8: the scale of a row is nothing beside it. nf4: four bits, a scale

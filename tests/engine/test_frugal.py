@@ -38,9 +38,9 @@ def model(folder: Path, layers: int) -> Path:
 
 
 def test_the_whole_16_bit_model_is_never_held(tmp_path: Path) -> None:
-    small, large = model(tmp_path / "small", 1), model(tmp_path / "large", 14)
+    small, large = model(tmp_path / "small", 1), model(tmp_path / "large", 10)
     files = [one.stat().st_size / 1e6 for one in large.glob("*.safetensors")]
-    assert sum(files) > 80
+    assert sum(files) > 60
     ended = subprocess.run(
         [sys.executable, "-c", LOAD, str(small), str(large)],
         capture_output=True, text=True, check=True, timeout=200,
