@@ -24,7 +24,6 @@ from benchmarks import report
 from benchmarks.memory_work import STYLE, peak_mb
 from benchmarks.report import Row
 from talecraft.config import models
-from talecraft.config.precision import native_bfloat16
 from talecraft.paths import Home, home
 from talecraft.process import machine, messages
 from talecraft.process.environment import child_environment
@@ -160,7 +159,7 @@ def rows(chosen: list[Model], here: machine.Machine, quick: bool) -> list[Row]:
                 most = LOADING * needs.weights + file
                 figure = f"{grown:.0f} MB beside the program"
                 found.append(Row(f"{name}: loading", figure, f"<= {most:.0f} MB", grown <= most))
-            imitated = quantisation == "bf16" and not native_bfloat16()
+            imitated = quantisation == "bf16" and not here.native
             if quick and imitated and model.name != "bundled":
                 continue
             (peak,) = measured(model, quantisation, "train")

@@ -34,7 +34,9 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `location` is a folder of talecraft/assets (bundled), a repository `owner/name` (hub) or a
     path (local). `revision` names the weights and is recorded with every generation and
     adapter; change it when you change the files. Of a hub it is a branch, tag or commit; once
-    the model was fetched, the catalogue gives the commit that it was found to be.
+    the model was fetched, the catalogue gives the commit that it was found to be. `quantisation`
+    "none" leaves the precision to the machine (config/precision.py). What memory is said to be
+    needed counts only while there are no files to tell it.
     """
 
     id: str

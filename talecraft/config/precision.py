@@ -5,7 +5,6 @@ Pure: the engine decides by it, and the estimate of the memory that is needed fo
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal, cast, get_args
 
 from talecraft.errors import UsageError
@@ -22,7 +21,6 @@ SMALL = 50e6
 # A CPU that only imitates bfloat16 multiplies in it 10 to 70 times as slowly as in float32, which
 # up to here is worth twice the memory.
 MOST_IMITATED = 1e9
-_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # of x86, and of ARM
 
 
 def precision(quantisation: str, device: str, weights: float, native: bool) -> Precision:
@@ -47,16 +45,3 @@ def known(quantisation: str) -> Quantisation:
         named = clean_line(quantisation)
         raise UsageError(f"'{named}' is not a quantisation.", f"Use one of: {', '.join(names)}.")
     return cast(Quantisation, quantisation)
-
-
-def native_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Does this CPU multiply in bfloat16, as the kernel tells it? False where it does not tell."""
-    try:
-        with cpuinfo.open() as lines:
-            for line in lines:
-                name, _, flags = line.partition(":")
-                if name.strip() in ("flags", "Features"):
-                    return not _FLAGS.isdisjoint(flags.split())
-    except (OSError, ValueError):
-        pass
-    return False

@@ -13,13 +13,14 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from talecraft.config.precision import SMALL, known, native_bfloat16, precision
+from talecraft.config.precision import SMALL, known, precision
 from talecraft.engine import quantising
 from talecraft.engine.codec import Codec
 from talecraft.engine.frugal import frugally
 from talecraft.engine.products import quicken
 from talecraft.errors import AdapterError, DoesNotFit, EngineError
 from talecraft.process import adapter_files, tensors
+from talecraft.process.machine import native_bfloat16
 from talecraft.process.messages import AdapterRef, ModelRef
 
 

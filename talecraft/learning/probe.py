@@ -13,10 +13,9 @@ from pathlib import Path
 import msgspec
 
 from talecraft.config import models
-from talecraft.config.precision import native_bfloat16
 from talecraft.paths import home
 from talecraft.process.child import log_to_stderr
-from talecraft.process.machine import Machine
+from talecraft.process.machine import Machine, native_bfloat16
 from talecraft.process.messages import ModelRef
 
 MB = 1e6

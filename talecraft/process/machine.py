@@ -14,7 +14,6 @@ from pathlib import Path
 import msgspec
 
 from talecraft import __version__
-from talecraft.config.precision import native_bfloat16
 from talecraft.errors import EngineError
 from talecraft.paths import Home, private_folder, private_write
 from talecraft.process.environment import child_environment
@@ -22,6 +21,7 @@ from talecraft.process.environment import child_environment
 COMMAND = (sys.executable, "-m", "talecraft.learning.probe")
 KEPT = "machine.json"
 MOST_SECONDS = 300
+_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # of x86, and of ARM
 _DEPENDS_ON = ("torch", "transformers", "peft", "bitsandbytes")
 
 
@@ -111,3 +111,16 @@ def _likely_device() -> str:
     except metadata.PackageNotFoundError:
         return "cpu"
     return "cuda" if not on_cpu_only and Path("/dev/nvidiactl").exists() else "cpu"
+
+
+def native_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Does this CPU multiply in bfloat16, as the kernel tells it? False where it does not tell."""
+    try:
+        with cpuinfo.open() as lines:
+            for line in lines:
+                name, _, flags = line.partition(":")
+                if name.strip() in ("flags", "Features"):
+                    return not _FLAGS.isdisjoint(flags.split())
+    except (OSError, ValueError):
+        pass
+    return False

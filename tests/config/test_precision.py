@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from talecraft.config.precision import native_bfloat16, precision
+from talecraft.config.precision import precision
 
 
 @pytest.mark.parametrize(
@@ -29,19 +27,3 @@ def test_the_precision(
     asked: str, device: str, weights: float, native: bool, expected: str
 ) -> None:
     assert precision(asked, device, weights, native) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "native"),
-    [
-        ("processor: 0\nflags\t\t: fpu avx512f avx512_bf16 sse\n", True),
-        ("flags\t\t: fpu amx_bf16\n", True),
-        ("Features\t: fp asimd bf16\n", True),
-        ("flags\t\t: fpu avx2 f16c\n", False),
-        ("processor: 0\n", False),
-    ],
-)
-def test_a_cpu_tells_whether_it_has_bfloat16(tmp_path: Path, text: str, native: bool) -> None:
-    (tmp_path / "cpuinfo").write_text(text)
-    assert native_bfloat16(tmp_path / "cpuinfo") is native
-    assert native_bfloat16(tmp_path / "nowhere") is False

@@ -163,9 +163,7 @@ def test_only_what_is_quantised_is_repaired() -> None:
 def test_a_dropped_gradient_is_an_error_in_tests() -> None:
     """The only sign that torch gives of it is a warning; pyproject.toml makes it an error."""
     with pytest.raises(UserWarning, match="autograd kernel was not registered"):
-        warnings.warn(
-            "op: an autograd kernel was not registered to the Autograd key", UserWarning, 2
-        )
+        warnings.warn("op: an autograd kernel was not registered to the key", UserWarning, 2)
 
 
 NOISE = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -44,3 +45,19 @@ def test_the_real_probe_tells_of_this_machine() -> None:
     assert 150 < found.engine < found.run < 3000
     assert 10 < found.extras < 1000
     assert 0.8 <= found.heap <= 1.6
+
+
+@pytest.mark.parametrize(
+    ("text", "native"),
+    [
+        ("processor: 0\nflags\t\t: fpu avx512f avx512_bf16 sse\n", True),
+        ("flags\t\t: fpu amx_bf16\n", True),
+        ("Features\t: fp asimd bf16\n", True),
+        ("flags\t\t: fpu avx2 f16c\n", False),
+        ("processor: 0\n", False),
+    ],
+)
+def test_a_cpu_tells_whether_it_has_bfloat16(tmp_path: Path, text: str, native: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+    assert machine.native_bfloat16(tmp_path / "cpuinfo") is native
+    assert machine.native_bfloat16(tmp_path / "nowhere") is False
