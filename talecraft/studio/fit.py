@@ -9,6 +9,7 @@ import msgspec
 
 from talecraft.config.models import Catalogue, ModelSpec
 from talecraft.config.precision import Quantisation, precision
+from talecraft.errors import DoesNotFit
 from talecraft.paths import Home
 from talecraft.process.machine import Machine
 from talecraft.process.run_events import PpoSettings
@@ -62,6 +63,17 @@ class Fitting:
         """`table` of this model; empty where its files are not here or do not tell."""
         shape = Shape.read(self.catalogue.folder(spec, self.home))
         return table(shape, spec, self.machine, self.ppo) if shape is not None else []
+
+    def require(self, spec: ModelSpec, free: float | None) -> None:
+        """Raises DoesNotFit, with the nearest choice that fits, where `free` MB are too few for
+        this model to write. Where nothing is known of it or of them, it is tried."""
+        chosen = next((one for one in self.of(spec) if one.chosen), None)
+        if chosen is not None and free is not None and chosen.write > free:
+            raise DoesNotFit(
+                f"{spec.id} does not fit: it needs about {size(chosen.write)} of memory to write;"
+                f" {size(free)} are free.",
+                self.nearest(spec, "write", free),
+            )
 
     def nearest(self, spec: ModelSpec, purpose: Purpose, free: float) -> str:
         """What to do where this model does not fit into `free` MB, in words: the finest of its

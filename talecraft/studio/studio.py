@@ -10,7 +10,7 @@ from dataclasses import replace
 from talecraft.config import models
 from talecraft.config.models import ModelSpec
 from talecraft.config.settings import Settings, WritingSettings
-from talecraft.errors import AdapterError, DoesNotFit, LibraryError, UsageError
+from talecraft.errors import AdapterError, LibraryError, UsageError
 from talecraft.library import Library
 from talecraft.library.adapters import Adapter
 from talecraft.paths import Home, home, private_folder
@@ -273,22 +273,12 @@ class Studio:
         return Fitting(self.home, self.catalogue, self.machine, self.training.ppo(self.model))
 
     def _require_room(self, spec: ModelSpec) -> None:
-        """Raises DoesNotFit, with the nearest choice that fits, where a model that is not loaded
-        yet needs more memory than there is. Beside a run the engine has its turns (`make_room`)."""
-        loaded, ref = self.loaded, self.model_ref(spec)
-        if loaded is not None and self.engine.running and loaded.model_id == spec.id:
-            return
-        if self.training.running() is not None:
-            return
-        free = memory.free_for(self.machine, self.engine.pid)
-        chosen = next((one for one in self.fitting().of(spec) if one.chosen), None)
-        if chosen is None or free is None or chosen.write <= free:
-            return
-        raise DoesNotFit(
-            f"{ref.id} does not fit: it needs about {memory.size(chosen.write)} of memory to write;"
-            f" {memory.size(free)} are free.",
-            self.fitting().nearest(spec, "write", free),
-        )
+        """Raises DoesNotFit for a model that is not loaded yet and has no room. Beside a run the
+        engine has its turns (`make_room`)."""
+        loaded = self.loaded.model_id if self.loaded is not None else None
+        here = self.engine.running and loaded == spec.id
+        if not here and self.training.running() is None:
+            self.fitting().require(spec, memory.free_for(self.machine, self.engine.pid))
 
     def _installed_ref(self, spec: ModelSpec) -> ModelRef:
         self._require_installed(spec)
