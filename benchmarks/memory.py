@@ -1,11 +1,11 @@
 """Peak memory to load, to write and to train, measured, against what Talecraft says beforehand.
 
-python -m benchmarks.memory [--only MODEL] [--quick]
+python -m benchmarks.memory [--only MODEL] [--quick] [--kept]
 
 The bundled model, random weights in GPT-2's shape (124 M) and in a Llama's (300 M, several files),
 in each precision. What was measured is kept under .cache/memory, so that it can be gone on with
 after it was stopped; `--quick` leaves out training in bfloat16, which a CPU that only imitates it
-takes half an hour for.
+takes half an hour for; `--kept` measures nothing more.
 """
 
 from __future__ import annotations
@@ -126,10 +126,12 @@ def train(model: Model, quantisation: str) -> float:
     return float(_child("train", *given))
 
 
-def measured(model: Model, quantisation: str, kind: str) -> list[float]:
-    """Measured now, or before."""
+def measured(model: Model, quantisation: str, kind: str, kept_only: bool) -> list[float]:
+    """Measured now, or before; nothing where it was not and is not to be."""
     kept = CACHE / f"{model.name}-{quantisation}-{kind}.json"
     if not kept.exists():
+        if kept_only:
+            return []
         figures = write(model, quantisation) if kind == "write" else [train(model, quantisation)]
         kept.write_text(json.dumps(list(figures)))
         print(model.name, quantisation, kind, [round(one) for one in figures], flush=True)
@@ -143,7 +145,7 @@ def compared(what: str, estimate: float, peak: float) -> Row:
     return Row(what, figure, f"within {BAR:.0%}", abs(off) <= BAR)
 
 
-def rows(chosen: list[Model], here: machine.Machine, quick: bool) -> list[Row]:
+def rows(chosen: list[Model], here: machine.Machine, quick: bool, kept_only: bool) -> list[Row]:
     found = []
     for model in chosen:
         shape = Shape.read(model.folder())
@@ -151,20 +153,22 @@ def rows(chosen: list[Model], here: machine.Machine, quick: bool) -> list[Row]:
         for quantisation in QUANTISATIONS:
             needs = Needs(shape, quantisation, here)
             name = f"{model.title}, {quantisation}"
-            loading, writing = measured(model, quantisation, "write")
-            found.append(compared(f"{name}: to write", needs.engine(model.window), writing))
-            if quantisation == "nf4":
+            writing = measured(model, quantisation, "write", kept_only)
+            if writing:
+                said = needs.engine(model.window)
+                found.append(compared(f"{name}: to write", said, writing[1]))
+            if writing and quantisation == "nf4":
                 file = max(one.stat().st_size for one in model.folder().glob("*.safetensors")) / 1e6
-                grown = loading - here.engine - here.extras
+                grown = writing[0] - here.engine - here.extras
                 most = LOADING * needs.weights + file
                 figure = f"{grown:.0f} MB beside the program"
                 found.append(Row(f"{name}: loading", figure, f"<= {most:.0f} MB", grown <= most))
             imitated = quantisation == "bf16" and not here.native
             if quick and imitated and model.name != "bundled":
                 continue
-            (peak,) = measured(model, quantisation, "train")
-            said = needs.run(model.rank, model.settings)
-            found.append(compared(f"{name}: to train", said, peak))
+            for peak in measured(model, quantisation, "train", kept_only):
+                said = needs.run(model.rank, model.settings)
+                found.append(compared(f"{name}: to train", said, peak))
     return found
 
 
@@ -172,13 +176,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=[one.name for one in MODELS])
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--kept", action="store_true")
     given = parser.parse_args()
     CACHE.mkdir(parents=True, exist_ok=True)
     os.environ["OMP_NUM_THREADS"] = "1"
     place = Home(CACHE, CACHE, CACHE, CACHE)
     here = machine.known(place) or machine.measure(place)
     chosen = [one for one in MODELS if given.only in (None, one.name)]
-    found = rows(chosen, here, given.quick)
+    found = rows(chosen, here, given.quick, given.kept)
     for row in found:
         print(f"{row.what}: {row.figure}, {row.bar}: {'yes' if row.met else 'NO'}")
     if given.only is None:
