@@ -41,7 +41,7 @@ PPO = PpoSettings(
 ENTRIES = {
     "gpt2": "gpt2", "llama-3": "llama-3-8b", "mistral": "mistral-7b", "solar": "solar-10.7b",
 }  # fmt: skip
-QUANTISATIONS = ("nf4", "int8", "none")
+QUANTISATIONS = ("nf4", "int8", "bf16", "fp32")
 
 
 @pytest.fixture(scope="session")
@@ -121,7 +121,7 @@ def test_the_whole_road(
     family: str,
     nth: tuple[int, int],
 ) -> None:
-    """In one round each family at a quantisation of its own; in three each at every one."""
+    """In one round each family at a quantisation of its own; in four each at every one."""
     turn = list(families.FAMILIES).index(family) + nth[0]
     quantisation = QUANTISATIONS[turn % len(QUANTISATIONS)]
     # What a model of random weights writes has nothing in it to have a taste for.

@@ -12,6 +12,7 @@ from talecraft.cli import console, examining, fetching, opening
 if TYPE_CHECKING:
     from talecraft.config.models import ModelSpec
     from talecraft.studio import Studio
+    from talecraft.studio.fit import Fit
 
 app = typer.Typer(
     help="List the models, add, fetch, remove and measure them.", no_args_is_help=True
@@ -47,15 +48,60 @@ def list_(as_json: Json = False) -> None:
 
 @app.command()
 def info(model: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
-    """All that is known of one model."""
+    """All that is known of one model, and what memory it needs in each precision."""
+    from talecraft.studio import memory
+
     with opening.studio() as studio:
-        shown = _shape(studio, studio.catalogue.get(model))
+        spec = studio.catalogue.get(model)
+        shown = _shape(studio, spec)
+        if shown["installed"]:
+            opening.measured(studio)
+        needs = studio.fitting().of(spec)
+        free = memory.free_for(studio.machine, studio.engine.pid)
+        where = studio.machine.device
     if as_json:
-        console.out_json(shown)
+        told = {"needs": msgspec.to_builtins(needs), "free_mb": free, "device": where}
+        console.out_json(shown | told)
         return
     for key, value in shown.items():
         text = ", ".join(value) if isinstance(value, list) else value
         console.out(f"{key.replace('_', ' ')}: {text}")
+    if needs:
+        rest = f", {memory.size(free)} free" if free is not None else ""
+        console.out(f"Memory it needs on {where}{rest}; '*' is what it would have:")
+        console.table(
+            ("", "precision", "to write", "to train", "both"),
+            [("*" if one.chosen else "", one.quantisation, *_amounts(one, free)) for one in needs],
+        )
+
+
+def _amounts(one: Fit, free: float | None) -> list[str]:
+    """What it needs, and whether that is there."""
+    from talecraft.studio import memory
+
+    return [
+        memory.size(mb) + (" (does not fit)" if free is not None and mb > free else "")
+        for mb in (one.write, one.train, one.both)
+    ]
+
+
+@app.command()
+def quantise(
+    model: Annotated[str, typer.Argument(metavar="ID")],
+    quantisation: Annotated[
+        str,
+        typer.Argument(
+            metavar="QUANTISATION", help="nf4, int8, bf16, fp32; none: as suits this machine."
+        ),
+    ],
+) -> None:
+    """Load a model in this precision from now on; your models.toml says so."""
+    from talecraft.config import adding, precision
+
+    with opening.studio() as studio:
+        chosen = precision.known(quantisation)
+        adding.quantise(studio.home, studio.catalogue.declared(model), chosen)
+        console.note(f"{model} is {chosen} from the next start on ({studio.home.models_file}).")
 
 
 @app.command()
@@ -69,7 +115,11 @@ def add(
         str, typer.Option(help="A branch, tag or commit; of a folder, your name of its weights.")
     ] = "",
     quantisation: Annotated[
-        str, typer.Option(help="none, nf4 or int8; left out, nf4 from three billion weights on.")
+        str,
+        typer.Option(
+            help="nf4, int8, bf16, fp32, or none: as suits this machine. Left out, nf4 from three"
+            " billion weights on."
+        ),
     ] = "",
     style: Annotated[
         str, typer.Option(help="How it is prompted; left out, chat where it has a chat template.")

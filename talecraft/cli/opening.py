@@ -25,3 +25,17 @@ def studio(
             for run in opened.training.settle():
                 console.note(f"Training run {run.id} has ended: {run.state}. {run.error}")
         yield opened
+
+
+def measured(studio: Studio) -> None:
+    """Measure this machine where that was not done yet. Where it fails, that is said, and the
+    typical figures stand."""
+    from talecraft.errors import TalecraftError
+
+    if studio.machine.measured:
+        return
+    console.note("Measuring what memory models take on this machine, once ...")
+    try:
+        studio.measure()
+    except TalecraftError as error:
+        console.note(f"{error} What follows are figures of another machine.")

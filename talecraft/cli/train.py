@@ -33,6 +33,7 @@ def plan(
     from talecraft.studio.memory import size
 
     with opening.studio(model, settle=True) as studio:
+        opening.measured(studio)
         found = studio.training.plan(studio.model)
         title = studio.model.title
         if look and not found.refusal:
@@ -58,6 +59,7 @@ def plan(
     console.out(f"Time: about {found.minutes:.1f} minutes ({how})")
     for what, needed, free in (
         ("Memory", found.memory_mb, found.free_mb),
+        ("Beside it, to write", found.engine_mb, None),
         ("Disk", found.disk_mb, found.free_disk_mb),
     ):
         rest = f", {size(free)} free" if free is not None else ""

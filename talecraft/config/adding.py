@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from talecraft.config import strict
 from talecraft.config.models import ModelsFile, ModelSpec
+from talecraft.config.precision import Quantisation
 from talecraft.errors import ConfigError
 from talecraft.paths import Home, private_folder, private_write
 
@@ -39,6 +42,35 @@ def add(home: Home, spec: ModelSpec) -> None:
         )
     private_folder(home.config)
     private_write(path.resolve(), after.encode())  # of a link, what it leads to
+
+
+def quantise(home: Home, spec: ModelSpec, quantisation: Quantisation) -> None:
+    """Let the entry of `spec` ask for this quantisation; a shipped one is laid over by a copy.
+
+    Raises ConfigError where the file cannot be read, or is laid out so that it is changed better by
+    hand; LibraryError where it cannot be written. Then nothing was.
+    """
+    import tomlkit
+
+    path, wanted = home.models_file, msgspec.structs.replace(spec, quantisation=quantisation)
+    source = strict.text(path) if path.exists() else ""
+    before = strict.parse(source, path, ModelsFile)
+    at = next((n for n, entry in enumerate(before.model) if entry.id == spec.id), None)
+    if at is None:
+        add(home, wanted)
+        return
+    document: Any = tomlkit.parse(source)
+    document["model"][at]["quantisation"] = quantisation
+    after = document.as_string()
+    entries = [*before.model]
+    entries[at] = msgspec.structs.replace(entries[at], quantisation=quantisation)
+    if strict.parse(after, path, ModelsFile) != msgspec.structs.replace(before, model=entries):
+        raise ConfigError(
+            f"{strict.where(path, 'model', at, 'id')}: model '{spec.id}' stands there in a way that"
+            " is not changed from here.",
+            "Change its quantisation in an editor; nothing was written.",
+        )
+    private_write(path.resolve(), after.encode())
 
 
 def _entry(spec: ModelSpec) -> str:

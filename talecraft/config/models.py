@@ -12,12 +12,12 @@ import msgspec
 from msgspec import Meta
 
 from talecraft.config import fetched, strict
+from talecraft.config.precision import Quantisation
 from talecraft.errors import ConfigError, UsageError
 from talecraft.paths import Home
 from talecraft.story.context import PromptStyle
 
 Source = Literal["bundled", "hub", "local"]
-Quantisation = Literal["none", "nf4", "int8"]
 
 Count = Annotated[int, Meta(ge=1)]
 Amount = Annotated[float, Meta(ge=0)]
@@ -34,7 +34,9 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `location` is a folder of talecraft/assets (bundled), a repository `owner/name` (hub) or a
     path (local). `revision` names the weights and is recorded with every generation and
     adapter; change it when you change the files. Of a hub it is a branch, tag or commit; once
-    the model was fetched, the catalogue gives the commit that it was found to be.
+    the model was fetched, the catalogue gives the commit that it was found to be. `quantisation`
+    "none" leaves the precision to the machine (config/precision.py). What memory is said to be
+    needed counts only while there are no files to tell it.
     """
 
     id: str
@@ -123,6 +125,12 @@ class Catalogue:
         """The last entry that says so: a user's own comes after the shipped one."""
         chosen = [spec for spec in self._specs.values() if spec.default]
         return chosen[-1] if chosen else next(iter(self._specs.values()))
+
+    @property
+    def shipped(self) -> ModelSpec:
+        """The model that comes with the program, and so is always here."""
+        bundled = (spec for spec in self._specs.values() if spec.source == "bundled")
+        return next(bundled, self.default)
 
     def folder(self, spec: ModelSpec, home: Home) -> Path:
         """Where its files are, or will be once fetched."""

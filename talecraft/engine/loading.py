@@ -13,16 +13,15 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from talecraft.engine import checking
+from talecraft.config.precision import SMALL, known, precision
+from talecraft.engine import checking, quantising
 from talecraft.engine.codec import Codec
+from talecraft.engine.frugal import frugally
 from talecraft.engine.products import quicken
 from talecraft.errors import AdapterError, DoesNotFit, EngineError
-from talecraft.process import adapter_files
+from talecraft.process import adapter_files, tensors
+from talecraft.process.machine import native_bfloat16
 from talecraft.process.messages import AdapterRef, ModelRef
-
-# A model this small is bound by overhead, not by reading weights: full precision costs nothing
-# (SPEED, table 1). Larger ones run in bfloat16.
-FULL_PRECISION_BYTES = 200e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +69,11 @@ def open_model(model: ModelRef) -> Opened:
     return Opened(base, device, codec, pad_id(base, tokenizer))
 
 
-def choose_device(folder: Path) -> Device:
-    """CUDA where there is one, else the CPU."""
-    if torch.cuda.is_available():
-        return Device("cuda", torch.bfloat16)
-    size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    return Device("cpu", torch.float32 if size < FULL_PRECISION_BYTES else torch.bfloat16)
+def choose_device(model: ModelRef, weights: int) -> Device:
+    """CUDA where there is one, else the CPU; and the precision, as asked or as suits it there."""
+    name = "cuda" if torch.cuda.is_available() else "cpu"
+    chosen = precision(model.quantisation, name, weights, native_bfloat16())
+    return Device(name, getattr(torch, chosen))
 
 
 def load_tokenizer(model: ModelRef) -> Any:
@@ -96,21 +94,26 @@ def load_tokenizer(model: ModelRef) -> Any:
 def load_base(model: ModelRef) -> tuple[Any, Device]:
     """The base model, quantised as asked, in evaluation mode.
 
-    Raises EngineError for files that cannot be used, DoesNotFit where memory ran out.
+    Raises UsageError for a quantisation that is none, EngineError for files that cannot be used,
+    DoesNotFit where memory ran out.
     """
     from transformers import AutoModelForCausalLM
 
-    device = choose_device(Path(model.folder))
+    known(model.quantisation)
+    weights = sum(tensor.numbers for tensor in tensors.read(Path(model.folder)))
+    device = choose_device(model, weights)
+    configuration = quantising.configuration(model.quantisation, device.dtype)
     try:
-        base = AutoModelForCausalLM.from_pretrained(
-            model.folder,
-            dtype=device.dtype,
-            device_map={"": device.name},
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            **_quantisation(model.quantisation, device.dtype),
-        )
+        with frugally(ever_after=configuration is not None or weights >= SMALL):
+            base = AutoModelForCausalLM.from_pretrained(
+                model.folder,
+                dtype=device.dtype,
+                device_map={"": device.name},
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                quantization_config=configuration,
+            )
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise DoesNotFit(
             f"{model.id} does not fit into memory.", "Close other programs or choose a smaller one."
@@ -120,40 +123,9 @@ def load_base(model: ModelRef) -> tuple[Any, Device]:
             f"{model.id} cannot be loaded from {model.folder} ({_first(error)}).",
             "Fetch the model again or choose another.",
         ) from error
-    _repair_gradients(base)
+    quantising.repair(base)
     quicken(base)
     return base.eval(), device
-
-
-def _quantisation(name: str, dtype: torch.dtype) -> dict[str, Any]:
-    if name == "none":
-        return {}
-    from transformers import BitsAndBytesConfig
-
-    if name == "nf4":
-        return {
-            "quantization_config": BitsAndBytesConfig(
-                load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
-            )
-        }
-    if name == "int8":
-        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True)}
-    raise EngineError(f"'{name}' is not a quantisation.", "Use none, nf4 or int8.")
-
-
-def _repair_gradients(base: Any) -> None:
-    """Keep bitsandbytes from packing 4-bit weights on CPUs with AVX512-BF16.
-
-    The packed path has no autograd kernel: after the first generation every gradient below it is
-    silently wrong (LEARNING 0.1).
-    """
-    if getattr(base, "quantization_method", None) is None:
-        return
-    import bitsandbytes as bnb
-
-    for module in base.modules():
-        if isinstance(module, bnb.nn.Linear4bit):
-            module.support_avx512bf16_for_cpu = False
 
 
 def trusted(adapter: AdapterRef, base: ModelRef) -> Path:

@@ -23,7 +23,7 @@ from talecraft.exporting import vocabulary
 from talecraft.exporting.folders import Hear
 from talecraft.exporting.weights import Weights
 
-# A model this small loses more by rounding than its file grows by (the engine's own bound).
+# A model this small loses more by rounding than its file grows by.
 FULL_PRECISION_BYTES = 200e6
 _KINDS = {
     "LlamaForCausalLM": gguf.MODEL_ARCH.LLAMA,

@@ -6,29 +6,27 @@ import re
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
 
 import msgspec
 
-from talecraft.config import adding
+from talecraft.config import adding, precision
 from talecraft.config.models import (
     MAIN,
     NEW_ID,
     REPOSITORY,
     Catalogue,
     ModelSpec,
-    Quantisation,
     Source,
 )
 from talecraft.errors import UsageError
 from talecraft.paths import Home, private_folder
-from talecraft.process import description
+from talecraft.process import description, machine
 from talecraft.process.fetch_client import FetchClient
 from talecraft.process.fetch_messages import FetchOrder, Found
 from talecraft.process.run_events import PpoSettings
 from talecraft.story.clean import clean_line
-from talecraft.studio import fetching, memory
-from talecraft.studio.memory import Shape
+from talecraft.studio import fetching
+from talecraft.studio.needs import Needs, Shape
 
 LARGE = 3e9  # weights: from here on they are quantised unless the writer says otherwise
 
@@ -70,7 +68,8 @@ def add(home: Home, catalogue: Catalogue, where: str, wish: Wish, token: str = "
     name = folder.resolve().name if local else given.rpartition("/")[2]
     wish = _sound(replace(wish, id=wish.id or _id(name)), catalogue)
     read = _of_folder(folder, wish) if local else _of_hub(home, given, wish, token)
-    spec = _spec(read, wish, clean_line(name), catalogue)
+    here = machine.known(home) or machine.typical()
+    spec = _spec(read, wish, clean_line(name), catalogue, here)
     adding.add(home, spec)
     catalogue.read_again(home)
     return spec
@@ -85,9 +84,8 @@ def _sound(wish: Wish, catalogue: Catalogue) -> Wish:
         raise UsageError(
             f"There is a model '{wish.id}' already.", "Give this one another id: --id NAME."
         )
-    if wish.quantisation and wish.quantisation not in get_args(Quantisation):
-        known = ", ".join(get_args(Quantisation))
-        raise UsageError(f"'{wish.quantisation}' is not a quantisation.", f"Use one of: {known}.")
+    if wish.quantisation:
+        precision.known(wish.quantisation)
     if wish.style and wish.style not in catalogue.styles:
         raise UsageError(
             f"There is no style '{wish.style}'.", f"Styles: {', '.join(catalogue.styles)}."
@@ -123,7 +121,9 @@ def _of_hub(home: Home, repository: str, wish: Wish, token: str) -> _Read:
     return _Read("hub", repository, revision, described, shape, licence, gated)
 
 
-def _spec(read: _Read, wish: Wish, name: str, catalogue: Catalogue) -> ModelSpec:
+def _spec(
+    read: _Read, wish: Wish, name: str, catalogue: Catalogue, here: machine.Machine
+) -> ModelSpec:
     weights = read.shape.weights if read.shape is not None else 0
     style = "chat" if read.described.chat else "plain"
     if read.described.reasons and "reasoning" in catalogue.styles:
@@ -146,10 +146,11 @@ def _spec(read: _Read, wish: Wish, name: str, catalogue: Catalogue) -> ModelSpec
     )
     if read.shape is None:
         return spec
+    needs = Needs(read.shape, spec.quantisation, here)
     return msgspec.structs.replace(
         spec,
-        memory_to_write=_gb(memory.engine_mb(read.shape, spec)),
-        memory_to_train=_gb(memory.run_mb(read.shape, spec, PpoSettings())),
+        memory_to_write=_gb(needs.engine(spec.context_length, spec.lora_rank)),
+        memory_to_train=_gb(needs.run(spec.lora_rank, PpoSettings())),
     )
 
 

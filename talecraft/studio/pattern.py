@@ -28,7 +28,8 @@ from talecraft.process.run_events import (
     TalesRead,
 )
 from talecraft.story.clean import clean_line
-from talecraft.studio.memory import Room, Shape
+from talecraft.studio.memory import Room
+from talecraft.studio.needs import Shape
 from talecraft.studio.training import Training, does_not_fit
 
 SURE_STEPS = 150  # fewer do not teach a form that was never seen

@@ -49,6 +49,7 @@ class TrainingPlan(msgspec.Struct, frozen=True):
     warnings: list[str] = []
     # Needed and free, in MB; None where it cannot be told. `together`: beside a warm engine.
     memory_mb: float = 0.0
+    engine_mb: float = 0.0  # what the engine takes beside the run
     free_mb: float | None = None
     disk_mb: float = 0.0
     free_disk_mb: float | None = None
@@ -97,6 +98,7 @@ class Planning:
             refusal=room.refusal or _refusal(found, histogram),
             warnings=_warnings(found, histogram),
             memory_mb=room.run,
+            engine_mb=room.engine,
             free_mb=room.free,
             disk_mb=room.disk,
             free_disk_mb=room.free_disk,

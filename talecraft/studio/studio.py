@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -15,8 +16,9 @@ from talecraft.errors import AdapterError, LibraryError, UsageError
 from talecraft.library import Library
 from talecraft.library.adapters import Adapter
 from talecraft.paths import Home, home, private_folder
-from talecraft.process import adapter_files
+from talecraft.process import adapter_files, machine
 from talecraft.process.engine_client import COMMAND, EngineClient, Stopped
+from talecraft.process.machine import Machine
 from talecraft.process.messages import (
     AdapterRef,
     Drafted,
@@ -38,6 +40,7 @@ from talecraft.studio.alternatives import Alternatives
 from talecraft.studio.branching import Branching
 from talecraft.studio.events import Listener, Notice, StudioEvent
 from talecraft.studio.fetching import Fetching
+from talecraft.studio.fit import Fitting
 from talecraft.studio.ghosts import Ghosts
 from talecraft.studio.guide import Guide
 from talecraft.studio.memory import Room
@@ -79,6 +82,7 @@ class Studio:
         self.adapters = AdapterHistory(self.library, self.home)
         with contextlib.suppress(LibraryError):  # a read-only disk: what is left does no harm
             self.adapters.sweep()
+        self.machine: Machine = machine.known(self.home) or machine.typical()
         self.loaded: Loaded | None = None
         self.phase: Phase | None = None
         self._listener = listener or (lambda event: None)
@@ -130,9 +134,11 @@ class Studio:
         With an `adapter_id` (None: the bare model) this engine alone writes with it; what is
         active stays so. Without `beside_run` it sleeps, until it is to write, where a training
         run has no room for it. Raises UsageError where the model is not installed or the adapter
-        not known, AdapterError where it is damaged or another model's.
+        not known, DoesNotFit where there is no room for the model, AdapterError where the adapter
+        is damaged or another model's.
         """
         self._require_installed(self.model)
+        self._require_room(self.model)
         if adapter_id == ACTIVE:
             adapter = self._active()
         else:
@@ -157,9 +163,11 @@ class Studio:
             self.engine.sleep()
 
     def choose_model(self, model_id: str) -> ModelSpec:
-        """Write with this model from now on. Raises UsageError, the old one still in use."""
+        """Write with this model from now on. Raises UsageError or DoesNotFit, the old one still in
+        use."""
         spec = self.catalogue.get(model_id)
         self._require_installed(spec)
+        self._require_room(spec)
         self.model = spec
         self.start_engine(beside_run=False)
         return spec
@@ -258,9 +266,29 @@ class Studio:
 
     def _room(self, spec: ModelSpec, order: PpoSettings | PatternSettings) -> Room:
         """What a run of this model needs here and what there is."""
-        device = self.loaded.device if self.loaded is not None else memory.likely_device()
         folder = self.catalogue.folder(spec, self.home)
-        return memory.room(spec, folder, order, self.home.data, self.engine.pid, device)
+        room = memory.room(spec, folder, order, self.home.data, self.machine, self.engine.pid)
+        if not room.short or room.free is None:
+            return room
+        return replace(room, nearest=self.fitting().nearest(spec, "train", room.free))
+
+    def measure(self) -> None:
+        """Measure this machine where that was not done yet: some ten seconds. Raises EngineError,
+        LibraryError; the typical figures are then used as before."""
+        if not self.machine.measured:
+            self.machine = machine.measure(self.home)
+
+    def fitting(self) -> Fitting:
+        """What each model needs at each quantisation, on this machine and by these settings."""
+        return Fitting(self.home, self.catalogue, self.machine, self.training.ppo(self.model))
+
+    def _require_room(self, spec: ModelSpec) -> None:
+        """Raises DoesNotFit for a model that is not loaded yet and has no room. Beside a run the
+        engine has its turns (`make_room`)."""
+        loaded = self.loaded.model_id if self.loaded is not None else None
+        here = self.engine.running and loaded == spec.id
+        if not here and self.training.running() is None:
+            self.fitting().require(spec, memory.free_for(self.machine, self.engine.pid))
 
     def _installed_ref(self, spec: ModelSpec) -> ModelRef:
         self._require_installed(spec)

@@ -27,7 +27,7 @@ from talecraft.app.screens.writing import WritingScreen
 from talecraft.library import Library
 from talecraft.library.runs import TrainingRun
 from talecraft.paths import Home, private_folder, private_write
-from talecraft.process import look, run_events, survey
+from talecraft.process import look, machine, run_events, survey
 from talecraft.process.run_events import (
     Check,
     Outcome,
@@ -58,6 +58,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(look, "COMMAND", tiny.LOOK)
     monkeypatch.setattr(survey, "COMMAND", tiny.SURVEY)
+    monkeypatch.setattr(machine, "COMMAND", tiny.PROBE)
     monkeypatch.chdir(root)
     marks.use(plain=False)
     keymap.use(keymap.Keymap())

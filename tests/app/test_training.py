@@ -400,8 +400,11 @@ async def test_a_plan_tells_what_room_there_is(running, studio, monkeypatch):
     monkeypatch.setattr("talecraft.studio.memory.free_disk_mb", lambda folder: 80_000.0)
     async with running((100, 50), loaded=False) as (app, pilot):
         for free, words in (
-            (20_000.0, "of memory (20.0 GB free) and 14 MB on the disk (80.0 GB free)."),
-            (1_450.0, "that sleeps while the run works"),
+            (
+                20_000.0,
+                "of memory (20.0 GB free), what writes beside it 461 MB, and 14 MB on the disk",
+            ),
+            (1_200.0, "that sleeps while the run works"),
             (500.0, "of memory; 500 MB are free."),
         ):
             monkeypatch.setattr("talecraft.studio.memory.free_mb", lambda free=free: free)
@@ -409,7 +412,7 @@ async def test_a_plan_tells_what_room_there_is(running, studio, monkeypatch):
             await until(pilot, lambda: not app.screen.query_one(RunPlan).reading)
             text = " ".join(static(pilot, "#training-plan").split())
             assert words in text
-            assert ("that sleeps" in text) is (free == 1_450.0)
+            assert ("that sleeps" in text) is (free == 1_200.0)
             assert ("s Start" in seen(pilot)) is (free > 1_000.0)
             await pilot.press("escape")
 

@@ -227,3 +227,46 @@ def test_models_are_measured_side_by_side(
     assert "tokens a second (more is better)" in several.out
     assert "second" in several.out
     assert talecraft_("models", "eval", "gpt2").code == 2
+
+
+def test_info_tells_what_memory_each_precision_needs(
+    talecraft_: Talecraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free_mb", lambda: 600.0)
+    told = talecraft_("models", "info", "llama-ember")
+    assert told.code == 0
+    assert "Measuring what memory" in told.err
+    assert "Memory it needs on cpu, 600 MB free" in told.out
+    rows = [line for line in told.out.splitlines() if line.split()[:1] in (["*"], ["nf4"])]
+    assert rows[0].split()[1] == "fp32"
+    assert rows[0].count("(does not fit)") == 2, "to train, and both"
+    again = talecraft_("models", "info", "llama-ember", "--json")
+    assert "Measuring" not in again.err
+    shown = json.loads(again.out)
+    assert [one["quantisation"] for one in shown["needs"]] == ["fp32", "bf16", "int8", "nf4"]
+    assert (shown["free_mb"], shown["device"]) == (600.0, "cpu")
+
+
+def test_a_model_that_does_not_fit_is_refused(
+    talecraft_: Talecraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free_mb", lambda: 50.0)
+    refused = talecraft_("write", "A fox")
+    assert refused.code == 4
+    assert "llama-ember does not fit: it needs about" in refused.err
+    assert "No other model that is installed fits" in refused.err
+
+
+def test_quantise_writes_the_choice_and_keeps_the_rest(talecraft_: Talecraft) -> None:
+    assert talecraft_("models", "quantise", "llama-ember", "int8").code == 0
+    shown = json.loads(talecraft_("models", "info", "llama-ember", "--json").out)
+    assert (shown["quantisation"], shown["dry_multiplier"]) == ("int8", 5.0)
+    assert [one["quantisation"] for one in shown["needs"] if one["chosen"]] == ["int8"]
+    path = home().models_file
+    path.write_text("# mine\n" + path.read_text())
+    assert talecraft_("models", "quantise", "llama-ember", "none").code == 0
+    assert path.read_text().startswith("# mine\n")
+    shown = json.loads(talecraft_("models", "info", "llama-ember", "--json").out)
+    assert shown["quantisation"] == "none"
+    wrong = talecraft_("models", "quantise", "llama-ember", "int4")
+    assert (wrong.code, "Use one of: none, nf4, int8, bf16, fp32." in wrong.err) == (2, True)

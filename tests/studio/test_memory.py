@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import msgspec
@@ -11,9 +10,11 @@ import pytest
 from talecraft.config import models
 from talecraft.config.models import ModelSpec
 from talecraft.paths import home
+from talecraft.process.machine import Machine, typical
 from talecraft.process.run_events import PpoSettings
 from talecraft.studio import memory
-from talecraft.studio.memory import Room, Shape
+from talecraft.studio.memory import Room
+from talecraft.studio.needs import Shape
 
 
 @pytest.fixture
@@ -21,69 +22,19 @@ def spec() -> ModelSpec:
     return models.load(home()).default
 
 
-def shape(folder: Path, size: int, **config: object) -> Shape | None:
-    (folder / "config.json").write_text(json.dumps(config))
-    with (folder / "model.safetensors").open("wb") as file:
-        file.truncate(size)  # a hole: it takes no room
-    return Shape.read(folder)
-
-
-LLAMA = {
-    "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "vocab_size": 128256,
-    "num_attention_heads": 32, "num_key_value_heads": 8, "tie_word_embeddings": False,
-    "torch_dtype": "bfloat16",
-}  # fmt: skip
-GPT2 = {"n_embd": 768, "n_layer": 12, "n_head": 12, "vocab_size": 50257}
-
-
-def test_the_bundled_model_needs_what_was_measured(spec: ModelSpec) -> None:
-    """A run of it peaked at 1045 MB, an engine at 384."""
-    found = Shape.read(models.load(home()).folder(spec, home()))
-    assert found is not None
-    assert memory.run_mb(found, spec, PpoSettings()) == pytest.approx(1250, rel=0.15)
-    assert memory.engine_mb(found, spec) == pytest.approx(384, rel=0.15)
-
-
-def test_both_ways_of_writing_a_config_are_read(tmp_path: Path) -> None:
-    llama = shape(tmp_path, 16_060_000_000, **LLAMA)
-    assert llama is not None
-    assert (llama.inner, llama.cached, llama.weights) == (14336, 1024, 8_030_000_000)
-    assert llama.embedded == 2 * 128256 * 4096
-    gpt2 = shape(tmp_path, 497_000_000, **GPT2)
-    assert gpt2 is not None
-    assert (gpt2.inner, gpt2.cached, gpt2.weights) == (3072, 768, 124_250_000)
-
-
-def test_a_quantised_model_is_smaller_and_its_embeddings_are_not(
-    tmp_path: Path, spec: ModelSpec
-) -> None:
-    llama = shape(tmp_path, 16_060_000_000, **LLAMA)
-    assert llama is not None
-    need = {
-        name: memory.engine_mb(llama, msgspec.structs.replace(spec, quantisation=name))
-        for name in ("none", "int8", "nf4")
-    }
-    assert need["none"] > need["int8"] > need["nf4"]
-    # 6.98 G linear weights of 0.5625 bytes and 2.1 GB of bf16 embeddings and head (SPEED.md, 1).
-    assert need["nf4"] == pytest.approx(6030, rel=0.1)
-
-
-def test_more_at_once_needs_more(tmp_path: Path, spec: ModelSpec) -> None:
-    gpt2 = shape(tmp_path, 497_000_000, **GPT2)
-    assert gpt2 is not None
-    usual = memory.run_mb(gpt2, spec, PpoSettings())
-    assert memory.run_mb(gpt2, spec, PpoSettings(micro_batch=16)) > 1.3 * usual
-    assert memory.run_mb(gpt2, spec, PpoSettings(prose_tokens=400)) > 1.3 * usual
+@pytest.fixture
+def machine() -> Machine:
+    return typical()
 
 
 def test_files_that_tell_nothing_are_taken_at_the_catalogues_word(
-    tmp_path: Path, spec: ModelSpec
+    tmp_path: Path, spec: ModelSpec, machine: Machine
 ) -> None:
     assert Shape.read(tmp_path) is None
     for text in ("{", "[]", "{}", '{"hidden_size": "many"}', '{"hidden_size": 4, "vocab_size": 1}'):
         (tmp_path / "config.json").write_text(text)
         assert Shape.read(tmp_path) is None, text
-    room = memory.room(spec, tmp_path, PpoSettings(), tmp_path)
+    room = memory.room(spec, tmp_path, PpoSettings(), tmp_path, machine)
     assert (room.run, room.engine) == (spec.memory_to_train * 1e3, spec.memory_to_write * 1e3)
 
 
@@ -105,12 +56,24 @@ def test_what_fits(
 
 
 def test_memory_that_a_sleeping_engine_gives_back_counts_as_free(
-    tmp_path: Path, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, spec: ModelSpec, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "free_mb", lambda: 100.0)
     monkeypatch.setattr(memory, "_own_mb", {7: 30.0}.__getitem__)
-    assert memory.room(spec, tmp_path, PpoSettings(), tmp_path).free == 100.0
-    assert memory.room(spec, tmp_path, PpoSettings(), tmp_path, 7).free == 130.0
+    assert memory.room(spec, tmp_path, PpoSettings(), tmp_path, machine).free == 100.0
+    assert memory.room(spec, tmp_path, PpoSettings(), tmp_path, machine, 7).free == 130.0
+
+
+def test_a_gpu_has_memory_of_its_own(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_mb", lambda: 100.0)
+    assert memory.free_for(machine) == 100.0
+    there = msgspec.structs.replace(machine, device="cuda", gpu=24_000.0, gpu_free=20_000.0)
+    assert memory.free_for(there, 7) == 20_000.0
+
+
+def test_what_would_fit_is_told_with_the_refusal() -> None:
+    room = Room(1000.0, 500.0, 900.0, 10.0, 50.0, nearest="With nf4 it needs 800 MB.")
+    assert room.refusal.endswith("900 MB are free. With nf4 it needs 800 MB.")
 
 
 # ---------------------------------------------------------------------------- what is free

@@ -60,7 +60,7 @@ def test_the_plan_says_what_there_is_and_what_it_takes(studio: Studio, tales: Pa
     assert plan.epochs == 8, "of few tales as many times as are allowed"
     assert plan.steps == 160, "40 sequences, 2 a step, 8 times"
     assert plan.minutes > 0
-    assert plan.memory_mb > memory.RUN_MB
+    assert plan.memory_mb > studio.machine.run
     asked = studio.pattern.plan(studio.model, tales, epochs=2)
     assert (asked.epochs, asked.steps) == (2, 40)
     assert studio.library.runs.list() == []

@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 ENGINE = (sys.executable, str(HERE / "tiny_engine.py"))
 RUN = (sys.executable, str(HERE / "tiny_run.py"))
 LOOK = (sys.executable, str(HERE / "tiny_look.py"))
+PROBE = (sys.executable, str(HERE / "tiny_probe.py"))
 SURVEY = (sys.executable, str(HERE / "tiny_survey.py"))
 SECONDS = 20.0
 T = TypeVar("T")

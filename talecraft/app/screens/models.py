@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -15,12 +16,12 @@ from talecraft.app.keymap import hint
 from talecraft.app.marks import mark
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.dialogs import Confirm
-from talecraft.app.text import MUTED, said
+from talecraft.app.text import MUTED, Span, in_use, said
 from talecraft.app.widgets.lists import ToldList
 from talecraft.config.models import ModelSpec
 from talecraft.errors import TalecraftError
 from talecraft.story.clean import clean_line
-from talecraft.studio.memory import size
+from talecraft.studio.memory import free_for, size
 
 
 class ModelList(ToldList):
@@ -60,6 +61,7 @@ class ModelsScreen(TalecraftScreen):
         with Vertical(id="catalogue"):
             yield Static(said(("Models", "bold $text-primary")), classes="heading")
             yield ModelList(id="models", markup=False)
+            yield Static(id="model-memory", markup=False)
             yield Static(id="model-fetch", markup=False)
             yield Static(id="model-files", markup=False)
 
@@ -68,6 +70,19 @@ class ModelsScreen(TalecraftScreen):
         self._specs = list(self.talecraft.studio.catalogue)
         self._shown = self._state()
         self._show(next(i for i, spec in enumerate(self._specs) if self._in_use(spec)))
+        if not self.talecraft.studio.machine.measured:
+            self.run_worker(self._measure, thread=True, exit_on_error=False)
+
+    def _measure(self) -> None:
+        """Some ten seconds of another process; until then, and where it fails, the figures are a
+        typical machine's."""
+        with contextlib.suppress(TalecraftError):
+            self.talecraft.studio.measure()
+            self.app.call_from_thread(self._measured)
+
+    def _measured(self) -> None:
+        if self.is_mounted and (spec := self._chosen) is not None:
+            self._tell_memory(spec)
 
     def _in_use(self, spec: ModelSpec) -> bool:
         return bool(spec.id == self.talecraft.studio.model.id)
@@ -109,6 +124,7 @@ class ModelsScreen(TalecraftScreen):
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         self._tell_files(self._specs[event.option_index])
+        self._tell_memory(self._specs[event.option_index])
         self.refresh_bindings()
 
     def _tell_files(self, spec: ModelSpec) -> None:
@@ -123,6 +139,25 @@ class ModelsScreen(TalecraftScreen):
         else:
             words = f"{hint('models.fetch', 'f')} fetches it from its hub into "
         self.query_one("#model-files", Static).update(said((words, MUTED), where))
+
+    def _tell_memory(self, spec: ModelSpec) -> None:
+        """What it needs in each precision, and of the one in use what is really in use."""
+        studio = self.talecraft.studio
+        free = free_for(studio.machine, studio.engine.pid)
+        parts: list[Span] = []
+        for one in studio.fitting().of(spec):
+            name = f"{mark('● ', '* ') if one.chosen else ''}{one.quantisation} "
+            short = free is not None and one.write > free
+            figures = f"{size(one.write)}, {size(one.train)}, {size(one.both)}"
+            parts += [(name, "bold" if one.chosen else ""), (figures, MUTED)]
+            parts += [(" does not fit", "$text-warning")] if short else []
+            parts.append("   ")
+        if parts:
+            parts.insert(0, ("To write, to train, both: ", MUTED))
+        loaded = studio.loaded
+        if loaded is not None and studio.engine.running and loaded.model_id == spec.id:
+            parts += ["\n" if parts else "", ("Really in use: ", MUTED), in_use(loaded)]
+        self.query_one("#model-memory", Static).update(said(*parts))
 
     @property
     def _chosen(self) -> ModelSpec | None:

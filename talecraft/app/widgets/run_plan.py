@@ -158,8 +158,8 @@ def _room_words(plan: TrainingPlan) -> str:
     free, free_disk = (
         f" ({size(mb)} free)" if mb is not None else "" for mb in (plan.free_mb, plan.free_disk_mb)
     )
-    words = f"It needs about {size(plan.memory_mb)} of memory{free} and {size(plan.disk_mb)}"
-    words += f" on the disk{free_disk}."
+    words = f"It needs about {size(plan.memory_mb)} of memory{free}, what writes beside it"
+    words += f" {size(plan.engine_mb)}, and {size(plan.disk_mb)} on the disk{free_disk}."
     if not plan.together:
         words += (
             " There is no room for what writes beside it: that sleeps while the run works. You can"
