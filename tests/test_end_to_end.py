@@ -116,7 +116,7 @@ def test_write_score_train_and_write_with_what_was_learned(own_home: Path) -> No
 
     # Train from the page and see the outcome.
     terminal.press(F3)
-    terminal.until("61")
+    terminal.until("61", "So far I think", seconds=100)
     terminal.press("s")
     terminal.until("Step 2 of 6", seconds=200)
     outcome = settled(terminal, own_home)

@@ -49,5 +49,5 @@ def test_the_bundled_model_is_measured_by_the_child_as_it_is_here():
 
 def test_what_cannot_be_loaded_is_said_in_words(tmp_path):
     lost = msgspec.structs.replace(bundled_ref(), folder=str(tmp_path))
-    with pytest.raises(EngineError, match="tokenizer cannot be loaded"):
+    with pytest.raises(EngineError, match=r"config\.json is missing"):
         examine(ExamOrder(lost, [], [], SHORT), lambda event: None)
