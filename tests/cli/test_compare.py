@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from talecraft.studio import Studio
 from talecraft.studio.comparing import Comparison
 from tests.cli.conftest import Talecraft
 from tests.support import tiny
+from tests.support.hub_fixtures import known_as
 
 
 def lines(out: str) -> list[dict[str, Any]]:
@@ -211,10 +211,9 @@ def test_without_adapters_and_with_a_damaged_one(
 
 
 @pytest.fixture
-def second(talecraft_: Talecraft) -> str:
+def second(own_home: Path) -> str:
     """Another model: the bundled one's files under another name."""
-    folder = str(Path(str(files("talecraft"))) / "assets" / "llama-ember")
-    assert talecraft_("models", "add", folder, "--id", "second", "--style", "tags").code == 0
+    known_as("second")
     return "second"
 
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 
 import msgspec
@@ -23,7 +22,7 @@ from talecraft.process.exam import Examined, Examining, ExamOrder
 from talecraft.studio import memory
 from tests.cli.conftest import Talecraft
 from tests.support.hub import COMMIT, STRANGER, TOKEN, Hub
-from tests.support.hub_fixtures import CONFIG, ENTRY, ID, MIB, REPO, weights
+from tests.support.hub_fixtures import CONFIG, ENTRY, ID, MIB, REPO, known_as, weights
 
 
 @pytest.fixture(autouse=True)
@@ -218,9 +217,7 @@ def test_models_are_measured_side_by_side(
     assert "█" not in alone.out, "one model has nothing to stand beside"
     (line,) = talecraft_("models", "eval", "--json").out.splitlines()
     assert (json.loads(line)["model"], json.loads(line)["bits"]) == ("llama-ember", 12.0)
-    for name in ("second", "broken"):
-        folder = str(Path(str(files("talecraft"))) / "assets" / "llama-ember")
-        assert talecraft_("models", "add", folder, "--id", name, "--style", "tags").code == 0
+    known_as("second", "broken")
     several = talecraft_("models", "eval")
     assert several.code == 1
     assert "It is broken. Fetch it again." in several.err

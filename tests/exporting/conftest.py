@@ -14,6 +14,7 @@ import torch
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from talecraft.engine import loading
+from talecraft.exporting.__main__ import carry_out
 from talecraft.learning.policy import Policy
 from talecraft.process import adapter_files
 from talecraft.process.export import Exported, ExportOrder, Form, export
@@ -37,10 +38,13 @@ class Taught:
         adapter = None if bare else self.adapter
         return ExportOrder(self.model, adapter, form, str(target), "A title", "MIT", "who/what")
 
-    def export(self, form: Form, bare: bool = False) -> tuple[Path, Exported]:
+    def export(self, form: Form, bare: bool = False, child: bool = False) -> tuple[Path, Exported]:
+        """By the program's own code here, or (`child`) as the program has it done."""
         order = self.order(form, bare)
         shutil.rmtree(order.target, ignore_errors=True)
-        return Path(order.target), export(order, lambda event: None)
+        if child:
+            return Path(order.target), export(order, lambda event: None)
+        return Path(order.target), carry_out(order, lambda done, total: None)
 
     @torch.no_grad()
     def logits(self, ids: torch.Tensor, bare: bool = False) -> torch.Tensor:

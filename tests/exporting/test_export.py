@@ -61,7 +61,7 @@ def tensors(path):
 
 
 def test_gguf_holds_every_weight_by_llama_cpps_names(small):
-    path, made = small.export("gguf")
+    path, made = small.export("gguf", child=True)
     assert made.precision == "F32"
     held = tensors(path)
     with Weights(Path(small.model.folder), Path(small.adapter.folder)) as weights:

@@ -6,10 +6,12 @@ import json
 import math
 import os
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from talecraft.paths import home
 from tests.support.hub import Hub, Repository
 
 ID, REPO = "small", "writers/small-tales"
@@ -31,6 +33,21 @@ licence = "MIT"
 parameters = "3 M"
 style = "plain"
 """
+
+
+def known_as(*ids: str) -> None:
+    """The bundled model's files under other names, in the user's own models.toml."""
+    folder = Path(str(files("talecraft"))) / "assets" / "llama-ember"
+    home().config.mkdir(parents=True, exist_ok=True)
+    there = home().models_file.read_text() if home().models_file.exists() else ""
+    home().models_file.write_text(
+        there
+        + "".join(
+            f'[[model]]\nid = "{one}"\ntitle = "{one}"\nsource = "local"\nrevision = "1"\n'
+            f'location = "{folder}"\ncontext_length = 1024\nlicence = "MIT"\nparameters = "4 M"\n'
+            for one in ids
+        )
+    )
 
 
 def a_model() -> dict[str, bytes]:
