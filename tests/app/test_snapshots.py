@@ -340,6 +340,7 @@ async def test_training_example(looks, studio, place):
         await pilot.pause()
         app.screen.query_one("#example").scroll_visible(animate=False, top=True)
         await until(pilot, lambda: app.screen.query_one("#training").scroll_y > 0)
+        app.clear_notifications()  # that it has come; it goes by itself, sooner or later
 
     await looks(prepare)
     run.end()
