@@ -38,7 +38,7 @@ def check(folder: Path, name: str) -> None:
 
 def _wrong(folder: Path) -> Iterator[str]:
     """All that is wrong with it, the cheapest to find first."""
-    config = _table(folder / CONFIG)
+    config = table(folder / CONFIG)
     if config is None:
         yield f"its {CONFIG} is missing in {folder}, or is not a table of JSON"
         return
@@ -66,7 +66,7 @@ def _strange_places(folder: Path) -> Iterator[str]:
     index = folder / tensors.INDEX
     if not index.exists() or (folder / tensors.WHOLE).exists():
         return
-    named = (_table(index) or {}).get("weight_map")
+    named = (table(index) or {}).get("weight_map")
     if not isinstance(named, dict) or not named:
         yield f"its {tensors.INDEX} names no files"
         return
@@ -157,7 +157,8 @@ def _checksum(file: Path, like: str) -> str:
         return blob.hexdigest()
 
 
-def _table(path: Path) -> dict[str, Any] | None:
+def table(path: Path) -> dict[str, Any] | None:
+    """A file's table of JSON; None where it is none, or too large to be one."""
     try:
         if path.stat().st_size > MOST_BYTES:
             return None

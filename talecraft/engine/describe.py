@@ -6,26 +6,21 @@ Reads config.json and whether there is a chat template; no weights, no code of t
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import sys
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from talecraft.engine import checking
 from talecraft.errors import EngineError
 from talecraft.process import tensors
+from talecraft.process.child import answers
 from talecraft.process.description import Description, Unfit
 
-MOST_BYTES = 20_000_000  # of a tokenizer's configuration; more is not one
 _SHORTEST, _LONGEST = 16, 100_000_000
 _THOUGHTS = ("<think>", "</think>")
 
 
 def describe(folder: Path) -> Description | Unfit:
-    config = _table(folder / "config.json")
+    config = checking.table(folder / "config.json")
     if config is None:
         return Unfit("Its config.json is missing, or is not a table of JSON.")
     names = config.get("architectures")
@@ -72,29 +67,16 @@ def _context(folder: Path) -> int | None:
 
 def _chats(folder: Path) -> tuple[bool, bool]:
     """Has it a chat template, and does that know a block of the model's thoughts?"""
-    template = (_table(folder / "tokenizer_config.json") or {}).get("chat_template")
+    template = (checking.table(folder / "tokenizer_config.json") or {}).get("chat_template")
     for name in ("chat_template.jinja", "chat_template.json"):
         with contextlib.suppress(OSError, UnicodeError):
-            if (folder / name).stat().st_size <= MOST_BYTES:
+            if (folder / name).stat().st_size <= checking.MOST_BYTES:
                 template = (folder / name).read_text()
     return bool(template), any(tag in str(template or "") for tag in _THOUGHTS)
 
 
-def _table(path: Path) -> dict[str, Any] | None:
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            return None
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def main() -> None:
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
-    out.write(msgspec.json.encode(describe(Path(sys.argv[1]))))
-    out.close()
+    answers()(describe(Path(sys.argv[1])))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,11 @@ def configuration(quantisation: str, dtype: torch.dtype) -> Any:
     )
 
 
+def quantised(base: Any) -> bool:
+    """What the weights really are, whatever was asked for."""
+    return getattr(base, "quantization_method", None) is not None
+
+
 def repair(base: Any) -> None:
     """Make quantised layers on a CPU compute what they learn from; others are left alone.
 
@@ -40,7 +45,7 @@ def repair(base: Any) -> None:
     not, so that the page would write with another function than the one that learned; and the
     rounding is of no use where there is no fast 8-bit product.
     """
-    if getattr(base, "quantization_method", None) is None:
+    if not quantised(base):
         return
     import bitsandbytes as bnb
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from talecraft.engine import loading
+from talecraft.engine import loading, quantising
 from talecraft.engine.codec import Codec
 from talecraft.engine.decoding import Response, Writer
 from talecraft.engine.deltas import Deltas
@@ -188,7 +188,7 @@ class Service:
     def _quantisation(self) -> str:
         """What the weights really are, whatever was asked for."""
         assert self._ref is not None
-        quantised = getattr(self._model, "quantization_method", None) is not None
+        quantised = quantising.quantised(self._model)
         return self._ref.quantisation if quantised else "none"
 
     def _tell_loaded(self) -> None:

@@ -17,7 +17,8 @@ from talecraft.errors import TalecraftError, UsageError
 from talecraft.exporting import folders, gguf_files
 from talecraft.exporting.weights import Weights
 from talecraft.paths import flush_file
-from talecraft.process.export import Answer, Exported, Exporting, ExportOrder, Unfit
+from talecraft.process.child import answers
+from talecraft.process.export import Exported, Exporting, ExportOrder, Unfit
 
 
 def carry_out(order: ExportOrder, tell: folders.Hear) -> Exported:
@@ -60,12 +61,7 @@ def _write(
 
 
 def main() -> int:
-    out = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # what a library prints is no answer
-
-    def say(answer: Answer) -> None:
-        out.write(msgspec.json.encode(answer) + b"\n")
-
+    say = answers()
     try:
         order = msgspec.json.decode(sys.stdin.buffer.read(), type=ExportOrder)
         say(carry_out(order, lambda done, total: say(Exporting(done, total))))

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
 from talecraft.errors import AdapterError, EngineError
+from talecraft.process import tensors
 
 _WRAPPER = "base_model.model."  # before each name in a file of PEFT's
 _A, _B = ".lora_A.weight", ".lora_B.weight"
@@ -49,13 +49,12 @@ class Weights:
     def __init__(self, folder: Path, adapter: Path | None = None) -> None:
         """Raises EngineError for files that cannot be read, AdapterError for an adapter that is
         none of this model's, or of a kind that Talecraft does not make."""
-        self._files = sorted(folder.glob("*.safetensors"))
         self._open = ExitStack()
         self._place: dict[str, Any] = {}
         self.shards: dict[str, list[str]] = {}  # names by file
         self.size = 0  # bytes on disk
         try:
-            for file in self._files:
+            for file in tensors.files(folder):
                 handle = self._open.enter_context(safe_open(file, framework="pt"))
                 self.shards[file.name] = list(handle.keys())
                 self._place |= dict.fromkeys(self.shards[file.name], handle)
@@ -95,18 +94,18 @@ def _loras(folder: Path, base: Mapping[str, Any]) -> dict[str, Lora]:
     odd = [key for key, plain in _PLAIN.items() if config.get(key, plain) not in (plain, None)]
     if odd:
         raise AdapterError(f"This adapter is none that can be handed on: it has {', '.join(odd)}.")
-    tensors = load_file(folder / "adapter_model.safetensors")
+    held = load_file(folder / "adapter_model.safetensors")
     rank = config["r"]
     scale = config["lora_alpha"] / (rank**0.5 if config.get("use_rslora") else rank)
     found = {}
-    for key, a in tensors.items():
+    for key, a in held.items():
         if key.endswith(_A):
             layer = key.removesuffix(_A)
             name = _base_name(layer.removeprefix(_WRAPPER), base)
             found[name] = Lora(
-                a.float(), tensors[layer + _B].float(), scale, bool(config.get("fan_in_fan_out"))
+                a.float(), held[layer + _B].float(), scale, bool(config.get("fan_in_fan_out"))
             )
-    if 2 * len(found) != len(tensors):
+    if 2 * len(found) != len(held):
         raise AdapterError("This adapter holds more than low-rank changes; it cannot be merged.")
     return found
 
@@ -120,7 +119,3 @@ def _base_name(layer: str, base: Mapping[str, Any]) -> str:
 
 
 _FETCH = "Fetch the model again."
-
-
-def torch_dtype(name: str) -> torch.dtype:
-    return {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}[name]

@@ -7,7 +7,6 @@ other, with the page's own loop and sampling.
 from __future__ import annotations
 
 import math
-import os
 import resource
 import sys
 import time
@@ -18,12 +17,12 @@ import msgspec
 import torch
 
 from talecraft.corpus import outlines
-from talecraft.engine import loading
+from talecraft.engine import loading, quantising
 from talecraft.engine.decoding import Response, Writer
 from talecraft.engine.session import Session
 from talecraft.errors import DoesNotFit, TalecraftError
-from talecraft.process.child import log_to_stderr
-from talecraft.process.exam import Answer, Examined, Examining, ExamOrder, Unable
+from talecraft.process.child import answers, log_to_stderr
+from talecraft.process.exam import Examined, Examining, ExamOrder, Unable
 from talecraft.story.clean import clean
 from talecraft.story.context import Block
 from talecraft.story.traits import repeated
@@ -113,8 +112,7 @@ def _followed(plans: Sequence[str], proses: Sequence[str]) -> float:
 
 def _precision(opened: loading.Opened, asked: str) -> str:
     """What the weights really are."""
-    quantised = getattr(opened.base, "quantization_method", None) is not None
-    return asked if quantised else opened.device.dtype_name
+    return asked if quantising.quantised(opened.base) else opened.device.dtype_name
 
 
 def _peak(device: loading.Device) -> float:
@@ -127,12 +125,7 @@ def _peak(device: loading.Device) -> float:
 def main() -> int:
     log_to_stderr()
     loading.settle_in()
-    out = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # what a library prints is no answer
-
-    def say(answer: Answer) -> None:
-        out.write(msgspec.json.encode(answer) + b"\n")
-
+    say = answers()
     try:
         order = msgspec.json.decode(sys.stdin.buffer.read(), type=ExamOrder)
         say(examine(order, lambda done, total: say(Examining(done, total))))

@@ -7,14 +7,11 @@ tensors fill by the formula of the estimate (studio/needs.py).
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-
-import msgspec
 
 from talecraft.config import models
 from talecraft.paths import home
-from talecraft.process.child import log_to_stderr
+from talecraft.process.child import answers, log_to_stderr
 from talecraft.process.machine import Machine, native_bfloat16
 from talecraft.process.messages import ModelRef
 
@@ -122,11 +119,9 @@ def _forget_peak() -> None:
 
 
 def main() -> None:
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
+    say = answers()
     log_to_stderr()
-    out.write(msgspec.json.encode(probe()))
-    out.close()
+    say(probe())
 
 
 if __name__ == "__main__":

@@ -15,6 +15,21 @@ from talecraft.process import messages
 from talecraft.process.messages import Cancel, Command, Event
 
 
+def answers() -> Callable[[object], None]:
+    """For a child that says a line of JSON or several and takes no commands: writes one.
+
+    The real stdout is kept for these, as by the `Wire`: what a library prints is no answer.
+    """
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+
+    def say(answer: object) -> None:
+        out.write(msgspec.json.encode(answer) + b"\n")
+        out.flush()
+
+    return say
+
+
 class Wire:
     """Owns the child's stdin and stdout.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from talecraft.errors import AdapterError, UsageError
 from talecraft.library.adapters import Adapter
+from talecraft.story.turns import Generation
 from talecraft.studio.rounds import Contest, Round
 
 if TYPE_CHECKING:
@@ -52,6 +54,18 @@ class Tally(msgspec.Struct, frozen=True):
         return "That may still be chance."
 
 
+def counted(a_round: Round, names: tuple[str, str], who: Callable[[Generation], str]) -> Tally:
+    """The tally of a trial of two that `who` tells apart by these `names`."""
+    won = [one.generation for one in a_round.unshown if one is not None]
+    for pair, verdict in a_round.verdicts:
+        if verdict in ("a", "b"):
+            made = (pair.a if verdict == "a" else pair.b).generation
+            assert made is not None
+            won.append(made)
+    first, second = (sum(who(made) == name for made in won) for name in names)
+    return Tally(first, second, len(a_round.verdicts) + len(a_round.unshown) - first - second)
+
+
 class Comparison:
     """One trial. `first` and `second` (None: the bare model) are told to nobody before its end."""
 
@@ -86,19 +100,8 @@ class Comparison:
 
     @property
     def tally(self) -> Tally:
-        counts = {name_of(self.first): 0, name_of(self.second): 0}
-        verdicts = self.round.verdicts
-        unshown = list(self.round.unshown)
-        won = [one.generation for one in unshown if one is not None]
-        for pair, verdict in verdicts:
-            if verdict in ("a", "b"):
-                made = (pair.a if verdict == "a" else pair.b).generation
-                assert made is not None
-                won.append(made)
-        for made in won:
-            counts[made.adapter_id or BARE] += 1
-        first, second = counts.values()
-        return Tally(first, second, len(verdicts) + len(unshown) - first - second)
+        names = name_of(self.first), name_of(self.second)
+        return counted(self.round, names, lambda made: made.adapter_id or BARE)
 
     @property
     def whole(self) -> bool:

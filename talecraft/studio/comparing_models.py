@@ -10,9 +10,8 @@ from talecraft.config.models import ModelSpec
 from talecraft.errors import AdapterError, UsageError
 from talecraft.library.adapters import Adapter
 from talecraft.process.messages import Load
-from talecraft.story.turns import Generation
 from talecraft.studio.bouts import Side
-from talecraft.studio.comparing import BARE, PAIRS, Tally
+from talecraft.studio.comparing import BARE, PAIRS, Tally, counted
 from talecraft.studio.rounds import Contest, Round
 from talecraft.studio.tasting import short
 
@@ -72,17 +71,8 @@ class ModelComparison:
 
     @property
     def tally(self) -> Tally:
-        counts = {self.first.spec.id: 0, self.second.spec.id: 0}
-        won: list[Generation] = [one.generation for one in self.round.unshown if one is not None]
-        for pair, verdict in self.round.verdicts:
-            made = {"a": pair.a, "b": pair.b}.get(verdict)
-            if made is not None and made.generation is not None:
-                won.append(made.generation)
-        for generation in won:
-            counts[generation.model_id] += 1
-        first, second = counts.values()
-        said = len(self.round.verdicts) + len(self.round.unshown)
-        return Tally(first, second, said - first - second)
+        names = self.first.spec.id, self.second.spec.id
+        return counted(self.round, names, lambda made: made.model_id)
 
 
 def _contestant(studio: Studio, name: str) -> Contestant:

@@ -158,7 +158,8 @@ class Tasting:
     def cancel(self, request: int) -> None:
         if self._bout is not None:
             self._bout.cancel()
-        self._engine.cancel(request)
+        else:
+            self._engine.cancel(request)
 
     def keep(self, place: Place, drafts: list[Finished]) -> list[Turn]:
         """Raises LibraryError."""
