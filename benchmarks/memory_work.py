@@ -3,7 +3,8 @@
 python -m benchmarks.memory_work make MODEL FOLDER
 python -m benchmarks.memory_work train FOLDER QUANTISATION WINDOW RANK SETTINGS
 
-`train` is a training run's own code from loading to the first update; it prints the peak in MB.
+`train` is a training run's own code from loading to the first update; it prints the peak in MB,
+of the process or, where there is one, of what it took of the GPU.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import random
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,6 +22,28 @@ from talecraft.process.run_events import PpoSettings
 from talecraft.story.context import PromptStyle
 
 SHARD = "200MB"
+LLAMAS: dict[str, dict[str, Any]] = {
+    "llama": {
+        "vocab_size": 32000, "hidden_size": 1024, "intermediate_size": 2816,
+        "num_hidden_layers": 20, "num_attention_heads": 16, "num_key_value_heads": 8,
+        "max_position_embeddings": 2048, "tie_word_embeddings": False,
+    },
+    "llama-small": {
+        "vocab_size": 4000, "hidden_size": 256, "intermediate_size": 704,
+        "num_hidden_layers": 4, "num_attention_heads": 8, "num_key_value_heads": 4,
+        "max_position_embeddings": 2048, "tie_word_embeddings": False,
+    },
+    "llama-8b": {
+        "vocab_size": 128256, "hidden_size": 4096, "intermediate_size": 14336,
+        "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
+        "max_position_embeddings": 8192, "tie_word_embeddings": False,
+    },
+    "solar": {
+        "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 14336,
+        "num_hidden_layers": 48, "num_attention_heads": 32, "num_key_value_heads": 8,
+        "max_position_embeddings": 4096, "tie_word_embeddings": False,
+    },
+}  # fmt: skip
 SCORES = 40
 STYLE = PromptStyle(think_open="<think>", story_open="<story>", stops=())
 
@@ -33,7 +57,7 @@ def peak_mb(pid: int | str = "self") -> float:
 
 
 def make(name: str, folder: Path) -> None:
-    """Random weights in the shape of GPT-2 (124 M, float32) or of a Llama (300 M, bfloat16, in
+    """Random weights in the shape of GPT-2 (124 M, float32) or of one of LLAMAS (bfloat16, in
     several files), and a tokeniser of invented words."""
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
@@ -43,14 +67,10 @@ def make(name: str, folder: Path) -> None:
         model = GPT2LMHeadModel(GPT2Config())
     else:
         torch.set_default_dtype(torch.bfloat16)
-        model = LlamaForCausalLM(
-            LlamaConfig(
-                vocab_size=32000, hidden_size=1024, intermediate_size=2816, num_hidden_layers=20,
-                num_attention_heads=16, num_key_value_heads=8, max_position_embeddings=2048,
-                tie_word_embeddings=False,
-            )
-        )  # fmt: skip
-    model.save_pretrained(folder, max_shard_size=SHARD)
+        with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+            model = LlamaForCausalLM(LlamaConfig(**LLAMAS[name]))
+        torch.set_default_dtype(torch.float32)
+    model.save_pretrained(folder, max_shard_size=SHARD if name in ("gpt2", "llama") else "4GB")
     _tokeniser(model.config.vocab_size, folder)
 
 
@@ -122,6 +142,8 @@ def train(model: ModelRef, rank: int, settings: PpoSettings) -> float:
         pass
     if ppo.updates != settings.updates:
         raise RuntimeError(f"the run ended early: {ppo.stopped}")
+    if torch.cuda.is_available():  # there it is the card's memory that is short
+        return torch.cuda.max_memory_reserved() / 1e6
     return peak_mb()
 
 

@@ -58,6 +58,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((at for at, name in enumerate(LONG) if path.endswith(name)), len(LONG))
 
     items.sort(key=rank)
+    if any(item.get_closest_marker("gpu") for item in items) and not _has_gpu():
+        skipped = pytest.mark.skip(reason="there is no CUDA device")
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(skipped)
+
+
+def _has_gpu() -> bool:
+    import torch  # not before the environment above is set
+
+    return torch.cuda.is_available()
 
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1", None, ""}

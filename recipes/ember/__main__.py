@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import torch
@@ -19,6 +19,7 @@ from recipes.ember import evaluate as bars
 from recipes.ember import export as out
 from recipes.ember import prepare as preparing
 from recipes.ember import teach as teaching
+from recipes.ember.ahead import Ahead
 from recipes.ember.recipe import LENGTHEN, PATTERN, PRETRAIN, Shape, Stage
 from recipes.ember.sources import Text
 from recipes.ember.training import Stream, Trainer, create
@@ -27,8 +28,11 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 Home = Annotated[Path, typer.Option(help="Where everything is kept between steps.")]
 Minutes = Annotated[float | None, typer.Option(help="Wall-clock budget of this stage.")]
 Rate = Annotated[float | None, typer.Option(help="Learning rate that it begins at.")]
+Tokens = Annotated[float | None, typer.Option(help="Budget of this stage in millions of tokens.")]
+Dropout = Annotated[float | None, typer.Option(help="Share that is left out while learning.")]
 HOME = Path(".cache/ember")
 STAGES = (PRETRAIN, PATTERN, LENGTHEN)
+READERS = max(1, min(5, (os.cpu_count() or 2) - 1))  # processes that lay out windows for a GPU
 BEGUN = "begun"  # there where the first stage is another model's
 
 
@@ -75,9 +79,11 @@ def tokenizer(home: Home = HOME) -> None:
 
 
 @app.command()
-def pretrain(home: Home = HOME, minutes: Minutes = None) -> None:
+def pretrain(
+    home: Home = HOME, minutes: Minutes = None, millions: Tokens = None, dropout: Dropout = None
+) -> None:
     """Read stories as they are."""
-    stage = _stage(home, PRETRAIN, minutes)
+    stage = _stage(home, PRETRAIN, Asked(minutes, millions, dropout))
     plain, held = (_plain(home, name, stage.seed) for name in ("train", "heldout"))
     _train(home, stage, None, plain, held)
 
@@ -101,18 +107,30 @@ def begin(folder: Path, home: Home = HOME) -> None:
 
 
 @app.command()
-def pattern(home: Home = HOME, minutes: Minutes = None, rate: Rate = None) -> None:
+def pattern(
+    home: Home = HOME,
+    minutes: Minutes = None,
+    millions: Tokens = None,
+    dropout: Dropout = None,
+    rate: Rate = None,
+) -> None:
     """Learn premise, plan and passage: with an example before them at first, later without."""
-    stage = _stage(home, PATTERN, minutes, rate)
+    stage = _stage(home, PATTERN, Asked(minutes, millions, dropout, rate))
     _train(home, stage, PRETRAIN, *_turn_streams(home, stage, 0.4))
 
 
 @app.command()
-def lengthen(home: Home = HOME, minutes: Minutes = None, rate: Rate = None) -> None:
+def lengthen(
+    home: Home = HOME,
+    minutes: Minutes = None,
+    millions: Tokens = None,
+    dropout: Dropout = None,
+    rate: Rate = None,
+) -> None:
     """The whole window, while the learning rate falls to nothing."""
     if rate is None and (before := _kept(home, PATTERN)) is not None:
         rate = before.rate * before.floor
-    stage = _stage(home, LENGTHEN, minutes, rate)
+    stage = _stage(home, LENGTHEN, Asked(minutes, millions, dropout, rate))
     _train(home, stage, PATTERN, *_turn_streams(home, stage, 0.0))
 
 
@@ -216,20 +234,36 @@ def _kept(home: Path, stage: Stage) -> Stage | None:
     return msgspec.json.decode(path.read_bytes(), type=Stage) if path.exists() else None
 
 
-def _stage(home: Path, stage: Stage, minutes: float | None, rate: float | None = None) -> Stage:
+class Asked(NamedTuple):
+    """What the command line says of a stage; None leaves the recipe's own."""
+
+    minutes: float | None = None
+    millions: float | None = None
+    dropout: float | None = None
+    rate: float | None = None
+
+
+def _stage(home: Path, stage: Stage, asked: Asked) -> Stage:
     """Its numbers for this machine, or those that it was begun with; only its budget may change."""
     kept = _kept(home, stage)
-    if kept is not None and rate not in (None, kept.rate):
-        raise typer.BadParameter(f"'{stage.name}' was begun with a rate of {kept.rate:g}.")
-    if kept is None:
-        times = 16 if torch.cuda.is_available() else 1
+    if kept is not None:
+        for name in ("rate", "dropout"):
+            if getattr(asked, name) not in (None, getattr(kept, name)):
+                raise typer.BadParameter(
+                    f"'{stage.name}' was begun with a {name} of {getattr(kept, name):g}."
+                )
+    else:
+        kept = recipe.on_gpu(stage) if torch.cuda.is_available() else stage
         kept = msgspec.structs.replace(
-            stage,
-            rate=rate if rate is not None else stage.rate,
-            step_tokens=times * stage.step_tokens,
-            micro_tokens=times * stage.micro_tokens,
+            kept,
+            rate=asked.rate if asked.rate is not None else kept.rate,
+            dropout=asked.dropout if asked.dropout is not None else kept.dropout,
         )
-    kept = msgspec.structs.replace(kept, minutes=minutes if minutes is not None else kept.minutes)
+    if asked.millions is not None:  # then the clock sets no end, unless it is asked to
+        tokens_asked = round(asked.millions * 1e6)
+        kept = msgspec.structs.replace(kept, tokens=tokens_asked, minutes=asked.minutes or 1e9)
+    elif asked.minutes is not None:
+        kept = msgspec.structs.replace(kept, minutes=asked.minutes)
     (home / stage.name).mkdir(parents=True, exist_ok=True)
     (home / stage.name / "stage.json").write_bytes(msgspec.json.encode(kept))
     return kept
@@ -284,7 +318,10 @@ def _train(home: Path, stage: Stage, after: Stage | None, stream: Stream, held: 
     trainer = Trainer(create(_shape(home), stage.seed), stage, home / stage.name)
     if after is not None:
         trainer.inherit(home / after.name)
-    trainer.train(stream, held, lambda line: print(line, flush=True))
+    ahead = Ahead(stream, READERS) if torch.cuda.is_available() else None
+    trainer.train(ahead or stream, held, lambda line: print(line, flush=True))
+    if ahead:
+        ahead.close()
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ class Stage(msgspec.Struct, frozen=True):
     floor: float = 0.0
     weight_decay: float = 0.1
     clip: float = 1.0
+    dropout: float = 0.0  # for texts that are read many times over
     seed: int = 0
 
 
@@ -59,6 +60,24 @@ LENGTHEN = Stage(
     decay=1.0,
     seed=2,
 )
+
+# A GPU reads all texts several times over in minutes: tokens end a stage, not the clock, and a
+# tenth is dropped. With twice as many the held-out loss of the turns comes to 2.105 nats instead
+# of 2.117, and was 2.098 on the way; without dropout (5 x 224) it is level from 12 million on.
+GPU_TOKENS = {"pretrain": 60_000_000, "pattern": 60_000_000, "lengthen": 20_000_000}
+
+
+def on_gpu(stage: Stage) -> Stage:
+    """The stage as a GPU goes through it: larger steps, to the end of its tokens."""
+    return msgspec.structs.replace(
+        stage,
+        minutes=1e9,
+        tokens=GPU_TOKENS[stage.name],
+        step_tokens=8 * stage.step_tokens,
+        micro_tokens=16 * stage.micro_tokens,
+        dropout=0.1,
+    )
+
 
 # How often a text of each source is read in one pass: what is simple and clean counts most. A
 # model this small learns little from old magazines; with a GPU's budget they are worth a pass.

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from recipes.ember.muon import Muon
@@ -20,6 +20,7 @@ from recipes.ember.recipe import Shape, Stage
 
 IGNORED = -100
 SAVE_SECONDS = 300.0
+MEASURED_SHARE = 0.1  # of a budget, after which the held-out loss is looked at
 TELL_STEPS = 20
 
 
@@ -66,6 +67,20 @@ def create(shape: Shape, seed: int) -> LlamaForCausalLM:
     )
 
 
+def drop(model: LlamaForCausalLM, share: float) -> None:
+    """Leave out `share` of the embeddings and of what each block adds, while `model` learns: texts
+    that are read many times over are else learned by heart."""
+
+    def some(module: nn.Module, _: Any, found: Any) -> Any:
+        if isinstance(found, tuple):
+            return (F.dropout(found[0], share, module.training), *found[1:])
+        return F.dropout(found, share, module.training)
+
+    blocks = [one for layer in model.model.layers for one in (layer.self_attn, layer.mlp)]
+    for module in (model.model.embed_tokens, *blocks):
+        module.register_forward_hook(some)
+
+
 class Trainer:
     """Trains `model` in place through one stage. State is kept in `folder`."""
 
@@ -81,6 +96,8 @@ class Trainer:
         if compiled is None:
             compiled = self._products == torch.bfloat16
         self.model: Any = model.to(self._device).train()
+        if stage.dropout:
+            drop(model, stage.dropout)
         self._stage, self._folder = stage, folder
         self.steps = self.tokens = 0
         self.seconds = 0.0
@@ -102,7 +119,8 @@ class Trainer:
         stage = self._stage
         rows = stage.step_tokens // stage.window
         began = saved = time.monotonic()
-        before, losses = self.seconds, list[float]()
+        before, losses = self.seconds, list[Tensor]()
+        measured = self.progress()
         while (progress := self.progress()) < 1:
             for optimiser in self._optimisers:
                 for group in optimiser.param_groups:
@@ -115,7 +133,7 @@ class Trainer:
             now = time.monotonic()
             self.seconds = before + now - began
             if self.steps % TELL_STEPS == 0:
-                mean = sum(losses) / len(losses)
+                mean = float(torch.stack(losses).mean())
                 losses.clear()
                 self._record(loss=mean)
                 left = self.seconds / max(self.progress(), 1e-9) - self.seconds
@@ -124,10 +142,11 @@ class Trainer:
                     f"  {self.tokens / 1e6:.1f} M tokens  loss {mean:.3f}"
                     f"  {self.tokens / self.seconds:,.0f} tokens/s  {left / 60:.0f} min left"
                 )
-            if now - saved > SAVE_SECONDS or self.progress() >= 1:
+            due = self.progress() - measured >= MEASURED_SHARE
+            if due or now - saved > SAVE_SECONDS or self.progress() >= 1:
                 self._record(held_out=self.measure(held_out))
                 self.save()
-                saved = time.monotonic()
+                saved, measured = time.monotonic(), self.progress()
                 began += saved - now  # measuring and saving are no training
         tell(f"{stage.name} done: held-out loss {self.measure(held_out):.4f}")
 
@@ -141,15 +160,16 @@ class Trainer:
         left = min(1.0, (1 - progress) / stage.decay if stage.decay else 1.0)
         return warm * (stage.floor + (1 - stage.floor) * left)
 
-    def _step(self, ids: np.ndarray, learned: np.ndarray) -> float:
+    def _step(self, ids: np.ndarray, learned: np.ndarray) -> Tensor:
+        """The loss, on the device: to read it waits for it."""
         rows = max(1, self._stage.micro_tokens // self._stage.window)
         learned_tokens = max(1, int(learned[:, 1:].sum()))
-        loss = 0.0
+        loss = torch.zeros((), device=self._device)
         for at in range(0, len(ids), rows):
             some = slice(at, at + rows)
             part = self._loss(*self._tensors(ids[some], learned[some])) / learned_tokens
             part.backward()
-            loss += float(part.detach())
+            loss += part.detach()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._stage.clip)
         for optimiser in self._optimisers:
             optimiser.step()

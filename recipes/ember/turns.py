@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
@@ -31,16 +33,19 @@ MOST_WINDOWS = 10  # that one text counts as: a novel's chapter must not crowd o
 
 
 def tales(texts: Iterable[Text], seed: int = 0) -> Iterator[Tale]:
-    """One for each text; its premise is the source's own where it has one."""
-    for at, one in enumerate(texts):
-        rng = random.Random(f"{seed} {at}")
-        if one.summary:
-            tale = passages.summarised(one.body, one.summary, rng, one.source)
-        elif one.sections:
-            tale = _sectioned(one, rng)
-        else:
-            tale = passages.tale(one.body, _premise(one, rng), rng, one.source)
-        yield tale
+    """One for each text, on all cores; its premise is the source's own where it has one."""
+    with multiprocessing.Pool() as pool:
+        yield from pool.imap(partial(_tale, seed=seed), enumerate(texts), chunksize=50)
+
+
+def _tale(numbered: tuple[int, Text], seed: int) -> Tale:
+    at, one = numbered
+    rng = random.Random(f"{seed} {at}")
+    if one.summary:
+        return passages.summarised(one.body, one.summary, rng, one.source)
+    if one.sections:
+        return _sectioned(one, rng)
+    return passages.tale(one.body, _premise(one, rng), rng, one.source)
 
 
 def save(found: Iterable[Tale], path: Path) -> int:

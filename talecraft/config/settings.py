@@ -52,6 +52,10 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         int, Meta(ge=8, le=8192, description="The longest passage, in tokens.")
     ] = 200
 
+    recorded_steps: Annotated[
+        bool, Meta(description="On CUDA: a token's step is recorded once and replayed.")
+    ] = False
+
     def of(self, model: ModelSpec) -> WritingSettings:
         """With the model's own numbers where the writer has set none."""
         if self.dry_multiplier is not None:

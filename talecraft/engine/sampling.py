@@ -11,11 +11,11 @@ from transformers.generation.logits_process import (
     MinPLogitsWarper,
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
-    TopPLogitsWarper,
 )
 
 from talecraft.engine.codec import Codec
 from talecraft.engine.dry import Dry
+from talecraft.engine.nucleus import Nucleus
 from talecraft.errors import EngineError
 from talecraft.story.turns import Sampling
 
@@ -37,7 +37,7 @@ class Sampler:
             if sampling.min_p > 0:
                 self._warpers.append(MinPLogitsWarper(sampling.min_p))
             if sampling.top_p < 1.0:
-                self._warpers.append(TopPLogitsWarper(sampling.top_p))
+                self._warpers.append(Nucleus(sampling.top_p))
 
     def draw(
         self, logits: Tensor, written: Sequence[int], text: Sequence[int]

@@ -19,7 +19,7 @@ from talecraft.engine.deltas import Deltas
 from talecraft.engine.drafting import Drafting
 from talecraft.engine.lookahead import Place
 from talecraft.engine.probing import check_ids, probe
-from talecraft.engine.session import ReadingCancelled, Session
+from talecraft.engine.session import ReadingCancelled, Session, open_session
 from talecraft.errors import AdapterError, EngineError, TalecraftError
 from talecraft.process.child import Wire
 from talecraft.process.messages import (
@@ -43,8 +43,7 @@ from talecraft.story.turns import Generation, Sampling
 
 # Room beside the budgets for the tags that the program writes and the grace of a sentence.
 SPARE_TOKENS = 48
-# Which decode path made the log-probs; recorded with each generation.
-ONE, MANY = "eager", "batch"
+MANY = "batch"  # the decode path of drafts, recorded with each of them
 _ANOTHER_MODEL = "Another model writes now."
 
 
@@ -130,6 +129,8 @@ class Service:
         if held is not None and codec is not None and held.files == command.model.files:
             if held.style != command.model.style:  # an example that it needs no more, perhaps
                 self._codec = codec.styled(command.model.style)
+            if held.recorded_tokens != command.model.recorded_tokens:
+                self._session = None
             self._ref = command.model
         else:
             self._wire.send(Phase("loading", command.model.id))
@@ -152,7 +153,7 @@ class Service:
         finally:
             # Also after a refused adapter: the bare model writes, and the page is told so.
             if self._session is None:
-                self._session = Session(self._model, self._device.name)
+                self._session = self._new_session()
             self._tell_loaded()
 
     def _wear(self, adapter: AdapterRef | None) -> None:
@@ -171,7 +172,11 @@ class Service:
             self._model = loading.detach(self._model)
             raise
         finally:
-            self._session = Session(self._model, self._device.name)
+            self._session = self._new_session()
+
+    def _new_session(self) -> Session:
+        assert self._ref is not None
+        return open_session(self._model, self._device.name, self._ref.recorded_tokens)
 
     def _restore(self) -> None:
         """What was put on for a comparison comes off: the one that writes is back."""
@@ -242,7 +247,8 @@ class Service:
         stream.close()
         self._cancelled.discard(request)
         seconds = time.perf_counter() - started
-        self._wire.send(self._finished(request, command.sampling, prompt, response, seconds))
+        mode = self._session.mode
+        self._wire.send(self._finished(request, command.sampling, prompt, response, seconds, mode))
 
     def _probe(self, command: Probe) -> None:
         """Raises EngineError for another model's ids. The adapter stays on until the next step."""
@@ -333,7 +339,7 @@ class Service:
 
     def _finished(
         self, request: int, sampling: Sampling, prompt: list[int], response: Response,
-        seconds: float, mode: str = ONE,
+        seconds: float, mode: str,
     ) -> Finished:  # fmt: skip
         assert self._ref is not None
         return Finished(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from talecraft.engine.cache import growing_cache
+from talecraft.engine.captured import Captured
 
 # Reading stops between chunks when the writer presses Esc; a chunk is some 30 ms on the bundled
 # model and under half a second on a 8B model on a GPU.
@@ -22,19 +25,34 @@ class ReadingCancelled(Exception):
     """The writer stopped the engine before it had read the whole prompt."""
 
 
+def open_session(model: Any, device: str, recorded: int | None = None) -> Session:
+    """On CUDA with steps recorded over `recorded` tokens, where that is asked for and the model
+    lets itself be; else as its own forward does them."""
+    if recorded and device == "cuda":
+        with suppress(ValueError):
+            return Session(model, device, Captured(model, recorded))
+    return Session(model, device)
+
+
 class Session:
     """One sequence of ids and the cache of exactly these, for one model and one adapter."""
 
-    def __init__(self, model: Any, device: str) -> None:
+    def __init__(self, model: Any, device: str, captured: Captured | None = None) -> None:
+        """With `captured`, steps of one token are its; it fills the same cache."""
         self._model = model
         self._device = device
+        self._captured = captured
         self.ids: list[int] = []
-        self._cache = growing_cache(model.config)
+        self.forget()
 
     def forget(self) -> None:
         """Start from nothing: after a change of adapter the cache belongs to another model."""
         self.ids = []
-        self._cache = growing_cache(self._model.config)
+        if self._captured:
+            self._captured.forget()
+            self._cache = self._captured.cache
+        else:
+            self._cache = growing_cache(self._model.config)
 
     @torch.inference_mode()
     def read(self, prompt: list[int], cancelled: Cancelled, progress: Progress) -> Tensor:
@@ -67,18 +85,38 @@ class Session:
         A failure leaves the cache empty rather than wrong.
         """
         try:
-            output = self._model(
-                input_ids=torch.tensor([ids], device=self._device),
-                past_key_values=self._cache,
-                use_cache=True,
-                logits_to_keep=1 if last_only else 0,
-            )
+            logits = self._step(ids[0]) if len(ids) == 1 and self.ids else None
+            if logits is None:
+                logits = self._model(
+                    input_ids=torch.tensor([ids], device=self._device),
+                    past_key_values=self._cache,
+                    use_cache=True,
+                    logits_to_keep=1 if last_only else 0,
+                ).logits[0]
         except BaseException:
             self.forget()
             raise
         self.ids.extend(ids)
-        logits: Tensor = output.logits[0]
         return logits
+
+    def _step(self, token: int) -> Tensor | None:
+        """One recorded step, (1, vocabulary); None where there is none. A recording that fails is
+        the last: all that was read is read again, and the model does the steps itself."""
+        if self._captured is None:
+            return None
+        try:
+            return self._captured.step(token)
+        except RuntimeError:
+            logging.getLogger(__name__).exception("a step could not be recorded")
+        read, self._captured = self.ids, None
+        self.forget()
+        self.feed(read, last_only=True)
+        return None
+
+    @property
+    def mode(self) -> str:
+        """How steps are done: it stands in each record of what was written."""
+        return "eager" if self._captured is None else "captured"
 
     def rewind(self, length: int) -> None:
         """Keep the first `length` tokens."""

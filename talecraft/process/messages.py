@@ -32,15 +32,21 @@ class ModelRef(msgspec.Struct, frozen=True):
     quantisation: str
     context_length: int
     style: PromptStyle
+    recorded: bool = False  # on CUDA: a token's step is recorded once and replayed
 
     @property
     def key(self) -> str:
         return f"{self.id}@{self.revision}"
 
     @property
+    def recorded_tokens(self) -> int | None:
+        """How far recorded steps reach, where there are to be any."""
+        return self.context_length if self.recorded else None
+
+    @property
     def files(self) -> ModelRef:
-        """The same whatever it is shown a story by."""
-        return msgspec.structs.replace(self, style=PromptStyle(), context_length=0)
+        """The same whatever it is shown a story by, and however its steps are done."""
+        return msgspec.structs.replace(self, style=PromptStyle(), context_length=0, recorded=False)
 
 
 class AdapterRef(msgspec.Struct, frozen=True):

@@ -120,10 +120,13 @@ class Studio:
         return self.preferences.settings
 
     def settings_changed(self, before: Settings) -> None:
-        """Another model in the settings than `before` writes from now on. Raises UsageError."""
+        """Another model in the settings than `before` writes from now on, or it writes in another
+        way. Raises UsageError."""
         wanted = self.settings.writing.model
         if wanted != before.writing.model:
             self.choose_model(wanted or self.catalogue.default.id)
+        elif self.settings.writing.recorded_steps != before.writing.recorded_steps:
+            self.reload()
 
     # ------------------------------------------------------------------ models and adapters
     def start_engine(
@@ -253,6 +256,7 @@ class Studio:
             spec.quantisation,
             spec.context_length,
             style,
+            self.settings.writing.recorded_steps,
         )
 
     def adapter_ref(self, adapter: Adapter | None) -> AdapterRef | None:

@@ -17,15 +17,17 @@ import typer
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from recipes.ember import export, measures, names, prepare, tokens, turns
+from recipes.ember import export, measures, names, prepare, recipe, tokens, turns
+from recipes.ember.__main__ import Asked
 from recipes.ember.__main__ import _stage as stage_of
 from recipes.ember.__main__ import app as recipe_app
+from recipes.ember.ahead import Ahead
 from recipes.ember.evaluate import adherence, repeated_at
 from recipes.ember.kneser_ney import KneserNey, codes
 from recipes.ember.muon import Muon, orthogonal
 from recipes.ember.recipe import CPU, GPU, LENGTHEN, PATTERN, PRETRAIN, Shape, Stage
 from recipes.ember.sources import Text, tidy
-from recipes.ember.training import Trainer, create
+from recipes.ember.training import Trainer, create, drop
 from talecraft.corpus.tales import Passage, Tale
 
 ANIMALS = "fox owl hen cat dog bear wolf mouse toad crow".split()
@@ -300,7 +302,7 @@ def test_a_killed_stage_goes_on_where_it_was(texts: list[Text], tmp_path: Path) 
         calls = 0
         step = trainer._step
 
-        def killed(ids: np.ndarray, learned: np.ndarray) -> float:
+        def killed(ids: np.ndarray, learned: np.ndarray) -> torch.Tensor:
             nonlocal calls
             calls += 1
             if calls == 8:
@@ -333,7 +335,7 @@ def test_micro_batches_add_up_to_the_step(texts: list[Text], tmp_path: Path) -> 
     for micro in (10**6, 256):
         stage = Stage("tiny", window=128, minutes=1.0, step_tokens=1024, micro_tokens=micro)
         trainer = Trainer(create(shape, 0), stage, tmp_path / str(micro), compiled=False)
-        losses.append(trainer._step(ids, learned))
+        losses.append(float(trainer._step(ids, learned)))
         weights.append(trainer.model.state_dict())
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)  # where products are bfloat16
     for name, tensor in weights[0].items():
@@ -412,12 +414,55 @@ def test_going_on_from_an_earlier_model(texts: list[Text], tmp_path: Path) -> No
 
 
 def test_a_stage_goes_on_with_the_numbers_it_was_begun_with(tmp_path: Path) -> None:
-    begun = stage_of(tmp_path, PATTERN, 5.0, 1e-3)
+    begun = stage_of(tmp_path, PATTERN, Asked(minutes=5.0, rate=1e-3))
     assert (begun.minutes, begun.rate, begun.floor) == (5.0, 1e-3, PATTERN.floor)
-    assert stage_of(tmp_path, PATTERN, None) == begun
-    assert stage_of(tmp_path, PATTERN, 9.0) == msgspec.structs.replace(begun, minutes=9.0)
+    assert stage_of(tmp_path, PATTERN, Asked()) == begun
+    longer = msgspec.structs.replace(begun, minutes=9.0)
+    assert stage_of(tmp_path, PATTERN, Asked(minutes=9.0)) == longer
     with pytest.raises(typer.BadParameter, match=r"begun with a rate of 0\.001"):
-        stage_of(tmp_path, PATTERN, None, 2e-3)
+        stage_of(tmp_path, PATTERN, Asked(rate=2e-3))
+    with pytest.raises(typer.BadParameter, match=r"begun with a dropout of 0"):
+        stage_of(tmp_path, PATTERN, Asked(dropout=0.5))
+
+
+def test_a_budget_of_tokens_ends_a_stage_and_no_clock(tmp_path: Path) -> None:
+    asked = stage_of(tmp_path, PATTERN, Asked(millions=2.5))
+    assert asked.tokens == 2_500_000
+    assert asked.minutes > 1e6
+    both = stage_of(tmp_path, PATTERN, Asked(minutes=3.0, millions=2.5))
+    assert (both.tokens, both.minutes) == (2_500_000, 3.0)
+
+
+def test_a_gpu_goes_through_the_same_stages_in_larger_steps() -> None:
+    larger = recipe.on_gpu(PATTERN)
+    assert larger.step_tokens == 8 * PATTERN.step_tokens
+    assert larger.tokens == recipe.GPU_TOKENS["pattern"]
+    assert (larger.window, larger.rate, larger.floor) == (
+        PATTERN.window, PATTERN.rate, PATTERN.floor
+    )  # fmt: skip
+
+
+def test_what_is_dropped_is_dropped_only_while_learning() -> None:
+    model = create(TINY, 0)
+    ids = torch.arange(5, 25)[None]
+    plain = model.eval()(ids).logits
+    drop(model, 0.5)
+    assert torch.equal(model(ids).logits, plain)
+    model.train()
+    assert not torch.equal(model(ids).logits, plain)
+    assert not torch.equal(model(ids).logits, model(ids).logits)
+
+
+def test_a_stream_read_ahead_is_the_same_stream(texts: list[Text], tmp_path: Path) -> None:
+    """In order, and from another place than was expected."""
+    stream, own = (_turns(texts, tmp_path, one_shot=0.5) for _ in range(2))
+    ahead = Ahead(stream, 2)
+    try:
+        for at in (0, 256, 512, 768, 0, 4096, 4352):
+            for found, expected in zip(ahead.batch(at, 2, 128), own.batch(at, 2, 128), strict=True):
+                assert np.array_equal(found, expected)
+    finally:
+        ahead.close()
 
 
 @pytest.mark.parametrize("shape", [CPU, GPU])

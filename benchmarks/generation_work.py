@@ -1,0 +1,150 @@
+"""What `benchmarks.generation` measures of one model, in a process of its own; prints JSON.
+
+python -m benchmarks.generation_work FOLDER QUANTISATION WINDOW
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor
+
+from benchmarks.memory_work import STYLE, peak_mb
+from talecraft.engine import loading
+from talecraft.engine.captured import Captured
+from talecraft.engine.decoding import Writer
+from talecraft.engine.session import Session
+from talecraft.process.messages import ModelRef
+from talecraft.story.turns import Sampling
+
+ROUNDS = 3
+TURN = Sampling(seed=1, temperature=0.8, top_p=0.92, outline_tokens=40, prose_tokens=160)
+SAID = "the cat sat by the river and waited for "
+
+
+class Speed(msgspec.Struct):
+    """Medians: tokens a second of whole turns, and seconds to a turn's first token after a prompt
+    of which nothing was kept, and after one of which all but 64 tokens were."""
+
+    rate: float
+    first: float
+    first_kept: float
+
+
+class Measured(msgspec.Struct):
+    """`peak` in MB: of the GPU where there is one, else of the process. `limit` in tokens a second:
+    how often its memory can read all weights."""
+
+    device: str
+    weights: float  # MB
+    limit: float
+    generate: float  # tokens a second of transformers' generate, bare, with its log-probs
+    reference: Speed
+    captured: Speed | None
+    furthest: float | None  # KL of a captured step to the reference, nats, over 16 tokens
+    peak: float
+
+
+def _synchronised() -> float:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    began = _synchronised()
+    found = work()
+    return _synchronised() - began, found
+
+
+def speed(session: Session, codec: Any, prompt: list[int]) -> Speed:
+    def read(ids: list[int]) -> Tensor:
+        return session.read(ids, lambda: False, lambda done, of: None)
+
+    rates, first, kept = [], [], []
+    for round_ in range(ROUNDS + 1):
+        session.forget()
+        seconds, logits = _timed(lambda: read(prompt))
+        writer = Writer(session, codec, TURN, lambda piece: None)
+        taken, response = _timed(lambda w=writer, at=logits: w.write(at, lambda: False))
+        again, _ = _timed(lambda: read(prompt[:-64] + prompt[-1:] * 64))
+        if round_:  # the first warms up
+            rates.append(len(response.ids) / taken)
+            first.append(seconds)
+            kept.append(again)
+    return Speed(*(statistics.median(one) for one in (rates, first, kept)))
+
+
+def bare(model: Any, prompt: list[int], count: int) -> float:
+    """Tokens a second of `generate` with the same sampler, the log-probs of what it drew kept."""
+    ids = torch.tensor([prompt], device=model.device)
+    rates = []
+    for round_ in range(ROUNDS + 1):
+        seconds, made = _timed(
+            lambda: model.generate(
+                ids, attention_mask=torch.ones_like(ids), do_sample=True, top_k=0,
+                temperature=TURN.temperature, top_p=TURN.top_p, min_new_tokens=count,
+                max_new_tokens=count, output_logits=True, output_scores=True,
+                return_dict_in_generate=True, pad_token_id=0,
+            )
+        )  # fmt: skip
+        tokens = made.sequences[0, len(prompt) :]
+        for shaped in (made.logits, made.scores):
+            torch.stack(shaped)[:, 0].float().log_softmax(-1).gather(1, tokens[:, None]).cpu()
+        if round_:
+            rates.append(len(tokens) / seconds)
+    return statistics.median(rates)
+
+
+def apart(model: Any, device: str, captured: Captured, prompt: list[int]) -> float:
+    """The largest KL (nats) between the two ways' next-token distributions, over 16 tokens."""
+    ways = Session(model, device), Session(model, device, captured)
+    logits = [way.read(prompt, lambda: False, lambda done, of: None) for way in ways]
+    worst = 0.0
+    for _ in range(16):
+        ours, theirs = (one.float().log_softmax(-1) for one in logits)
+        worst = max(worst, float((ours.exp() * (ours - theirs)).sum()))
+        token = int(ours.argmax())
+        logits = [way.feed([token])[-1] for way in ways]
+    return worst
+
+
+def bandwidth(device: str) -> float:
+    """Bytes a second that this machine's memory gives when it is only read."""
+    data = torch.ones(2**28 if device == "cuda" else 2**27, device=device)
+    data.sum()
+    return data.numel() * 4 / min(_timed(data.sum)[0] for _ in range(5))
+
+
+def measure(folder: str, quantisation: str, window: int) -> Measured:
+    loading.settle_in()
+    opened = loading.open_model(ModelRef("measured", "1", folder, quantisation, window, STYLE))
+    model, name = opened.base, opened.device.name
+    prompt = opened.codec.encode(SAID * window)[: window // 2]
+    counted = sum(one.numel() * one.element_size() for one in model.parameters())
+    reference = speed(Session(model, name), opened.codec, prompt)
+    peak = torch.cuda.max_memory_reserved() / 1e6 if name == "cuda" else peak_mb()
+    captured, furthest = None, None
+    if name == "cuda":
+        steps = Captured(model, window)
+        with torch.inference_mode():
+            furthest = apart(model, name, steps, prompt[:64])
+        captured = speed(Session(model, name, steps), opened.codec, prompt)
+        peak = torch.cuda.max_memory_reserved() / 1e6
+    count = TURN.outline_tokens + TURN.prose_tokens
+    said = torch.cuda.get_device_name() if name == "cuda" else "CPU"
+    return Measured(
+        said, counted / 1e6, bandwidth(name) / counted, bare(model, prompt, count),
+        reference, captured, furthest, peak,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    folder, quantisation, window = sys.argv[1:]
+    print(msgspec.json.encode(measure(folder, quantisation, int(window))).decode())
