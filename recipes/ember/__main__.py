@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 import torch
 import typer
-from transformers import LlamaForCausalLM
 
 from recipes.ember import card, measures, recipe, tokens, turns
 from recipes.ember import evaluate as bars
@@ -33,7 +31,6 @@ Dropout = Annotated[float | None, typer.Option(help="Share that is left out whil
 HOME = Path(".cache/ember")
 STAGES = (PRETRAIN, PATTERN, LENGTHEN)
 READERS = max(1, min(5, (os.cpu_count() or 2) - 1))  # processes that lay out windows for a GPU
-BEGUN = "begun"  # there where the first stage is another model's
 
 
 # glibc gives large tensors back to the system after each use, which clears them anew; kept, a
@@ -86,24 +83,6 @@ def pretrain(
     stage = _stage(home, PRETRAIN, Asked(minutes, millions, dropout))
     plain, held = (_plain(home, name, stage.seed) for name in ("train", "heldout"))
     _train(home, stage, None, plain, held)
-
-
-@app.command()
-def begin(folder: Path, home: Home = HOME) -> None:
-    """Instead of `tokenizer` and `pretrain`: go on from the weights and the tokenizer of an earlier
-    Ember in FOLDER, which may have read what is held out here."""
-    if found := [one for one in STAGES if _checkpoint(home, one).exists()]:
-        raise typer.BadParameter(f"{home} holds a stage '{found[0].name}' already; name another.")
-    begun = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    shape = out.shape_of(begun.config)
-    (home / "shape.json").write_bytes(msgspec.json.encode(shape))
-    trainer = Trainer(create(shape, 0), PRETRAIN, home / PRETRAIN.name)
-    trainer.model.load_state_dict(begun.state_dict())
-    trainer.save()
-    (home / BEGUN).touch()
-    (home / "tokenizer").mkdir(exist_ok=True)
-    for file in folder.glob("tokenizer*.json"):
-        shutil.copyfile(file, home / "tokenizer" / file.name)
 
 
 @app.command()
@@ -171,16 +150,8 @@ def export(folder: Path, home: Home = HOME) -> None:
 
 
 @app.command()
-def average(first: Path, second: Path, folder: Path) -> None:
-    """Write into FOLDER the mean of two exports of one road: what both agree in stays."""
-    out.average(first, second, folder)
-
-
-@app.command()
 def teach(home: Home = HOME) -> None:
     """Teach the model of the first stage the pattern by `talecraft pattern learn`, 200 examples."""
-    if (home / BEGUN).exists():
-        raise typer.BadParameter("The first stage is no model that has read plain stories only.")
     folder, shape = home / "plain", _shape(home)
     _export(home, PRETRAIN, folder)
     rows = teaching.examples(turns.load(home / "heldout_tales.jsonl"))  # never read before
@@ -191,11 +162,8 @@ def teach(home: Home = HOME) -> None:
 def write_card(
     folder: Path,
     machine: Annotated[str, typer.Option(help="What it was trained on, in words.")],
-    begun: Annotated[str, typer.Option(help="What `begin` went on from, in words.")] = "",
     home: Home = HOME,
 ) -> None:
-    if (home / BEGUN).exists() and not begun:
-        raise typer.BadParameter("Say with --begun what it went on from.")
     """Write the model card of FOLDER, from what `evaluate` measured."""
     ours = msgspec.convert(
         msgspec.json.decode((home / "figures.json").read_bytes())["ours"], bars.Figures
@@ -207,7 +175,7 @@ def write_card(
     if not stages:
         raise typer.BadParameter(f"Nothing was trained in {home}.")
     table = (home / "figures.md").read_text()
-    text = card.filled(stages, shape, parameters, machine, begun, table, ours)
+    text = card.filled(stages, shape, parameters, machine, table, ours)
     (folder / "README.md").write_text(text)
 
 

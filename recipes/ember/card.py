@@ -9,11 +9,6 @@ from pathlib import Path
 from recipes.ember.evaluate import Figures, Written
 from recipes.ember.recipe import Shape, Stage
 
-HELD = "On stories never trained on."
-HELD_BEGUN = (
-    "On stories that this training held out. The model it went on from may have read some of them,"
-    " by itself and where it is compared here; it never read Project Gutenberg's collections."
-)
 TEMPLATE = Path(__file__).with_name("card.md")
 
 
@@ -22,12 +17,10 @@ def filled(
     shape: Shape,
     parameters: int,
     machine: str,
-    begun: str,
     table: str,
     ours: Figures,
 ) -> str:
-    """The whole card as Markdown. Each stage comes with the folder of its curve; `begun`
-    says what it went on from, if anything."""
+    """The whole card as Markdown. Each stage comes with the folder of its curve."""
     return TEMPLATE.read_text().format(
         millions=f"{parameters / 1e6:.1f}",
         layers=shape.layers,
@@ -38,9 +31,8 @@ def filled(
         context=f"{shape.context:,}",
         stages="".join(_row(stage, folder) for stage, folder in stages),
         step_tokens=f"{stages[0][0].step_tokens:,}",
+        dropout=f"{stages[0][0].dropout:.0%}",
         machine=machine,
-        begun=f"{begun} " if begun else "",
-        held=HELD_BEGUN if begun else HELD,
         table=table.strip(),
         samples="\n".join(_sample(one) for one in ours.samples),
     )

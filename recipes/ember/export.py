@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
-from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM
+from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM
 
 from recipes.ember.evaluate import Figures
 from recipes.ember.recipe import Shape
 
-WEIGHTS = "model.safetensors"
+HIGHEST = 5.0  # loss that is shown: the first steps' says nothing
 
 
 def save(model: LlamaForCausalLM, tokenizer: Path, folder: Path, shape: Shape) -> None:
@@ -22,33 +20,6 @@ def save(model: LlamaForCausalLM, tokenizer: Path, folder: Path, shape: Shape) -
     model.generation_config = GenerationConfig(eos_token_id=1, pad_token_id=0)
     model.to(torch.float16).save_pretrained(folder)
     AutoTokenizer.from_pretrained(tokenizer, model_max_length=shape.context).save_pretrained(folder)
-
-
-def average(first: Path, second: Path, folder: Path) -> None:
-    """The mean of two models' weights, number by number; the rest as the second has it.
-
-    Two ends of one road of training average well (Wortsman et al. 2022, "Model soups").
-    """
-    a, b = (load_file(one / WEIGHTS) for one in (first, second))
-    mean = {name: ((a[name].float() + b[name].float()) / 2).to(b[name].dtype) for name in b}
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in second.iterdir():
-        if file.name != WEIGHTS:
-            shutil.copyfile(file, folder / file.name)
-    save_file(mean, folder / WEIGHTS, metadata={"format": "pt"})
-
-
-def shape_of(config: LlamaConfig) -> Shape:
-    """The recipe's description of an exported model."""
-    return Shape(
-        layers=config.num_hidden_layers,
-        width=config.hidden_size,
-        heads=config.num_attention_heads,
-        key_value_heads=config.num_key_value_heads,
-        feed_forward=config.intermediate_size,
-        vocabulary=config.vocab_size,
-        context=config.max_position_embeddings,
-    )
 
 
 def curves(stages: Sequence[Path], file: Path) -> None:
@@ -71,9 +42,9 @@ def curves(stages: Sequence[Path], file: Path) -> None:
             axes.plot(*zip(*points, strict=True), style, label=label, linewidth=1, markersize=2)
         begin += rows[-1]["tokens"] / 1e6
         axes.axvline(begin, color="grey", linewidth=0.5)
-        axes.text(begin, axes.get_ylim()[1], folder.name + " ", ha="right", va="top", fontsize=8)
-    axes.set(xlabel="million tokens", ylabel="loss, nats a token", ylim=(None, 5))
-    axes.legend(frameon=False)
+        axes.text(begin, HIGHEST, folder.name + " ", ha="right", va="top", fontsize=8)
+    axes.set(xlabel="million tokens", ylabel="loss, nats a token", ylim=(None, HIGHEST))
+    axes.legend(frameon=False, loc="upper center")
     figure.savefig(file, bbox_inches="tight", metadata={"Date": None})
 
 

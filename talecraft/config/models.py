@@ -35,8 +35,9 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path (local). `revision` names the weights and is recorded with every generation and
     adapter; change it when you change the files. Of a hub it is a branch, tag or commit; once
     the model was fetched, the catalogue gives the commit that it was found to be. `quantisation`
-    "none" leaves the precision to the machine (config/precision.py). What memory is said to be
-    needed counts only while there are no files to tell it.
+    "none" leaves the precision to the machine (config/precision.py). `micro_batch` passages are
+    learned from at once: with fewer a run takes less memory and learns the same. What memory is
+    said to be needed counts only while there are no files to tell it.
     """
 
     id: str
@@ -53,6 +54,7 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lora_alpha: Count = 32
     lora_targets: str | list[str] = "all-linear"
     learning_rate: Annotated[float, Meta(gt=0, le=1)] = 2e-5
+    micro_batch: Count = 8
     dry_multiplier: Amount = 0.8
     memory_to_write: Amount = 0.5
     memory_to_train: Amount = 1.0

@@ -53,7 +53,7 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 200
 
     recorded_steps: Annotated[
-        bool, Meta(description="On CUDA: a token's step is recorded once and replayed.")
+        bool, Meta(description="On a CUDA card: quicker, by replaying a recorded step.")
     ] = False
 
     def of(self, model: ModelSpec) -> WritingSettings:

@@ -21,6 +21,7 @@ _PATTERNS = {
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+": "llama-bpe",
 }
+_LINES, _LINE_END = r"\n+", "Ċ"  # the latter is a line end as byte-level BPE writes it
 _NEVER = -1e6  # the score of a token that no merge makes
 _SPACE = "▁"
 
@@ -61,6 +62,8 @@ def read(folder: Path, size: int) -> Tokens:
                 made.kinds[i] = TokenType.BYTE
     else:
         made.model, made.merges, made.cut = "gpt2", merges, _cut(table["pre_tokenizer"])
+        if _parts_lines(table["pre_tokenizer"]):
+            _keep_lines_apart(made)
     if (unknown := model.get("unk_token")) in model["vocab"]:
         made.kinds[model["vocab"][unknown]] = TokenType.UNKNOWN
     return made
@@ -84,7 +87,8 @@ def _cut(before: dict[str, Any]) -> str:
     steps = before.get("pretokenizers", [before])
     bytes_ = steps[-1]
     plain = bytes_.get("type") == "ByteLevel" and not bytes_.get("add_prefix_space")
-    if plain and len(steps) == 1 and bytes_.get("use_regex", True):
+    by_words = plain and bytes_.get("use_regex", True)
+    if by_words and (len(steps) == 1 or _parts_lines(before)):
         return "gpt-2"
     if plain and len(steps) == 2 and steps[0].get("type") == "Split":
         known = _PATTERNS.get(steps[0]["pattern"].get("Regex", ""))
@@ -94,6 +98,26 @@ def _cut(before: dict[str, Any]) -> str:
         "The model's tokenizer cuts text in a way that is not known to be llama.cpp's.",
         "Export it as peft or merged.",
     )
+
+
+def _parts_lines(before: dict[str, Any]) -> bool:
+    """Are line ends taken out of the text, a run of them at a time, before words are?"""
+    steps = before.get("pretokenizers", [before])
+    first = steps[0]
+    return (
+        len(steps) == 2
+        and first.get("type") == "Split"
+        and first.get("pattern") == {"Regex": _LINES}
+        and first.get("behavior") == "Isolated"
+    )
+
+
+def _keep_lines_apart(tokens: Tokens) -> None:
+    """llama.cpp has no such way to cut; but it takes tokens that are somebody's own out of the text
+    before anything else, the longest first: so do runs of line ends become them."""
+    for i, text in enumerate(tokens.texts):
+        if len(text) > 1 and set(text) == {_LINE_END}:
+            tokens.texts[i], tokens.kinds[i] = "\n" * len(text), TokenType.USER_DEFINED
 
 
 def _prepends(table: dict[str, Any]) -> bool:

@@ -29,6 +29,7 @@ from talecraft.studio import fetching
 from talecraft.studio.needs import Needs, Shape
 
 LARGE = 3e9  # weights: from here on they are quantised unless the writer says otherwise
+FEW = 2  # passages that so large a model learns from at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,7 @@ def _spec(
         parameters=_count(weights),
         quantisation=wish.quantisation or ("nf4" if weights >= LARGE else "none"),  # type: ignore[arg-type]
         style=wish.style or style,
+        micro_batch=FEW if weights >= LARGE else PpoSettings().micro_batch,
         gated=read.gated,
         note=f"Added by you ({clean_line(read.described.architecture)}).",
     )
@@ -150,7 +152,7 @@ def _spec(
     return msgspec.structs.replace(
         spec,
         memory_to_write=_gb(needs.engine(spec.context_length, spec.lora_rank)),
-        memory_to_train=_gb(needs.run(spec.lora_rank, PpoSettings())),
+        memory_to_train=_gb(needs.run(spec.lora_rank, PpoSettings(micro_batch=spec.micro_batch))),
     )
 
 

@@ -41,6 +41,7 @@ def table(shape: Shape, spec: ModelSpec, machine: Machine, ppo: PpoSettings) -> 
     if chosen == "none":
         full = precision("none", machine.device, shape.weights, machine.native) == "float32"
         chosen = "fp32" if full else "bf16"
+    ppo = msgspec.structs.replace(ppo, micro_batch=spec.micro_batch)
     found = []
     for one in QUANTISATIONS:
         needs = Needs(shape, one, machine)

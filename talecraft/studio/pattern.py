@@ -36,6 +36,7 @@ SURE_STEPS = 150  # fewer do not teach a form that was never seen
 FEWEST_EPOCHS, MOST_EPOCHS = 2, 8
 SMALLEST_BATCH = 2
 RATE = 5.0  # times the model's rate for PPO, whose steps are small on purpose
+MOST_RATE = 1.5e-3  # beyond it a model of 10 M parameters learned 200 tales by heart
 SURVEY_SEED = 0
 SUSTAINED = 3.3e10  # floating-point operations a second and thread, of all the run takes (measured)
 
@@ -231,7 +232,7 @@ def settings_for(
         epochs=epochs,
         batch=batch,
         micro_batch=min(batch, PatternSettings().micro_batch),
-        learning_rate=RATE * model.learning_rate,
+        learning_rate=min(MOST_RATE, RATE * model.learning_rate),
         max_tokens=min(PatternSettings().max_tokens, model.context_length),
         most_tales=most,
     )

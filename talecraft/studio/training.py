@@ -93,7 +93,9 @@ class Training(Settling):
         chosen["updates"] = updates or chosen["updates"]
         chosen = {k: v for k, v in chosen.items() if v is not None and k != "seed"}
         return msgspec.structs.replace(
-            PpoSettings(), **{"learning_rate": model.learning_rate, **chosen}
+            PpoSettings(),
+            micro_batch=model.micro_batch,
+            **{"learning_rate": model.learning_rate, **chosen},
         )
 
     def seed(self, seed: int | None) -> int:

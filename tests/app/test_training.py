@@ -402,9 +402,9 @@ async def test_a_plan_tells_what_room_there_is(running, studio, monkeypatch):
         for free, words in (
             (
                 20_000.0,
-                "of memory (20.0 GB free), what writes beside it 461 MB, and 14 MB on the disk",
+                "of memory (20.0 GB free), what writes beside it 497 MB, and 23 MB on the disk",
             ),
-            (1_200.0, "that sleeps while the run works"),
+            (1_500.0, "that sleeps while the run works"),
             (500.0, "of memory; 500 MB are free."),
         ):
             monkeypatch.setattr("talecraft.studio.memory.free_mb", lambda free=free: free)
@@ -412,7 +412,7 @@ async def test_a_plan_tells_what_room_there_is(running, studio, monkeypatch):
             await until(pilot, lambda: not app.screen.query_one(RunPlan).reading)
             text = " ".join(static(pilot, "#training-plan").split())
             assert words in text
-            assert ("that sleeps" in text) is (free == 1_200.0)
+            assert ("that sleeps" in text) is (free == 1_500.0)
             assert ("s Start" in seen(pilot)) is (free > 1_000.0)
             await pilot.press("escape")
 

@@ -368,14 +368,14 @@ def test_a_plan_tells_what_room_there_is(
     plan = data(talecraft_, "train", "plan")
     assert (plan["free_mb"], plan["together"], plan["fits"]) == (9000.0, True, True)
     words = talecraft_("train", "plan").out
-    assert "Memory: about 911 MB, 9.0 GB free\nBeside it, to write: about 461 MB\n" in words
-    assert "Disk: about 14 MB, " in words
-    monkeypatch.setattr(memory, "free_mb", lambda: 1200.0)
+    assert "Memory: about 1.3 GB, 9.0 GB free\nBeside it, to write: about 497 MB\n" in words
+    assert "Disk: about 23 MB, " in words
+    monkeypatch.setattr(memory, "free_mb", lambda: 1500.0)
     assert "The engine sleeps while the run works" in talecraft_("train", "plan").out
     monkeypatch.setattr(memory, "free_mb", lambda: 600.0)
     refused = talecraft_("train", "run")
     assert (refused.code, refused.out) == (4, "")
-    assert "A run does not fit: It needs about 911 MB of memory; 600 MB are free." in refused.err
+    assert "A run does not fit: It needs about 1.3 GB of memory; 600 MB are free." in refused.err
     assert data(talecraft_, "train", "status") == []
 
 

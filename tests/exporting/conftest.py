@@ -60,7 +60,7 @@ def taught(model: ModelRef, place: Path) -> Taught:
     with torch.no_grad():
         for name, part in policy.lora.items():
             if "lora_B" in name:
-                part.normal_(std=0.05, generator=dice)
+                part.normal_(std=0.1, generator=dice)
     files = policy.save(place / "adapter", model.key)
     adapter = AdapterRef(adapter_files.content_id(files), str(place / "adapter"), files, model.key)
     return Taught(model, adapter, policy, place)

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from talecraft.config.assets import reference
 from talecraft.engine.loading import load_tokenizer
 
 llama_cpp = pytest.importorskip("llama_cpp")
 PROMPT = "<prompt>\nA shy fox learns to share.\n<think>\n"
 COUNT = 32
+PASSAGES = reference("passage")[:40]
 
 
 def ours(taught, bare):
@@ -54,3 +56,15 @@ def test_the_adapter_over_the_bare_model_goes_on_alike(bundled):
 
 def test_small_models_of_each_kind_go_on_alike(small):
     assert theirs(small.export("gguf")[0]) == ours(small, bare=False)
+
+
+def test_stories_are_cut_into_the_same_tokens(bundled):
+    """With line ends of every kind, numbers, names and what is between them."""
+    path, _ = bundled.export("gguf", bare=True)
+    model = llama_cpp.Llama(str(path), n_ctx=64, vocab_only=True, verbose=False)
+    tokenizer = load_tokenizer(bundled.model)
+    said = "\"It's 12 o'clock,\" said Älva.\n\nShe ran.\n  And 1,024 more?\n\n\nYes — \n \n'twas.\n"
+    stories = [f"<story>\n{said}", *(f"<prompt>\n{one}\n\n{one}\n{one}" for one in PASSAGES)]
+    for text in stories:
+        theirs = model.tokenize(text.encode(), add_bos=False, special=True)
+        assert theirs == tokenizer(text).input_ids

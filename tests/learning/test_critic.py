@@ -74,8 +74,8 @@ def test_clues_by_hand(sampled, seen):
     usual = usual_length(sampled)
     ended = [i for i, one in enumerate(sampled) if one.stop_reason == "end"]
     cut = [i for i, one in enumerate(sampled) if one.stop_reason == "length"]
-    assert len(ended) >= 2
-    assert len(cut) >= 2
+    assert ended
+    assert cut
     for row in ended[:2] + cut[:2]:
         one, clues = sampled[row], seen.batch.clues[row]
         assert clues.shape[1] == CLUES

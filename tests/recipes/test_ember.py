@@ -7,20 +7,16 @@ import math
 import random
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 import torch
 import typer
-from safetensors.torch import load_file, save_file
-from typer.testing import CliRunner
 
-from recipes.ember import export, measures, names, prepare, recipe, tokens, turns
+from recipes.ember import measures, names, prepare, recipe, tokens, turns
 from recipes.ember.__main__ import Asked
 from recipes.ember.__main__ import _stage as stage_of
-from recipes.ember.__main__ import app as recipe_app
 from recipes.ember.ahead import Ahead
 from recipes.ember.evaluate import adherence, repeated_at
 from recipes.ember.kneser_ney import KneserNey, codes
@@ -246,19 +242,6 @@ def test_an_opening_that_many_tales_share_is_drawn_as_often_as_one(tmp_path: Pat
     assert weights[:12].sum() == pytest.approx(weights[12])
 
 
-def test_two_exports_are_averaged_number_by_number(tmp_path: Path) -> None:
-    for name, value in (("first", 1.0), ("second", 4.0)):
-        (tmp_path / name).mkdir()
-        weights = {"w": torch.full((2, 3), value, dtype=torch.float16)}
-        save_file(weights, tmp_path / name / export.WEIGHTS)
-        (tmp_path / name / "config.json").write_text(name)
-    export.average(tmp_path / "first", tmp_path / "second", tmp_path / "mean")
-    made = load_file(tmp_path / "mean" / export.WEIGHTS)
-    assert made["w"].dtype == torch.float16
-    assert (made["w"] == 2.5).all()
-    assert (tmp_path / "mean/config.json").read_text() == "second"
-
-
 def test_documents_end_where_the_story_ends() -> None:
     tale = Tale(
         "A fox", tuple(Passage(("One thing", "Another"), f"Prose {at}.") for at in range(3))
@@ -386,31 +369,6 @@ def test_the_rate_falls_from_stage_to_stage(tmp_path: Path) -> None:
 
 
 TINY = Shape(layers=1, width=32, heads=2, key_value_heads=2, feed_forward=64, vocabulary=400)
-
-
-def test_going_on_from_an_earlier_model(texts: list[Text], tmp_path: Path) -> None:
-    """Its weights, shape and tokenizer are taken; nothing is overwritten, and nothing later says
-    that the first stage was trained here."""
-    tokens.train(texts, {"tinystories": 1.0}, 400, tmp_path / "bpe")
-    model = create(TINY, 3)
-    export.save(model, tmp_path / "bpe", tmp_path / "earlier", TINY)
-    home = tmp_path / "home"
-    home.mkdir()
-
-    def run(*arguments: str) -> Any:
-        return CliRunner().invoke(recipe_app, [*arguments, "--home", str(home)])
-
-    assert run("begin", str(tmp_path / "earlier")).exit_code == 0
-    kept = torch.load(home / "pretrain/checkpoint.pt", weights_only=True)["model"]
-    for name, tensor in model.state_dict().items():
-        assert torch.equal(tensor.float(), kept[name]), name
-    assert msgspec.json.decode((home / "shape.json").read_bytes(), type=Shape) == TINY
-    assert tokens.load(home / "tokenizer").get_vocab_size() == 400
-    again = run("begin", str(tmp_path / "earlier"))
-    assert (again.exit_code, "'pretrain'" in again.output) == (2, True)
-    assert run("teach").exit_code == 2
-    unsaid = run("card", str(tmp_path), "--machine", "a machine")
-    assert (unsaid.exit_code, "--begun" in unsaid.output) == (2, True)
 
 
 def test_a_stage_goes_on_with_the_numbers_it_was_begun_with(tmp_path: Path) -> None:

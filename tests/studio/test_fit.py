@@ -59,6 +59,14 @@ def test_every_precision_is_told_the_finest_first(fitting: Fitting, tmp_path: Pa
     )  # fmt: skip
 
 
+def test_fewer_passages_at_once_need_less_to_train_and_as_much_to_write(fitting: Fitting) -> None:
+    spec = fitting.catalogue.get("second")
+    few = msgspec.structs.replace(spec, micro_batch=2)
+    for usual, less in zip(fitting.of(spec), fitting.of(few), strict=True):
+        assert less.write == usual.write
+        assert less.train < usual.train
+
+
 def test_the_nearest_choice_is_the_finest_precision_that_fits(fitting: Fitting) -> None:
     spec = fitting.catalogue.get("second")
     write = {one.quantisation: one.write for one in fitting.of(spec)}

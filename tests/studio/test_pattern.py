@@ -135,7 +135,10 @@ def test_the_order_that_a_pattern_run_gets(
     order = ordered(studio, ended)
     assert (order.method, order.seed, order.data) == ("pattern", 5, str(tales))
     assert (order.parent, order.root) == (None, None)
-    assert order.pattern.learning_rate == 5 * studio.model.learning_rate
+    assert order.pattern.learning_rate == pattern.MOST_RATE
+    assert pattern.RATE * studio.model.learning_rate > pattern.MOST_RATE
+    large = studio.catalogue.get("mistral-7b")
+    assert pattern.settings_for(large, 3, 0).learning_rate == pattern.RATE * large.learning_rate
     assert not (studio.home.runs / ended.id / run_client.EPISODES).exists()
 
 

@@ -160,6 +160,9 @@ def test_a_run_and_a_passage_are_asked_for_with_what_holds_now(studio: Studio) -
     put(studio.preferences, "training.updates", "3")
     put(studio.preferences, "writing.prose_tokens", "9")
     assert studio.training.ppo(studio.model).updates == 3
+    assert studio.training.ppo(studio.model).micro_batch == 8
+    large = studio.catalogue.get("mistral-7b")
+    assert studio.training.ppo(large).micro_batch == large.micro_batch == 2
     assert studio._prompting()[1].prose_tokens == 9
 
 

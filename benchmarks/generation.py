@@ -1,0 +1,129 @@
+"""Tokens a second and seconds to the first, against transformers' bare `generate` in the same run.
+
+python -m benchmarks.generation [--only MODEL ...]
+
+On a CPU the bundled model and random weights in GPT-2's shape (124 M) and in a Llama's (300 M);
+where there is a GPU, random weights in the shapes of Llama 3 8B and SOLAR 10.7B in nf4, with
+recorded steps and without. Each model is measured in a process of its own and told as soon as it is
+done. The limit beside each rate is how often this machine's memory can read all its weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import report
+from benchmarks.generation_work import Measured
+from benchmarks.report import Row
+from talecraft.config import models
+from talecraft.paths import home
+from talecraft.process.environment import child_environment
+
+CACHE = Path(__file__).parents[1] / ".cache" / "memory"
+AIM = 60.0  # tokens a second of an 8B model on a card of 80 GB
+
+
+class Model(msgspec.Struct, frozen=True):
+    """`ratio` is the bar: at least so many times the tokens a second of bare `generate`."""
+
+    name: str
+    title: str
+    quantisation: str
+    window: int
+    ratio: float
+
+    def folder(self) -> Path:
+        if self.name == "bundled":
+            catalogue = models.load(home())
+            return catalogue.folder(catalogue.default, home())
+        folder = CACHE / self.name
+        if not (folder / "tokenizer.json").exists():
+            child("memory_work", "make", self.name, str(folder))
+        return folder
+
+
+ON_CPU = (
+    Model("bundled", "Llama Ember", "none", 1024, 1.3),
+    Model("gpt2", "GPT-2, 124 M, fp32", "fp32", 512, 1.0),
+    Model("llama", "Llama, 300 M, fp32", "fp32", 512, 1.0),
+)
+ON_GPU = (
+    Model("llama-8b", "Llama 3 8B, nf4", "nf4", 2048, 1.0),
+    Model("solar", "SOLAR 10.7B, nf4", "nf4", 2048, 1.0),
+)
+
+
+def child(*arguments: str) -> str:
+    module, *rest = arguments
+    ended = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{module}", *rest],
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+    )
+    if ended.returncode != 0:
+        raise RuntimeError(f"{' '.join(arguments)} failed:\n{ended.stderr[-4000:]}")
+    return ended.stdout
+
+
+def rows(model: Model) -> list[Row]:
+    made = child(
+        "generation_work", str(model.folder()), model.quantisation, str(model.window)
+    ).splitlines()[-1]
+    found = msgspec.json.decode(made, type=Measured)
+    every = {"the model's own forward": found.reference, "recorded steps": found.captured}
+    told = []
+    for way, speed in every.items():
+        if speed is None:
+            continue
+        ratio = speed.rate / found.generate
+        figure = (
+            f"{ratio:.2f}x ({speed.rate:.0f} and {found.generate:.0f} tokens/s,"
+            f" limit {found.limit:.0f})"
+        )
+        name = f"{model.title}: {way}, against generate"
+        told.append(Row(name, figure, f">= {model.ratio:g}x", ratio >= model.ratio))
+        kept = f"{1000 * speed.first_kept:.0f} ms"
+        said = f"{1000 * speed.first:.0f} ms ({kept} where all but 64 tokens were kept)"
+        told.append(Row(f"{model.title}: {way}, first token", said, "", True))
+    if found.captured is not None:
+        rate, apart = found.captured.rate, found.furthest or 0.0
+        told.append(Row(f"{model.title}: tokens/s", f"{rate:.0f}", f">= {AIM:.0f}", rate >= AIM))
+        bar = apart <= 5e-3
+        told.append(Row(f"{model.title}: recorded, KL", f"{apart:.1e}", "<= 5e-3", bar))
+    told.append(Row(f"{model.title}: peak to write", f"{found.peak:.0f} MB", "", True))
+    return told
+
+
+def main() -> None:
+    import torch
+
+    chosen = ON_GPU if torch.cuda.is_available() else ON_CPU
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=[one.name for one in chosen])
+    given = parser.parse_args()
+    found = []
+    for model in chosen:
+        if given.only is None or model.name in given.only:
+            new = rows(model)
+            found += new
+            for row in new:
+                print(f"{row.what}: {row.figure} {row.bar}", flush=True)
+    if given.only is None:
+        place = "on a GPU" if torch.cuda.is_available() else "on a CPU"
+        report.write(
+            f"Generation {place}",
+            "python -m benchmarks.generation",
+            found,
+            "Whole turns of 200 tokens after half a window, temperature 0.8, top-p 0.92, log-probs"
+            " kept on both sides; the first token after half a window of which nothing was kept.",
+        )
+
+
+if __name__ == "__main__":
+    main()
