@@ -11,20 +11,14 @@ done. The limit beside each rate is how often this machine's memory can read all
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
-from pathlib import Path
 
 import msgspec
 
 from benchmarks import report
 from benchmarks.generation_work import Measured
 from benchmarks.report import Row
-from talecraft.config import models
-from talecraft.paths import home
-from talecraft.process.environment import child_environment
+from benchmarks.subjects import child, folder
 
-CACHE = Path(__file__).parents[1] / ".cache" / "memory"
 AIM = 60.0  # tokens a second of an 8B model on a card of 80 GB
 
 
@@ -36,15 +30,6 @@ class Model(msgspec.Struct, frozen=True):
     quantisation: str
     window: int
     ratio: float
-
-    def folder(self) -> Path:
-        if self.name == "bundled":
-            catalogue = models.load(home())
-            return catalogue.folder(catalogue.default, home())
-        folder = CACHE / self.name
-        if not (folder / "tokenizer.json").exists():
-            child("memory_work", "make", self.name, str(folder))
-        return folder
 
 
 ON_CPU = (
@@ -58,22 +43,9 @@ ON_GPU = (
 )
 
 
-def child(*arguments: str) -> str:
-    module, *rest = arguments
-    ended = subprocess.run(
-        [sys.executable, "-m", f"benchmarks.{module}", *rest],
-        env=child_environment(),
-        capture_output=True,
-        text=True,
-    )
-    if ended.returncode != 0:
-        raise RuntimeError(f"{' '.join(arguments)} failed:\n{ended.stderr[-4000:]}")
-    return ended.stdout
-
-
 def rows(model: Model) -> list[Row]:
     made = child(
-        "generation_work", str(model.folder()), model.quantisation, str(model.window)
+        "generation_work", str(folder(model.name)), model.quantisation, str(model.window)
     ).splitlines()[-1]
     found = msgspec.json.decode(made, type=Measured)
     every = {"the model's own forward": found.reference, "recorded steps": found.captured}

@@ -41,8 +41,6 @@ class Measured(msgspec.Struct):
     """`peak` in MB: of the GPU where there is one, else of the process. `limit` in tokens a second:
     how often its memory can read all weights."""
 
-    device: str
-    weights: float  # MB
     limit: float
     generate: float  # tokens a second of transformers' generate, bare, with its log-probs
     reference: Speed
@@ -129,20 +127,16 @@ def measure(folder: str, quantisation: str, window: int) -> Measured:
     prompt = opened.codec.encode(SAID * window)[: window // 2]
     counted = sum(one.numel() * one.element_size() for one in model.parameters())
     reference = speed(Session(model, name), opened.codec, prompt)
-    peak = torch.cuda.max_memory_reserved() / 1e6 if name == "cuda" else peak_mb()
     captured, furthest = None, None
     if name == "cuda":
         steps = Captured(model, window)
         with torch.inference_mode():
             furthest = apart(model, name, steps, prompt[:64])
         captured = speed(Session(model, name, steps), opened.codec, prompt)
-        peak = torch.cuda.max_memory_reserved() / 1e6
+    peak = torch.cuda.max_memory_reserved() / 1e6 if name == "cuda" else peak_mb()
     count = TURN.outline_tokens + TURN.prose_tokens
-    said = torch.cuda.get_device_name() if name == "cuda" else "CPU"
-    return Measured(
-        said, counted / 1e6, bandwidth(name) / counted, bare(model, prompt, count),
-        reference, captured, furthest, peak,
-    )  # fmt: skip
+    limit = bandwidth(name) / counted
+    return Measured(limit, bare(model, prompt, count), reference, captured, furthest, peak)
 
 
 if __name__ == "__main__":

@@ -16,17 +16,15 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
 from benchmarks import report
 from benchmarks.memory_work import STYLE, peak_mb
 from benchmarks.report import Row
-from talecraft.config import models
-from talecraft.paths import Home, home
+from benchmarks.subjects import CACHE, child, environment, folder
+from talecraft.paths import Home
 from talecraft.process import machine, messages
-from talecraft.process.environment import child_environment
 from talecraft.process.messages import Failed, Finished, Generate, Load, Loaded, ModelRef
 from talecraft.process.run_events import PpoSettings
 from talecraft.story.context import Block
@@ -34,7 +32,7 @@ from talecraft.story.turns import Sampling
 from talecraft.studio.fit import QUANTISATIONS
 from talecraft.studio.needs import Needs, Shape
 
-CACHE = Path(__file__).parents[1] / ".cache" / "memory"
+THREADS = 1
 BAR = 0.15  # between estimate and peak
 LOADING = 1.3  # times the size as nf4, and one file
 USUAL = PpoSettings(
@@ -56,37 +54,12 @@ class Model:
     rank: int
     settings: PpoSettings
 
-    def folder(self) -> Path:
-        if self.name == "bundled":
-            catalogue = models.load(home())
-            return catalogue.folder(catalogue.default, home())
-        folder = CACHE / self.name
-        if not (folder / "tokenizer.json").exists():
-            _child("make", self.name, str(folder))
-        return folder
-
 
 MODELS = [
     Model("bundled", "Llama Ember", 1024, 8, USUAL),
     Model("gpt2", "GPT-2, 124 M", 512, 16, SHORT),
     Model("llama", "Llama, 300 M", 512, 16, SHORT),
 ]
-
-
-def _environment() -> dict[str, str]:
-    return {**child_environment(), "OMP_NUM_THREADS": "1"}
-
-
-def _child(*arguments: str) -> str:
-    ended = subprocess.run(
-        [sys.executable, "-m", "benchmarks.memory_work", *arguments],
-        env=_environment(),
-        capture_output=True,
-        text=True,
-    )
-    if ended.returncode != 0:
-        raise RuntimeError(f"{arguments[0]} failed:\n{ended.stderr[-4000:]}")
-    return ended.stdout
 
 
 def write(model: Model, quantisation: str) -> tuple[float, float]:
@@ -96,12 +69,11 @@ def write(model: Model, quantisation: str) -> tuple[float, float]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=_environment(),
+        env=environment(THREADS),
     ) as engine:
         assert engine.stdin is not None
         assert engine.stdout is not None
-        folder = str(model.folder())
-        ref = ModelRef("measured", "1", folder, quantisation, model.window, STYLE)
+        ref = ModelRef("measured", "1", str(folder(model.name)), quantisation, model.window, STYLE)
         # Words that the invented vocabularies do not have are a token each.
         text = Block("the cat sat by the river and waited for " * (model.window // 4))
         asked = Generate(1, [text], Sampling(seed=1, outline_tokens=8, prose_tokens=32))
@@ -122,8 +94,8 @@ def write(model: Model, quantisation: str) -> tuple[float, float]:
 
 def train(model: Model, quantisation: str) -> float:
     settings = msgspec.json.encode(model.settings).decode()
-    given = [str(model.folder()), quantisation, str(model.window), str(model.rank), settings]
-    return float(_child("train", *given))
+    given = [str(folder(model.name)), quantisation, str(model.window), str(model.rank), settings]
+    return float(child("memory_work", "train", *given, threads=THREADS))
 
 
 def measured(model: Model, quantisation: str, kind: str, kept_only: bool) -> list[float]:
@@ -148,7 +120,7 @@ def compared(what: str, estimate: float, peak: float) -> Row:
 def rows(chosen: list[Model], here: machine.Machine, quick: bool, kept_only: bool) -> list[Row]:
     found = []
     for model in chosen:
-        shape = Shape.read(model.folder())
+        shape = Shape.read(folder(model.name))
         assert shape is not None
         for quantisation in QUANTISATIONS:
             needs = Needs(shape, quantisation, here)
@@ -158,7 +130,10 @@ def rows(chosen: list[Model], here: machine.Machine, quick: bool, kept_only: boo
                 said = needs.engine(model.window)
                 found.append(compared(f"{name}: to write", said, writing[1]))
             if writing and quantisation == "nf4":
-                file = max(one.stat().st_size for one in model.folder().glob("*.safetensors")) / 1e6
+                file = (
+                    max(one.stat().st_size for one in folder(model.name).glob("*.safetensors"))
+                    / 1e6
+                )
                 grown = writing[0] - here.engine - here.extras
                 most = LOADING * needs.weights + file
                 figure = f"{grown:.0f} MB beside the program"
@@ -179,7 +154,7 @@ def main() -> None:
     parser.add_argument("--kept", action="store_true")
     given = parser.parse_args()
     CACHE.mkdir(parents=True, exist_ok=True)
-    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["OMP_NUM_THREADS"] = str(THREADS)
     place = Home(CACHE, CACHE, CACHE, CACHE)
     here = machine.known(place) or machine.measure(place)
     chosen = [one for one in MODELS if given.only in (None, one.name)]

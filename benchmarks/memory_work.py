@@ -28,11 +28,6 @@ LLAMAS: dict[str, dict[str, Any]] = {
         "num_hidden_layers": 20, "num_attention_heads": 16, "num_key_value_heads": 8,
         "max_position_embeddings": 2048, "tie_word_embeddings": False,
     },
-    "llama-small": {
-        "vocab_size": 4000, "hidden_size": 256, "intermediate_size": 704,
-        "num_hidden_layers": 4, "num_attention_heads": 8, "num_key_value_heads": 4,
-        "max_position_embeddings": 2048, "tie_word_embeddings": False,
-    },
     "llama-8b": {
         "vocab_size": 128256, "hidden_size": 4096, "intermediate_size": 14336,
         "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
@@ -69,7 +64,6 @@ def make(name: str, folder: Path) -> None:
         torch.set_default_dtype(torch.bfloat16)
         with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
             model = LlamaForCausalLM(LlamaConfig(**LLAMAS[name]))
-        torch.set_default_dtype(torch.float32)
     model.save_pretrained(folder, max_shard_size=SHARD if name in ("gpt2", "llama") else "4GB")
     _tokeniser(model.config.vocab_size, folder)
 

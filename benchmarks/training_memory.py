@@ -13,8 +13,9 @@ import sys
 import msgspec
 
 from benchmarks import report
-from benchmarks.generation import ON_GPU, child
+from benchmarks.generation import ON_GPU
 from benchmarks.report import Row
+from benchmarks.subjects import child, folder
 from talecraft.config import models
 from talecraft.paths import home
 from talecraft.process.run_events import PpoSettings
@@ -36,10 +37,11 @@ def main() -> None:
             prompt_tokens=56, outline_tokens=40, prose_tokens=160, reference_samples=20,
             kl_target=1e9, approx_kl_stop=1e9,
         )  # fmt: skip
-        given = (str(spec.lora_rank), msgspec.json.encode(settings).decode())
-        peak = float(
-            child("memory_work", "train", str(model.folder()), "nf4", "2048", *given).split()[-1]
-        )
+        given = (
+            str(folder(model.name)), model.quantisation, str(model.window), str(spec.lora_rank),
+            msgspec.json.encode(settings).decode(),
+        )  # fmt: skip
+        peak = float(child("memory_work", "train", *given).split()[-1])
         row = Row(f"{model.title}: one update", f"{peak:.0f} MB", f"<= {AIM:.0f} MB", peak <= AIM)
         print(f"{row.what}: {row.figure}", flush=True)
         rows.append(row)
