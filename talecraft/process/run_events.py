@@ -27,7 +27,7 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     updates: int = 12
     batch: int = 32
-    minibatch: int = 16
+    minibatch: int = 8
     micro_batch: int = 8
     epochs: int = 2
     learning_rate: float = 3.5e-4
@@ -42,7 +42,7 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     approx_kl_stop: float = 0.03
     max_grad_norm: float = 1.0
     adam_eps: float = 1e-5
-    temperature: float = 0.8
+    temperature: float = 1.0
     outline_tokens: int = 40
     prose_tokens: int = 160
     prompt_tokens: int = 128
