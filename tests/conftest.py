@@ -25,6 +25,7 @@ THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else max(1, (os.cpu_count() o
 os.environ["OMP_NUM_THREADS"] = str(THREADS)
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
+os.environ["TORCHDYNAMO_DISABLE"] = "1"  # as in every child: its import is slow
 # A shell's background job ignores Ctrl+C, and so would every program that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -4,13 +4,13 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 
 import msgspec
 import numpy as np
 import pytest
 
 from talecraft.config.assets import reference, reference_file
-from talecraft.learning.rollouts import sample
 from talecraft.learning.run import _closing_words
 from talecraft.process import adapter_files, run_client, run_events, run_requests
 from talecraft.process.evidence import Episode, Evidence
@@ -20,7 +20,6 @@ from talecraft.process.run_events import (
     Example,
     GoingOn,
     Outcome,
-    PpoSettings,
     RunPhase,
     RunSettings,
     Step,
@@ -28,44 +27,43 @@ from talecraft.process.run_events import (
     Waiting,
 )
 from talecraft.story.turns import Sampling
-from tests.support.models import bundled_ref, codec, shared_base
+from tests.support import small_run
+from tests.support.models import bundled_ref
+from tests.support.small_run import by_length
 
-SHORT = PpoSettings(
-    updates=2,
-    batch=8,
-    minibatch=4,
-    micro_batch=4,
-    epochs=1,
-    outline_tokens=16,
-    prose_tokens=40,
-    prompt_tokens=64,
-    reference_samples=12,
-    gate_prompts=4,
-    learning_rate=3e-3,
-)
+SHORT = msgspec.structs.replace(small_run.SHORT, updates=2)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return small_run.small_model(tmp_path_factory.mktemp("model") / "model")
 
 
 @pytest.fixture(scope="module")
 def passages():
-    """Forty real passages of the bundled model: eight stories, five each."""
-    prompts = [codec().encode(f"<prompt>\n{text}\n") for text in reference("prompt")[:8]] * 5
-    sampling = Sampling(outline_tokens=24, prose_tokens=100)
-    return sample(shared_base(), codec(), prompts, sampling, [(5, i) for i in range(40)], 0)
+    """Forty passages of eight stories."""
+    return small_run.passages()
 
 
-def order(folder, passages, stars, **changes):
-    """Lay out a run's folder as the program would."""
+@pytest.fixture
+def order(model):
+    """Lays out a run's folder as the program would."""
+    return partial(_order, model)
+
+
+def _order(model, folder, passages, stars, /, **changes):
     folder.mkdir()
     episodes = [
         Episode(
-            i, i % 8, p.prompt_ids, p.response_ids, p.prose_start, p.prose_end, p.prose, int(s), 1.0
+            i, i % 8, p.prompt_ids, p.response_ids, p.prose_start, len(p.response_ids), p.prose,
+            int(s), 1.0,
         )
         for i, (p, s) in enumerate(zip(passages, stars, strict=True))
-    ]
+    ]  # fmt: skip
     (folder / run_client.EPISODES).write_bytes(Evidence(episodes).lines())
     settings = RunSettings(
-        "r", "ppo", bundled_ref(), None, 4, 8, "all-linear", 1, 40, str(reference_file()),
-        Sampling(outline_tokens=16, prose_tokens=40), SHORT,
+        "r", "ppo", model, None, 4, 8, "all-linear", 1, 40, str(reference_file()),
+        Sampling(outline_tokens=8, prose_tokens=20), SHORT,
     )  # fmt: skip
     settings = msgspec.structs.replace(settings, **changes)
     (folder / run_client.SETTINGS).write_bytes(run_events.encode(settings))
@@ -83,15 +81,11 @@ def run(folder):
     return EventTail(folder).read(), code
 
 
-def by_length(passages):
-    lengths = np.array([len(p.prose) for p in passages])
-    return np.digitize(lengths, np.quantile(lengths, [0.2, 0.4, 0.6, 0.8])) + 1
-
-
 @pytest.fixture(scope="module")
-def first(tmp_path_factory, passages):
+def first(tmp_path_factory, passages, model):
     """A run over clear scores: its folder, events and exit code."""
-    folder = order(tmp_path_factory.mktemp("first") / "run", passages, by_length(passages))
+    folder = tmp_path_factory.mktemp("first") / "run"
+    _order(model, folder, passages, by_length(passages))
     return folder, *run(folder)
 
 
@@ -126,7 +120,7 @@ def test_a_run_learns_judges_and_says_so(first, passages):
     assert passages[0].prose.strip()[:30] not in log, "the log holds no story text"
 
 
-def test_a_killed_run_ends_at_the_adapter_it_would_have_ended_at(tmp_path, first, passages):
+def test_a_killed_run_ends_at_the_adapter_it_would_have_ended_at(tmp_path, first, passages, order):
     """kill -9 after the first update; what goes on has the same order and the checkpoint alone."""
     folder = order(tmp_path / "run", passages, by_length(passages))
     command = [sys.executable, "-m", "talecraft.learning.run", str(folder)]
@@ -146,7 +140,9 @@ def test_a_killed_run_ends_at_the_adapter_it_would_have_ended_at(tmp_path, first
     assert again == [2], "the first update was not taken again"
 
 
-def test_a_run_that_waits_and_shows_an_example_ends_at_the_same_adapter(tmp_path, first, passages):
+def test_a_run_that_waits_and_shows_an_example_ends_at_the_same_adapter(
+    tmp_path, first, passages, order
+):
     """It gives way to a turn being written, is paused, shows a passage: nothing of it is learned
     from."""
     folder = order(tmp_path / "run", passages, by_length(passages))
@@ -180,11 +176,13 @@ def test_a_run_that_waits_and_shows_an_example_ends_at_the_same_adapter(tmp_path
     assert events[-1].samples == first[1][-1].samples
 
 
-def test_the_next_run_is_judged_against_the_adapter_that_writes_now(tmp_path, first, passages):
+def test_the_next_run_is_judged_against_the_adapter_that_writes_now(
+    tmp_path, first, passages, model, order
+):
     """The same prompts and seeds: its passages before are those of the first run's after."""
     earlier = first[1][-1]
     candidate = first[0] / run_client.CANDIDATE
-    parent = AdapterRef(earlier.adapter_id, str(candidate), earlier.files, bundled_ref().key)
+    parent = AdapterRef(earlier.adapter_id, str(candidate), earlier.files, model.key)
     folder = order(tmp_path / "run", passages, by_length(passages), parent=parent)
     events, code = run(folder)
     outcome = events[-1]
@@ -200,7 +198,7 @@ def test_the_next_run_is_judged_against_the_adapter_that_writes_now(tmp_path, fi
         assert again[name] == pytest.approx(before, rel=1e-4), f"{name} is measured from the root"
 
 
-def test_scores_that_tell_nothing_are_refused_in_words(tmp_path, passages):
+def test_scores_that_tell_nothing_are_refused_in_words(tmp_path, passages, order):
     random = np.random.default_rng(5)
     folder = order(tmp_path / "run", passages, random.permutation([1, 2, 3, 4, 5] * 8))
     before = set(os.listdir(tmp_path))
@@ -213,7 +211,7 @@ def test_scores_that_tell_nothing_are_refused_in_words(tmp_path, passages):
     assert code == 0
 
 
-def test_a_run_is_stopped_between_its_tokens(tmp_path, passages):
+def test_a_run_is_stopped_between_its_tokens(tmp_path, passages, order):
     folder = order(tmp_path / "run", passages, by_length(passages))
     (folder / run_requests.CONTROL).write_text("cancel\n")
     events, code = run(folder)
@@ -221,7 +219,7 @@ def test_a_run_is_stopped_between_its_tokens(tmp_path, passages):
     assert code == 0
 
 
-def test_what_cannot_be_loaded_is_one_clear_line(tmp_path, passages):
+def test_what_cannot_be_loaded_is_one_clear_line(tmp_path, passages, order):
     folder = order(
         tmp_path / "run",
         passages,
