@@ -35,7 +35,10 @@ ROUND, CHOICES = "-round", 24
 ROUNDS = (f"dialogue{ROUND}",)
 GROWING = "-growing"
 GROWN = (f"long_sentences{GROWING}",)
-_LEARNS = ("learning", "engine", "studio/simulated.py", "studio/evidence.py", "assets")
+_LEARNS = (
+    "learning", "engine", "studio/simulated.py", "studio/evidence.py", "process/run_events.py",
+    "assets",
+)  # fmt: skip
 
 
 class Cell(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
+from textual.widgets import Input
 
 from talecraft.app import messages, preferring
 from talecraft.app.counts import WordCount
@@ -41,6 +42,7 @@ GARBAGE = (1_000, 10, 100)
 # Text that comes is shown this often at most, and while the writer types (a key in the last half
 # second) less often: to paint it takes the time in which a key would be painted.
 TEXT_SECONDS, TEXT_SECONDS_TYPING, TYPING_SECONDS = 0.05, 0.2, 0.5
+MOST_PASTED = 2_000  # characters of a paste into one line: a name, a word looked for
 WIDE = 100  # columns from which the status line tells all of the words
 
 
@@ -103,7 +105,8 @@ class TalecraftApp(TrainingRuns, Fetches):
         self._closing_down = False
         self.live: Live | None = None
         self.phase = Phase("starting")
-        self._text_waits, self._text_shown, self._key_at = False, 0.0, 0.0
+        self._text_waits, self._text_shown = False, 0.0
+        self.key_at = 0.0  # when a key was pressed last, by the monotonic clock
         self.studio = open_studio(self._hear)
         self.show_outline = self.studio.settings.page.show_outline
         self.focus_mode = False  # only the text and the composer on the page
@@ -215,7 +218,11 @@ class TalecraftApp(TrainingRuns, Fetches):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key):
-            self._key_at = time.monotonic()
+            self.key_at = time.monotonic()
+        elif isinstance(event, events.Paste) and isinstance(self.focused, Input):
+            # Textual would put it in as it is, or, where it is too long, not at all.
+            room = (self.focused.max_length or MOST_PASTED) - len(self.focused.value)
+            event.text = clean_line(event.text[:MOST_PASTED])[: max(0, room)]
         await super().on_event(event)
 
     # ------------------------------------------------------------------ what the engine says
@@ -246,7 +253,7 @@ class TalecraftApp(TrainingRuns, Fetches):
         if self.live is not None and message.delta.request == self.live.request:
             self.live.add(message.delta)
             now = time.monotonic()
-            typing = now - self._key_at < TYPING_SECONDS
+            typing = now - self.key_at < TYPING_SECONDS
             pause = TEXT_SECONDS_TYPING if typing else TEXT_SECONDS
             wait = self._text_shown + pause - now
             if wait <= 0:

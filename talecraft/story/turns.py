@@ -89,14 +89,15 @@ class Revision(msgspec.Struct, frozen=True):
     created_at: str
 
 
-StepKind = Literal["write", "continue", "version", "edit", "prune", "restore"]
+StepKind = Literal["write", "continue", "version", "choice", "edit", "prune", "restore"]
 
 
 class Change(msgspec.Struct, frozen=True):
     """One pointer moved: the story's open `leaf`, which `text` of a turn is shown (a revision's
-    id), whether a turn is `pruned`. `turn_id` 0 where it is the story's."""
+    id), whether a turn is `pruned`, which `choice` of it stands (a feedback line's id). `turn_id`
+    0 where it is the story's."""
 
-    what: Literal["leaf", "text", "pruned"]
+    what: Literal["leaf", "text", "pruned", "choice"]
     turn_id: int
     before: int | None
     after: int | None

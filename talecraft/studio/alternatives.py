@@ -1,4 +1,4 @@
-"""Several versions of one passage, written side by side for a choice; the choice is feedback."""
+"""Several versions of one passage, written side by side for a choice."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from talecraft.library import Library
 from talecraft.process.engine_client import EngineClient
 from talecraft.process.messages import Draft, Drafted, DraftsOver, Failed, Finished, ModelRef
 from talecraft.story import context
-from talecraft.story.feedback import Feedback
-from talecraft.story.turns import Turn
 from talecraft.studio.awaited import Awaited
 from talecraft.studio.events import AlternativesFailed, AlternativesReady, Listener
 from talecraft.studio.recent import recent
@@ -30,8 +28,8 @@ class _Asked(msgspec.Struct, frozen=True):
 
 
 class Alternatives:
-    """One set at a time. `numbers` gives requests that no other asker of drafts uses; `score`
-    appends feedback (see Writing.score_many)."""
+    """One set at a time. `numbers` gives requests that no other asker of drafts uses. What is
+    chosen goes through Branching.choose."""
 
     def __init__(
         self,
@@ -39,13 +37,11 @@ class Alternatives:
         engine: EngineClient,
         tell: Listener,
         prompting: Callable[[], tuple[ModelRef, WritingSettings]],
-        score: Callable[[list[Feedback]], list[Feedback]],
         numbers: Iterator[int],
     ) -> None:
         self._library = library
         self._tell = tell
         self._prompting = prompting
-        self._score = score
         self._numbers = numbers
         self._awaited = Awaited[_Asked](engine)
 
@@ -126,11 +122,3 @@ class Alternatives:
             self._tell(AlternativesFailed(asked.story_id, "The model wrote nothing.", "Try again."))
             return
         self._tell(AlternativesReady(asked.story_id, turns))
-
-    def choose(self, turns: Sequence[Turn], chosen: Turn) -> None:
-        """Go on with `chosen` of `turns`: that is an opinion on all of them."""
-        others = tuple(one.id for one in turns if one.id != chosen.id)
-        with self._library.transaction():
-            if others:
-                self._score([Feedback(0, chosen.id, "choice", 1, others=others)])
-            self._library.stories.open_leaf(chosen.story_id, chosen.id)

@@ -14,6 +14,7 @@ import msgspec
 
 from talecraft.errors import UsageError
 from talecraft.library import Library
+from talecraft.story import feedback
 from talecraft.story.clean import clean, clean_line
 from talecraft.story.feedback import Feedback, Score
 from talecraft.story.turns import Change, Revision, Step, StepKind, Story, Tree, Turn
@@ -89,7 +90,7 @@ class Branching:
         with self._library.transaction():
             step = self._library.branches.undo(story_id)
             if step is not None:
-                self._log(step.changes)
+                self._log(step.changes, undone=True)
         return step
 
     def redo(self, story_id: int) -> Step | None:
@@ -98,6 +99,22 @@ class Branching:
             if step is not None:
                 self._log(step.changes)
         return step
+
+    # ------------------------------------------------------------------ choosing
+    def choose(self, turns: Sequence[Turn], chosen: Turn) -> None:
+        """Go on with `chosen` of `turns`: that is an opinion on all of them, which is taken back
+        with the step."""
+        others = tuple(one.id for one in turns if one.id != chosen.id)
+        leaf = self._library.stories.get(chosen.story_id).leaf_id
+        changes = [Change("leaf", 0, leaf, chosen.id)] if leaf != chosen.id else []
+        with self._library.transaction():
+            if others:
+                said = feedback.current(self._library.feedback.of_turn(chosen.id))
+                before = next((one.id for one in said if one.kind == "choice"), None)
+                (line,) = self._append([Feedback(0, chosen.id, "choice", 1, others=others)])
+                changes.append(Change("choice", chosen.id, before, line.id))
+            if changes:
+                self._library.branches.take(chosen.story_id, "choice", changes)
 
     # ------------------------------------------------------------------ the trash
     def prune(self, turn_id: int) -> None:
@@ -210,11 +227,15 @@ class Branching:
             self._library.branches.take(story_id, kind, changes)
             self._log(changes)
 
-    def _log(self, changes: Sequence[Change]) -> None:
-        """Say in the log what stands now for the model's passages: an edit, a discard, nothing."""
+    def _log(self, changes: Sequence[Change], undone: bool = False) -> None:
+        """Say in the log what stands now for the model's passages: a choice, an edit, a discard,
+        nothing."""
         lines = []
         for change in changes:
             if change.what == "leaf":
+                continue
+            if change.what == "choice":
+                lines.append(self._chosen(change, undone))
                 continue
             turn = self._library.stories.turn(change.turn_id)
             if turn.author != "model" or not turn.prose:
@@ -230,6 +251,15 @@ class Branching:
                 )
         if lines:
             self._append(lines)
+
+    def _chosen(self, change: Change, undone: bool) -> Feedback:
+        """The choice that stands now, said once more; that there is none."""
+        number = change.before if undone else change.after
+        said = self._library.feedback.of_turn(change.turn_id)
+        for line in said:
+            if line.id == number:
+                return msgspec.structs.replace(line, created_at="")
+        return Feedback(0, change.turn_id, "choice", None)
 
 
 def _end(tree: Tree, turn: Turn, pruned: frozenset[int]) -> Turn:

@@ -95,7 +95,7 @@ class Studio:
         drafts = itertools.count(-1, -1)
         asking = self.library, self.engine, self._tell, self._prompting, self.writing.score_many
         self.tasting = Tasting(*asking, drafts)
-        self.alternatives = Alternatives(*asking, drafts)
+        self.alternatives = Alternatives(*asking[:4], drafts)
         self.tokens = Tokens(*asking[:3], self.writing, self.model_ref, self._living_ref, drafts)
         self.spans = Spans(*asking, drafts)
         self.ghosts = Ghosts(*asking[:4], self.writing.base, drafts)

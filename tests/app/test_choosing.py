@@ -7,7 +7,7 @@ import pytest
 from talecraft.app.screens.choosing import ChoosingScreen
 from talecraft.app.screens.writing import WritingScreen
 from talecraft.studio import reading
-from tests.app.conftest import begun, notices, page_of, seen, typed, until
+from tests.app.conftest import begun, generation, notices, page_of, seen, typed, until
 
 WIDE = (120, 40)
 
@@ -37,6 +37,55 @@ async def test_a_version_is_chosen_by_its_letter(running):
         assert "She walked down" in seen(pilot)
         await pilot.press("ctrl+z")
         assert "The fox waited" in seen(pilot)
+        assert app.studio.writing.opinions(path[0].id) == [], "the opinion goes with it"
+        await pilot.press("ctrl+y")
+        (again,) = app.studio.writing.opinions(path[0].id)
+        assert (again.kind, again.value, again.others) == ("choice", 1, said.others)
+
+
+async def test_the_version_that_is_read_can_be_chosen_and_that_taken_back(running):
+    async with running(WIDE) as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await asked(app, pilot)
+        await pilot.press("a")
+        await until(pilot, lambda: app.screen is page)
+        turn = page.page.path[0]
+        assert [one.kind for one in app.studio.writing.opinions(turn.id)] == ["choice"]
+        await pilot.press("ctrl+z")
+        assert page.page.path[0].id == turn.id, "the passage stays"
+        assert app.studio.writing.opinions(turn.id) == []
+
+
+async def test_an_earlier_choice_stands_again_when_the_later_one_is_taken_back(studio):
+    story = studio.writing.new_story("A harbour").id
+    turns = [
+        studio.library.stories.add_turn(story, None, "model", word, "", generation(studio, n))
+        for n, word in enumerate(("one", "two", "three"))
+    ]
+    studio.branching.choose(turns[:2], turns[0])
+    studio.branching.choose(turns, turns[0])
+    studio.branching.undo(story)
+    (said,) = studio.writing.opinions(turns[0].id)
+    assert said.others == (turns[1].id,)
+
+
+async def test_versions_in_the_midst_are_gone_through_with_what_follows_them(running, studio):
+    stories, branching = studio.library.stories, studio.branching
+    story = studio.writing.new_story("A harbour").id
+    first = stories.add_turn(story, None, "model", "One.", "", generation(studio, 1))
+    stories.add_turn(story, first.id, "model", "Two.", "", generation(studio, 2))
+    other = stories.add_turn(story, None, "model", "Uno.", "", generation(studio, 3))
+    stories.add_turn(story, other.id, "model", "Due.", "", generation(studio, 4))
+    branching.go_to(first.id)
+    async with running(WIDE) as (app, pilot):
+        page = await page_of(app, pilot, story)
+        await pilot.press("tab", "k", "k")
+        assert "version 1 of 2" in seen(pilot)
+        await pilot.press("right")
+        assert [turn.prose for turn in page.page.path] == ["Uno.", "Due."]
+        assert "version 2 of 2" in seen(pilot)
+        await pilot.press("left")
+        assert [turn.prose for turn in page.page.path] == ["One.", "Two."]
 
 
 async def test_none_of_them_leaves_the_page_as_it_was_and_the_versions_there(running):

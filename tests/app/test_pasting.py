@@ -6,15 +6,17 @@ import time
 
 import pytest
 from textual import events
+from textual.widgets import Input
 
 from talecraft.app.pasting import PasteParser
 from talecraft.app.screens.opening import OpeningScreen
 from talecraft.app.screens.pasting import LongPaste
-from talecraft.app.widgets.composer import PASTE_LIMIT
+from talecraft.app.screens.tree import TreeScreen
+from talecraft.app.widgets.text_area import PASTE_LIMIT
 from talecraft.errors import LibraryError
 from talecraft.story.splitting import passages
 from talecraft.studio import reading
-from tests.app.conftest import finished, notices, page_of, seen, typed, until
+from tests.app.conftest import begun, finished, notices, page_of, seen, typed, until
 
 HOSTILE = "The keeper counted ships\r\nb\x00\ud800\x1b[2J\x9b31mc lit the lamp.\n"
 LONG = HOSTILE * 20_000  # a megabyte
@@ -163,3 +165,40 @@ def test_passages_lose_no_word_and_are_never_too_long(text):
     assert all(0 < len(one) <= 1_000 for one in found)
     glue = "" if " " not in text and "\n" not in text else " "
     assert glue.join(found).split() == text.split()
+
+
+async def test_pasted_where_nothing_is_typed_it_goes_into_the_composer(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await pilot.press("tab")
+        assert app.focused is page.manuscript
+        app.post_message(events.Paste("She came back."))
+        await until(pilot, lambda: page.composer.text == "She came back.")
+
+
+async def test_a_passage_being_edited_takes_the_beginning_of_it(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await pilot.press("tab", "e")
+        before = len(page.editor.text)
+        await asked(app, pilot, LONG)
+        assert "into the passage" in seen(pilot)
+        assert "Into the story" not in seen(pilot)
+        await pilot.press("b")
+        await until(pilot, lambda: len(page.editor.text) > before)
+        assert len(page.editor.text) <= before + PASTE_LIMIT
+        assert page.composer.text == ""
+
+
+async def test_lines_of_dialogs_take_no_escapes_and_no_megabytes(running):
+    async with running() as (app, pilot):
+        await begun(app, pilot, "A harbour")
+        await pilot.press("f4")
+        await until(pilot, lambda: isinstance(app.screen, TreeScreen))
+        await pilot.press("slash")
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        app.post_message(events.Paste(LONG))
+        await until(pilot, lambda: app.focused.value)
+        value = app.focused.value
+        assert value.startswith("The keeper counted ships bc lit the lamp. The")
+        assert len(value) <= app.focused.max_length

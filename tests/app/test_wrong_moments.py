@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from textual import events
+from textual.widgets import OptionList
 
 from talecraft.app.screens.choosing import ChoosingScreen
+from talecraft.app.screens.opening import OpeningScreen
 from talecraft.app.screens.tree import TreeScreen
 from talecraft.app.screens.writing import WritingScreen
 from talecraft.studio import reading
@@ -80,6 +84,99 @@ async def test_a_command_that_must_wait_says_so_and_types_nothing(running, key):
         assert told(app, page) == ["Rain fell."]
         app.studio.writing.stop()
         await finished(app, pilot)
+
+
+async def writing_slowly(app, pilot):
+    page = await page_of(app, pilot, app.studio.writing.new_story("SLOW harbour").id)
+    await pilot.press("enter")
+    await until(pilot, lambda: app.live and app.live.prose)
+    return page
+
+
+@pytest.mark.parametrize("text", ["20 years", "1984 was", "- Who goes?", "3rd"])
+async def test_a_text_that_begins_like_a_score_loses_no_key(running, text):
+    async with running() as (app, pilot):
+        page = await writing_slowly(app, pilot)
+        await typed(pilot, text)
+        assert page.composer.text == text
+        assert "scored when it is finished" in notices(pilot)
+        app.studio.writing.stop()
+        await finished(app, pilot)
+        assert page.composer.text == text
+        assert app.studio.library.feedback.all() == []
+
+
+async def test_ones_own_first_line_goes_along_when_another_is_chosen(running, studio):
+    async with running(loaded=False) as (app, pilot):
+        await until(pilot, lambda: isinstance(app.screen, OpeningScreen))
+        await typed(pilot, "My own harbour")
+        lines = app.screen.query_one(OptionList)
+        lines.focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, WritingScreen))
+        page = app.screen
+        assert page.page.story.premise != "My own harbour"
+        assert page.composer.text == "My own harbour"
+        assert studio.library.stories.get(page.story_id).draft == "My own harbour"
+
+
+@pytest.mark.parametrize("key", ["ctrl+z", "ctrl+y", "ctrl+r"])
+async def test_a_key_of_the_page_that_must_wait_says_so(running, key):
+    async with running() as (app, pilot):
+        await writing_slowly(app, pilot)
+        await pilot.press(key)
+        await until(pilot, lambda: "still writing" in notices(pilot))
+        app.studio.writing.stop()
+        await finished(app, pilot)
+
+
+async def test_escape_leaves_another_storys_passage_alone(running):
+    async with running() as (app, pilot):
+        await writing_slowly(app, pilot)
+        other = app.studio.writing.new_story("A fox").id
+        app.open_story(other)
+        await until(pilot, lambda: getattr(app.screen, "story_id", 0) == other)
+        await pilot.press("escape")
+        await until(pilot, lambda: getattr(app.screen, "story_id", 0) != other)
+        assert app.live is not None
+        assert not app.live.stopping
+        app.studio.writing.stop()
+        await finished(app, pilot)
+
+
+async def test_escape_in_the_composer_leads_back_to_an_open_edit(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await pilot.press("tab", "e")
+        assert page.editor.is_open
+        page.composer.focus()
+        await pilot.pause()
+        await pilot.press("escape")
+        assert app.screen is page
+        assert app.focused is page.editor
+
+
+async def test_an_emptied_edit_says_how_to_go_on(running):
+    async with running() as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        before = page.page.path[0].prose
+        await pilot.press("tab", "e")
+        page.editor.select_all()
+        await pilot.press("delete", "escape")
+        assert page.editor.is_open
+        assert "Ctrl+Z brings its text back" in notices(pilot)
+        await pilot.press("ctrl+z", "escape")
+        assert not page.editor.is_open
+        assert page.page.path[0].prose == before
+
+
+async def test_versions_do_not_come_under_a_key_that_was_just_pressed(running):
+    async with running((120, 40)) as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await page.run_action("alternatives")
+        app.key_at = time.monotonic() + 10  # as if a key were pressed when they come
+        await until(pilot, lambda: "The versions are written" in notices(pilot))
+        assert app.screen is page
 
 
 async def test_versions_do_not_come_over_what_is_being_typed(running, studio):

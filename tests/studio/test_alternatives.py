@@ -41,7 +41,7 @@ def test_a_choice_is_read_from_now_on_and_remembered(
     first = write("A fox.")
     studio.alternatives.ask(first.story_id, 3, seed=1)
     turns = ready(heard).turns
-    studio.alternatives.choose(turns, turns[2])
+    studio.branching.choose(turns, turns[2])
     assert reading.page(studio.library, first.story_id).path[-1].id == turns[2].id
     (said,) = studio.writing.opinions(turns[2].id)
     assert (said.kind, said.value, set(said.others)) == ("choice", 1, {turns[0].id, turns[1].id})

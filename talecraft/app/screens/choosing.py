@@ -107,7 +107,7 @@ class ChoosingScreen(TalecraftScreen):
     def action_choose(self, letter: str) -> None:
         chosen = self._turns[LETTERS.index(letter)]
         try:
-            self.talecraft.studio.alternatives.choose(self._turns, chosen)
+            self.talecraft.studio.branching.choose(self._turns, chosen)
         except TalecraftError as error:
             self.talecraft.tell(error)
             return

@@ -8,7 +8,8 @@ from textual.timer import Timer
 from textual.widgets import TextArea
 
 from talecraft.app.screens.base import TalecraftScreen
-from talecraft.app.widgets.composer import PASTE_LIMIT, Composer
+from talecraft.app.widgets.composer import Composer
+from talecraft.app.widgets.text_area import PASTE_LIMIT, WritingArea
 from talecraft.errors import TalecraftError
 from talecraft.story.clean import clean
 
@@ -44,20 +45,22 @@ class DraftScreen(TalecraftScreen):
         self._draft_timer = self.set_timer(DRAFT_SECONDS, self.save_draft)
 
     # ------------------------------------------------------------------ very long pastes
-    def on_composer_pasted_too_much(self, event: Composer.PastedTooMuch) -> None:
-        self.ask_what_to_do(event.text)
+    def on_writing_area_pasted_too_much(self, event: WritingArea.PastedTooMuch) -> None:
+        self.ask_what_to_do(event.text, event.area)
 
-    def ask_what_to_do(self, text: str) -> None:
-        """Ask what shall become of a paste that the composer cannot hold."""
+    def ask_what_to_do(self, text: str, area: WritingArea | None = None) -> None:
+        """Ask what shall become of a paste that `area`, else the composer, cannot hold."""
         from talecraft.app.screens.pasting import Choice, LongPaste
 
         def chosen(choice: Choice | None) -> None:
             if choice == "beginning":
-                self.composer.type_in(clean(text[:PASTE_LIMIT]))
+                (area or self.composer).type_in(clean(text[:PASTE_LIMIT]))
             elif choice == "story":
                 self.take_in(text)
 
-        self.app.push_screen(LongPaste(len(text), self.why_not_take_in()), chosen)
+        composes = area is None or area is self.composer
+        refusal = self.why_not_take_in() if composes else None
+        self.app.push_screen(LongPaste(len(text), refusal, composes), chosen)
 
     def why_not_take_in(self) -> Callable[[], str] | None:
         """What says why no text can be put into the story now; None where there is no story."""

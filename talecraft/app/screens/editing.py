@@ -11,9 +11,9 @@ from talecraft.app.keymap import hint
 from talecraft.app.live import Live
 from talecraft.app.screens.passages import PassageActions
 from talecraft.app.step_words import REDONE, UNDONE
-from talecraft.app.widgets.composer import PASTE_LIMIT
 from talecraft.app.widgets.editor import LEAST_ROWS, Editor
 from talecraft.app.widgets.outline import OutlinePane
+from talecraft.app.widgets.text_area import PASTE_LIMIT
 from talecraft.errors import TalecraftError
 from talecraft.library.branches import EditedPart
 from talecraft.story.clean import clean
@@ -199,6 +199,9 @@ class EditingActions(PassageActions):
     def _take_edit(self, turn_id: int, text: str) -> bool:
         """Keep an edit; False, with a notice, where that cannot be."""
         studio = self.talecraft.studio
+        if not clean(text).strip():
+            self.talecraft.say("A passage needs at least one letter. Ctrl+Z brings its text back.")
+            return False
         try:
             changed = studio.branching.edit(turn_id, text)
         except TalecraftError as error:

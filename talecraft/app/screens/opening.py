@@ -19,7 +19,7 @@ from talecraft.app.widgets.composer import Composer
 from talecraft.app.widgets.lists import ToldList
 from talecraft.app.widgets.wrapping import wrap
 from talecraft.errors import TalecraftError
-from talecraft.story.clean import clean_line
+from talecraft.story.clean import clean, clean_line
 from talecraft.studio.opening import opening_lines
 
 LINES = 3
@@ -167,17 +167,24 @@ class OpeningScreen(DraftScreen):
     def on_composer_submitted(self, event: Composer.Submitted) -> None:
         self._stop_timer()
         if event.text.strip():
-            self._begin_with(event.text)
+            self._begin_with(event.text, event.text)
         else:
             self._begin_with(self._lines[self.query_one(OptionList).highlighted or 0])
 
-    def _begin_with(self, premise: str) -> None:
-        """Make the story, open its page and let the model write its first passage."""
+    def _begin_with(self, premise: str, sent: str = "") -> None:
+        """Make the story, open its page and let the model write its first passage.
+
+        What stands in the composer beside what was `sent` from it, a line of one's own or letters
+        of the same burst, goes along to the new page.
+        """
         app = self.talecraft
         if not self.is_current:  # of two Enters in one burst this is the second
             return
         try:
+            rest = clean(self.composer.text.removeprefix(sent))
             story = app.studio.writing.new_story(premise)
+            if rest.strip():
+                app.studio.library.stories.save_draft(story.id, rest)
         except TalecraftError as error:
             app.tell(error)
             return

@@ -54,6 +54,22 @@ class PassageActions(TakingIn):
             return None  # only its plan came: what is scored must be what is seen last
         return next((t for t in reversed(path) if t.author == "model" and t.prose), None)
 
+    @property
+    def _midst(self) -> int | None:
+        """Where the chosen passage stands, if others follow it."""
+        chosen = self.manuscript.chosen
+        return chosen if chosen is not None and chosen < len(self.page.path) - 1 else None
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Which version the chosen passage is, else the last one, and of how many."""
+        at = self._midst
+        if at is None:
+            return self.page.version, self.page.versions
+        turn = self.page.path[at].id
+        versions = self.talecraft.studio.library.stories.versions(turn)
+        return (versions.index(turn) + 1 if turn in versions else 0), len(versions)
+
     def action_rate(self, value: int) -> None:
         self._rate("stars", value)
 

@@ -20,10 +20,11 @@ class ScoreWords(SkeletonActions):
         self.show_score()
 
     def show_score(self) -> None:
-        page, versions = self.page, Content("")
-        if page.versions > 1 and self.live is None:
+        versions = Content("")
+        version, count = self.version
+        if count > 1 and self.live is None:
             versions = said(
-                (f"version {page.version} of {page.versions}", MUTED),
+                (f"version {version} of {count}", MUTED),
                 (
                     f"  Tab {hint('version.previous', mark('←', 'Left'))}"
                     f" {hint('version.next', mark('→', 'Right'))}",

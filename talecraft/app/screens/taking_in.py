@@ -59,8 +59,7 @@ class TakingIn(DraftScreen):
         return not why
 
     def why_not_take_in(self) -> Callable[[], str]:
-        writing = "The model is still writing. Choose again when it has finished."
-        return lambda: writing if self.talecraft.live is not None else ""
+        return lambda: self.why_not and f"{self.why_not} Then choose again."
 
     def take_in(self, text: str) -> None:
         self.taking_in = True

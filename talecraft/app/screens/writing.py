@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import monotonic
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -28,6 +30,8 @@ from talecraft.library.branches import EditedPart
 from talecraft.story.turns import Turn
 from talecraft.studio.events import AlternativesReady
 
+REST_SECONDS = 0.5  # whoever has just pressed a key may be about to type a text
+
 
 class WritingScreen(ScoreWords, TokenActions, GhostActions):
     """One open story. The text is the library's; this shows it and asks the studio for changes."""
@@ -40,8 +44,12 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "retry", "Retry",
                 tooltip="Write the last passage once more", id="page.retry"),
+        Binding("ctrl+r", "say_why_not", "Retry", show=False,
+                tooltip="While the model writes: says why not", id="page.retry"),
         Binding("escape", "stop", "Stop",
                 tooltip="Stop the model and keep what came", id="page.stop"),
+        Binding("escape", "to_editor", "Back to the edit",
+                tooltip="Back to the passage that is being edited", id="page.to_text"),
         Binding("escape", "to_composer", "Write",
                 tooltip="Back to the composer", id="page.to_text"),
         Binding("escape", "show_all", "Everything",
@@ -62,6 +70,7 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
         super().__init__(story_id)
         self._begin_at_once = begin
         self._versions: Sequence[Turn] = ()  # written, and not chosen from yet
+        self._asked_at = 0.0  # when they were asked for
 
     def body(self) -> ComposeResult:
         with Horizontal(id="page"):
@@ -93,7 +102,9 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
 
     def waits_for(self, versions: AlternativesReady) -> bool:
         """Not where something is being typed: its letters must not choose."""
-        idle = not self.composer.text and not self.editor.is_open
+        key_at = self.talecraft.key_at
+        rests = key_at <= self._asked_at or monotonic() - key_at > REST_SECONDS
+        idle = rests and not self.composer.text and not self.editor.is_open
         return versions.story_id == self.story_id and idle
 
     def versions_wait(self, versions: AlternativesReady) -> None:
@@ -137,17 +148,21 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if not self.is_mounted:  # its widgets are not there yet
             return False
-        drafting = self.talecraft.studio.alternatives.waiting is not None
+        drafting = self.talecraft.studio.alternatives.waiting == self.story_id
+        here = self.live is not None or drafting or self.taking_in
         writing, editing = bool(self.busy), self.editor.is_open
         match action:
             case "stop":
-                return self.talecraft.live is not None or drafting
+                return self.live is not None or drafting
+            case "to_editor":
+                return editing and self.focused is not self.editor
             case "go_on" | "retry" | "end_story" | "alternatives" | "ghost":
                 return not writing and not editing
             case "to_composer":
-                return not writing and self.focused is not self.composer
+                return not (here or editing) and self.focused is not self.composer
             case "leave":
-                return not writing and self.focused is self.composer and not self.alone
+                at_composer = self.focused is self.composer
+                return at_composer and not (here or editing or self.alone)
             case "fold_plan":
                 return not self.alone and not editing
             case "turn_page" | "tree" | "focus_mode" if editing:
@@ -157,13 +172,14 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
             case "undo_step" | "redo_step":
                 return not writing and not editing
             case "rate" | "thumb":
-                return writing or self._scored_turn is not None
+                return self.talecraft.live is not None or self._scored_turn is not None
             case "unrate":
                 turn = self._scored_turn
                 return turn is not None and turn.id in self.page.scores
             case "sibling":
-                at = self.page.version + (parameters[0] if isinstance(parameters[0], int) else 0)
-                return not writing and 1 <= at <= self.page.versions
+                version, versions = self.version
+                at = version + (parameters[0] if isinstance(parameters[0], int) else 0)
+                return not writing and 1 <= at <= versions
             case "copy_passage" | "export":
                 return any(turn.prose for turn in self.page.path)
             case _:
@@ -244,6 +260,7 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
         try:
             self.no_ghost()
             self.talecraft.studio.alternatives.ask(self.story_id)
+            self._asked_at = monotonic()
         except TalecraftError as error:
             self.talecraft.tell(error)
             return
@@ -262,11 +279,19 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
         self.show_score()
 
     def action_sibling(self, step: int) -> None:
+        """Of the chosen passage, with what was written on from it; else of the last one."""
+        at, studio = self._midst, self.talecraft.studio
         try:
-            self.talecraft.studio.writing.show_sibling(self.story_id, step)
+            if at is None:
+                studio.writing.show_sibling(self.story_id, step)
+            else:
+                versions = studio.library.stories.versions(self.page.path[at].id)
+                studio.branching.go_to(versions[self.version[0] - 1 + step])
         except TalecraftError as error:
             self.talecraft.tell(error)
         self.reload()
+        if at is not None:
+            self.manuscript.choose(at)
 
     # ------------------------------------------------------------------ the draft
     def store_draft(self, text: str) -> None:
@@ -285,6 +310,13 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
     def on_manuscript_typed(self, event: Manuscript.Typed) -> None:
         self.composer.type_in(event.character)
 
+    def on_paste(self, event: events.Paste) -> None:
+        """Pasted where nothing is typed, as letters are: into the composer."""
+        if not self.editor.is_open:
+            event.stop()
+            self.composer.focus()
+            self.composer.pasted(event.text)
+
     def on_manuscript_chosen(self) -> None:
         self.show_plan()
         self.show_score()
@@ -293,6 +325,9 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
     def on_descendant_focus(self) -> None:
         self.show_score()
         self.refresh_bindings()
+
+    def action_to_editor(self) -> None:
+        self.editor.focus()
 
     def action_to_composer(self) -> None:
         self.manuscript.choose_none()

@@ -11,8 +11,6 @@ from talecraft.app.own_editor import lend
 from talecraft.app.widgets.text_area import WritingArea
 from talecraft.story.clean import clean
 
-PASTE_LIMIT = 50_000  # more in one line would make each key slow
-
 
 class Composer(WritingArea):
     """A text area of one to six lines. Enter sends, Ctrl+J breaks the line."""
@@ -34,13 +32,6 @@ class Composer(WritingArea):
 
     class Submitted(Message):
         """Enter was pressed on `text`, which may be empty."""
-
-        def __init__(self, text: str) -> None:
-            self.text = text
-            super().__init__()
-
-    class PastedTooMuch(Message):
-        """A paste of more than PASTE_LIMIT characters; nothing has been done with it."""
 
         def __init__(self, text: str) -> None:
             self.text = text
@@ -77,10 +68,3 @@ class Composer(WritingArea):
     def type_in(self, text: str) -> None:
         self.focus()
         super().type_in(text)
-
-    def pasted(self, text: str) -> None:
-        """Of one that would make the page slow the screen is told."""
-        if len(text) > PASTE_LIMIT:
-            self.post_message(self.PastedTooMuch(text))
-        else:
-            super().pasted(text)

@@ -22,7 +22,8 @@ class ScoringComposer(GhostComposer):
     `scored_last` says that a score was the last thing done here: see `takes_score_back`.
 
     "3 wolves", "1984" and "- Who goes?" begin like scores. When the next key shows that a text was
-    meant, the score is put back as it was and its keys become text.
+    meant, the score is put back as it was and its keys become text; so they do where nothing could
+    be scored just then.
     """
 
     CONTINUES: ClassVar[tuple[str, ...]] = tuple(" .,):;'\"-–—")
@@ -49,9 +50,11 @@ class ScoringComposer(GhostComposer):
         super().__init__(placeholder)
         self.scored_last = False
         self._pressed = ""  # what the key that is being handled would type
-        self._score_keys = ""  # the keys that have just scored, while they may still be text
+        self._score_keys = ""  # the keys of a score, given or not, while they may still be text
         self._keys_before = ""  # the same, before the key that is being handled
         self._key_at = 0.0
+        # Is the score being given one of a row of keys that may still turn out to be text?
+        self.amending = False
 
     async def _on_key(self, event: events.Key) -> None:
         """Textual calls the base class's handler after this one, unless it is prevented."""
@@ -60,7 +63,8 @@ class ScoringComposer(GhostComposer):
         self._keys_before = self._score_keys if passed < TEXT_SECONDS else ""
         self._key_at, self._pressed, self._score_keys = event.time, character, ""
         if self._keys_before and self._goes_on(character, passed < QUICK_SECONDS):
-            await self.run_action("screen.unscore")
+            if self.scored_last:
+                await self.run_action("screen.unscore")
             self.type_in(self._keys_before + character)
             event.stop()
             event.prevent_default()
@@ -94,21 +98,17 @@ class ScoringComposer(GhostComposer):
         return super().check_action(action, parameters)
 
     async def action_rate(self, value: int) -> None:
-        await self.run_action(f"screen.rate({value})")
-        self._remember_key()
+        await self._score(f"screen.rate({value})")
 
     async def action_thumb(self, value: int) -> None:
-        await self.run_action(f"screen.thumb({value})")
-        self._remember_key()
+        await self._score(f"screen.thumb({value})")
 
-    @property
-    def amending(self) -> bool:
-        """Is the score being given one of a row of keys that may still turn out to be text?"""
-        return bool(self._keys_before)
-
-    def _remember_key(self) -> None:
-        if self.scored_last:
-            self._score_keys = self._keys_before + self._pressed
+    async def _score(self, action: str) -> None:
+        """The screen says that it has scored by `scored_last`."""
+        self.amending = bool(self._keys_before) and self.scored_last
+        self.scored_last = False
+        await self.run_action(action)
+        self._score_keys = self._keys_before + self._pressed
 
     async def action_take_back(self) -> None:
         """Undo what was done last: the score, typing, or a change of the story."""
@@ -116,11 +116,11 @@ class ScoringComposer(GhostComposer):
             await self.run_action("screen.unrate_last")
         elif self.history.undo_stack:
             self.undo()
-        else:
-            await self.run_action("screen.undo_step")
+        elif not await self.app.run_action("screen.undo_step", self):
+            await self.run_action("screen.say_why_not")
 
     async def action_do_again(self) -> None:
         if self.history.redo_stack:
             self.redo()
-        else:
-            await self.run_action("screen.redo_step")
+        elif not await self.app.run_action("screen.redo_step", self):
+            await self.run_action("screen.say_why_not")

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from textual import events
+from textual.message import Message
 from textual.widgets import TextArea
 
 from talecraft.app import keymap, marks
 from talecraft.story.clean import clean
 
+PASTE_LIMIT = 50_000  # characters: more in one line would make each key slow
+
 
 class WritingArea(TextArea):
     """A text area that is typed in, on a slow line too."""
+
+    class PastedTooMuch(Message):
+        """A paste of more than PASTE_LIMIT characters; nothing has been done with it."""
+
+        def __init__(self, area: WritingArea, text: str) -> None:
+            self.area, self.text = area, text
+            super().__init__()
 
     def __init__(self, name: str, placeholder: str = "") -> None:
         super().__init__(
@@ -51,4 +61,8 @@ class WritingArea(TextArea):
         self.pasted(event.text)
 
     def pasted(self, text: str) -> None:
-        self.type_in(clean(text))
+        """Of one that would make the page slow the screen is told."""
+        if len(text) > PASTE_LIMIT:
+            self.post_message(self.PastedTooMuch(self, text))
+        else:
+            self.type_in(clean(text))
