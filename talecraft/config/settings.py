@@ -42,6 +42,9 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dry_allowed_length: Annotated[
         int, Meta(ge=1, le=20, description="So many words in a row may be repeated freely.")
     ] = 2
+    versions: Annotated[
+        int, Meta(ge=2, le=4, description="Versions to choose between, the one there counted.")
+    ] = 3
     plan_first: Annotated[
         bool, Meta(description="The plan comes alone; the prose waits for your nod.")
     ] = False

@@ -52,8 +52,8 @@ class Alternatives:
         return asked.story_id if asked is not None else None
 
     def ask(self, story_id: int, count: int = 3, seed: int | None = None) -> int:
-        """Write so many versions of what comes next; where the model has written last, beside it,
-        and that version counts as one of them. They arrive as `AlternativesReady`.
+        """Write `count` versions, 2 to 4, of what comes next; where the model has written last,
+        beside it, and that version counts as one of them. They arrive as `AlternativesReady`.
 
         Raises UsageError at temperature 0 or while versions are being written already, EngineError
         where no model is loaded.

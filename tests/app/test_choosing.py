@@ -6,6 +6,7 @@ import pytest
 
 from talecraft.app.screens.choosing import ChoosingScreen
 from talecraft.app.screens.writing import WritingScreen
+from talecraft.config.entries import find
 from talecraft.studio import reading
 from tests.app.conftest import begun, generation, notices, page_of, seen, typed, until
 
@@ -41,6 +42,15 @@ async def test_a_version_is_chosen_by_its_letter(running):
         await pilot.press("ctrl+y")
         (again,) = app.studio.writing.opinions(path[0].id)
         assert (again.kind, again.value, again.others) == ("choice", 1, said.others)
+
+
+@pytest.mark.parametrize("count", [2, 4])
+async def test_there_are_as_many_as_the_settings_say(running, count):
+    async with running(WIDE) as (app, pilot):
+        app.studio.preferences.put(find("writing.versions"), str(count))
+        await begun(app, pilot, "A harbour")
+        await asked(app, pilot)
+        assert len(app.screen.query(".version")) == count
 
 
 async def test_the_version_that_is_read_can_be_chosen_and_that_taken_back(running):

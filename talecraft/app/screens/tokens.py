@@ -11,6 +11,8 @@ from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.widgets import OptionList, Static
 
+from talecraft.app.keymap import hint
+from talecraft.app.marks import plain
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.text import MUTED, Span, adapter_words, said
 from talecraft.app.widgets.tokens import (
@@ -28,10 +30,6 @@ from talecraft.studio.events import TokensFailed, TokensRead
 from talecraft.studio.tokens import TOP
 
 _STEP_WORDS = ("50 % and more", "10–50 %", "1–10 %", "under 1 %")
-_HINT = (
-    "A number writes another version with that token there, r one that draws it again. All before"
-    " it stays, and this version too."
-)
 
 
 class TokensScreen(TalecraftScreen):
@@ -66,7 +64,7 @@ class TokensScreen(TalecraftScreen):
             with Vertical(id="token-side"):
                 yield Static(id="token-facts", markup=False)
                 yield TokenChoices()
-                yield Static(said((_HINT, MUTED)), id="token-hint", markup=False)
+                yield Static(said((_hint(), MUTED)), id="token-hint", markup=False)
 
     def on_mount(self) -> None:
         self._show()
@@ -119,7 +117,9 @@ class TokensScreen(TalecraftScreen):
         self.query_one("#token-head", Static).update(said(*words))
 
     def _legend(self) -> list[Span]:
-        """How likely is drawn how, each drawn so."""
+        """How likely is drawn how, each drawn so; a plain page tells it of the token one is at."""
+        if plain():
+            return []
         flow, spans = self._flow, list[Span]()
         for (name, _), words in zip(STEPS, _STEP_WORDS, strict=True):
             spans += [Content.styled(words, flow.get_visual_style(f"tokens--{name}")), "  "]
@@ -200,3 +200,11 @@ class TokensScreen(TalecraftScreen):
     def action_leave(self) -> None:
         self.talecraft.studio.tokens.stop()
         self.app.pop_screen()
+
+
+def _hint() -> str:
+    first, last = (hint(f"tokens.take_{number}", str(number)) for number in (1, TOP))
+    return (
+        f"{first} to {last} write another version with that token there, {hint('tokens.draw', 'r')}"
+        " one that draws it again. All before it stays, and this version too."
+    )

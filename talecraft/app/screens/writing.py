@@ -259,7 +259,8 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
             return
         try:
             self.no_ghost()
-            self.talecraft.studio.alternatives.ask(self.story_id)
+            studio = self.talecraft.studio
+            studio.alternatives.ask(self.story_id, studio.settings.writing.versions)
             self._asked_at = monotonic()
         except TalecraftError as error:
             self.talecraft.tell(error)

@@ -250,7 +250,7 @@ class Manuscript(BlockView, can_focus=True):
         style = base if line.kind in ("blank", "byline") else self.style(line.kind)
         if chosen:
             base, style = base + self.style("chosen"), style + self.style("chosen")
-        barred = line.kind == "writer" and not self._alone
+        barred = line.kind == "writer"
         gutter = f"{mark(_CHOSEN, ' ') if first else ' '}{mark(_BAR, ' ') if barred else ' '} "
         told = mark("", _CHOSEN_TOLD) if first else ""
         segments = [

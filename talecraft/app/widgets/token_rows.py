@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
+from talecraft.app.marks import mark
 from talecraft.app.widgets.wrapping import wrap
 from talecraft.process.messages import TokenOdds
 from talecraft.story.clean import clean
@@ -90,7 +91,7 @@ def _row(text: str, owners: Sequence[int]) -> Row:
     x = begin = 0
     for at in range(1, len(text) + 1):
         if at == len(text) or owners[at] != owners[begin] or "\n" in text[at - 1 : at + 1]:
-            piece = text[begin:at].replace("\n", END_OF_LINE)
+            piece = text[begin:at].replace("\n", mark(END_OF_LINE, " "))
             row.append(Stretch(owners[begin], piece, x))
             x, begin = x + cell_len(piece), at
     return row

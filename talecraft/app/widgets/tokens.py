@@ -15,11 +15,12 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from talecraft.app.marks import mark, plain
 from talecraft.app.text import MUTED, said
 from talecraft.app.widgets.drawn import DrawnView
+from talecraft.app.widgets.lists import ToldList
 from talecraft.app.widgets.token_rows import (
     END_OF_LINE,
     Row,
@@ -64,7 +65,8 @@ def label(text: str) -> str:
         return "(not printable)"
     if not text.strip(_BROKEN):
         return "(part of a character)"
-    return text.replace(" ", _SPACE).replace("\n", END_OF_LINE)
+    spaces, ends = mark(_SPACE, "(space)"), mark(END_OF_LINE, "(end of line)")
+    return text.replace(" ", spaces).replace("\n", ends)
 
 
 def step_of(probability: float) -> str:
@@ -209,7 +211,7 @@ class TokenFlow(DrawnView, can_focus=True):
         return Strip(segments).crop_extend(0, width, self.rich_style)
 
 
-class TokenChoices(OptionList):
+class TokenChoices(ToldList):
     """What else might have stood in the picked token's place, likeliest first."""
 
     HELP = "The alternatives of a token"
@@ -238,6 +240,9 @@ class TokenChoices(OptionList):
 def _choice(number: int, one: Candidate, taken: bool) -> Content:
     """`1 ● ␣harbour  41 %  ███`: its key, whether it is the one that stands, how likely it was."""
     probability = share(one.logprob)
+    if plain():
+        there = ", which stands there" if taken else ""
+        return said(f"{number} {label(one.text)}, {percent(probability)}{there}")
     bar = "█" * round(_BAR * probability) or "▏"
     return said(
         (f"{number} ", "bold $text-primary"),
