@@ -14,7 +14,7 @@ from talecraft.engine.lean.steps import LeanSteps
 from talecraft.engine.lean.weights import Unfit, base_of
 from talecraft.engine.quantising import quantised
 
-FAMILIES: dict[str, type[LeanSteps]] = {
+FAMILIES: dict[str, type[LlamaSteps] | type[Gpt2Steps]] = {
     "LlamaForCausalLM": LlamaSteps,
     "MistralForCausalLM": LlamaSteps,
     "GPT2LMHeadModel": Gpt2Steps,
@@ -53,7 +53,7 @@ def _checked(model: Any, window: int) -> LeanSteps:
         ways = ranked(family.shapes(base, window), MOST)
     told = "it is too large"
     for way in ways:
-        steps = family(base, way)  # type: ignore[call-arg]
+        steps = family(base, way)
         apart = distance(model, steps)
         if apart <= MOST_APART:
             return steps

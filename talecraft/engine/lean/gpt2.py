@@ -10,7 +10,7 @@ from torch import Tensor
 from talecraft.engine.lean.products import Product, Shapes, Way
 from talecraft.engine.lean.steps import LeanSteps, attend
 from talecraft.engine.lean.store import Store, Views
-from talecraft.engine.lean.weights import Unfit, matrix, shape, table
+from talecraft.engine.lean.weights import Unfit, matrix, scaled, shape, table
 
 
 class _Norm(NamedTuple):
@@ -68,10 +68,7 @@ class Gpt2Steps(LeanSteps):
         return (*found, shape(base.lm_head))
 
     def _layer(self, block: Any) -> _Layer:
-        weight, bias = (one.clone() for one in matrix(block.attn.c_attn))
-        queries = weight.shape[0] // 3
-        weight[:queries] *= block.attn.scaling
-        bias[:queries] *= block.attn.scaling
+        weight, bias = scaled(*matrix(block.attn.c_attn), block.attn.embed_dim, block.attn.scaling)
         return _Layer(
             _Norm.of(block.ln_1),
             self._product(weight, bias),

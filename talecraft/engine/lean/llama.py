@@ -10,7 +10,7 @@ from torch import Tensor
 from talecraft.engine.lean.products import Product, Shapes, Way
 from talecraft.engine.lean.steps import LeanSteps, attend
 from talecraft.engine.lean.store import Store, Views
-from talecraft.engine.lean.weights import Unfit, joined, matrix, shape, table
+from talecraft.engine.lean.weights import Unfit, joined, matrix, scaled, shape, table
 
 # Frequencies that depend on how long the text is: there is no one table of them.
 CHANGING = ("dynamic", "longrope")
@@ -39,7 +39,7 @@ class LlamaSteps(LeanSteps):
         self._embedding = table(base.model.embed_tokens).float()
         self._epsilon = float(base.model.norm.variance_epsilon)
         self._activate = base.model.layers[0].mlp.act_fn.forward
-        self._layers = [self._layer(layer, width) for layer in base.model.layers]
+        self._layers = [self._layer(layer) for layer in base.model.layers]
         self._norm = _gain(base.model.norm)
         self._head = self._product(*matrix(base.lm_head))
         self._rotary = base.model.rotary_emb
@@ -77,13 +77,10 @@ class LlamaSteps(LeanSteps):
             found += [(gate[0] + up[0], gate[1]), shape(mlp.down_proj)]
         return (*found, shape(base.lm_head))
 
-    def _layer(self, layer: Any, width: int) -> _Layer:
+    def _layer(self, layer: Any) -> _Layer:
         attention, mlp = layer.self_attn, layer.mlp
         weight, bias = joined(attention.q_proj, attention.k_proj, attention.v_proj)
-        queries = shape(attention.q_proj)[0]
-        weight[:queries] *= attention.scaling
-        if bias is not None:
-            bias[:queries] *= attention.scaling
+        weight, bias = scaled(weight, bias, shape(attention.q_proj)[0], attention.scaling)
         return _Layer(
             _gain(layer.input_layernorm),
             self._product(weight, bias),

@@ -61,6 +61,15 @@ def joined(*layers: Any) -> tuple[Tensor, Tensor | None]:
     return weight, torch.cat(biases) if biases else None
 
 
+def scaled(
+    weight: Tensor, bias: Tensor | None, rows: int, scale: float
+) -> tuple[Tensor, Tensor | None]:
+    """Copies in which the first `rows` outputs are multiplied by `scale`."""
+    factor = torch.ones(len(weight))
+    factor[:rows] = scale
+    return weight * factor[:, None], bias * factor if bias is not None else None
+
+
 def table(layer: Any) -> Tensor:
     """An embedding's rows, as they are held. Raises Unfit where an adapter changes them."""
     if type(layer) is not nn.Embedding:
