@@ -18,6 +18,7 @@ from transformers import (
     MistralForCausalLM,
 )
 
+from talecraft.config import lean
 from talecraft.engine.lean import choice
 from talecraft.engine.lean.choice import FAMILIES, distance, lean_steps
 from talecraft.engine.lean.products import WAYS, Way, order, ranked
@@ -268,7 +269,7 @@ def test_quantised_and_large_models_are_left_alone(
 ) -> None:
     caplog.set_level(logging.INFO)
     model = _llama()
-    monkeypatch.setattr(choice, "MOST", 1000)
+    monkeypatch.setattr(lean, "MOST", 1000)
     assert lean_steps(model, 256) is None
     assert "too large" in caplog.text
     model.quantization_method = "bitsandbytes"
@@ -299,7 +300,7 @@ def test_numbers_that_are_none_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_coarser_way_has_to_be_worth_it() -> None:
     fp32, fp16, int8 = WAYS
-    assert order([(1.0, fp32), (0.98, fp16), (0.65, int8)]) == (int8, fp32, fp16)
+    assert order([(1.0, fp32), (0.98, fp16), (0.55, int8)]) == (int8, fp32, fp16)
     assert order([(1.0, fp32), (0.98, fp16), (0.7, int8)]) == (fp32, fp16, int8)
     assert order([(1.0, fp32), (0.5, fp16), (0.45, int8)]) == (fp16, int8, fp32)
     assert order([]) == ()

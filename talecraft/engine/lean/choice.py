@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from talecraft.config import lean
 from talecraft.engine.lean.gpt2 import Gpt2Steps
 from talecraft.engine.lean.llama import LlamaSteps
 from talecraft.engine.lean.products import ranked
@@ -15,13 +16,9 @@ from talecraft.engine.lean.weights import Unfit, base_of
 from talecraft.engine.quantising import quantised
 
 FAMILIES: dict[str, type[LlamaSteps] | type[Gpt2Steps]] = {
-    "LlamaForCausalLM": LlamaSteps,
-    "MistralForCausalLM": LlamaSteps,
-    "GPT2LMHeadModel": Gpt2Steps,
+    **dict.fromkeys(lean.LLAMA, LlamaSteps),
+    **dict.fromkeys(lean.GPT2, Gpt2Steps),
 }
-# Bytes of the copied matrices: 1.5 billion weights of 8 bits, 370 million of float32. What is
-# larger is a quarter or a half of the model again, and belongs quantised from the start.
-MOST = 1.5e9
 MOST_APART = 5e-3  # nats a token; what rounding to 8 bits costs is below 2e-3
 CHECKED = 16  # tokens
 _LOG = logging.getLogger(__name__)
@@ -50,7 +47,7 @@ def _checked(model: Any, window: int) -> LeanSteps:
     if quantised(base):
         raise Unfit("its weights are quantised")
     with torch.inference_mode():
-        ways = ranked(family.shapes(base, window), MOST)
+        ways = ranked(family.shapes(base, window), lean.MOST)
     told = "it is too large"
     for way in ways:
         steps = family(base, way)

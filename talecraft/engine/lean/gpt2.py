@@ -45,8 +45,8 @@ class Gpt2Steps(LeanSteps):
         blocks = base.transformer.h
         heads, width = int(blocks[0].attn.num_heads), int(blocks[0].attn.head_dim)
         super().__init__(way, Store(base.config, len(blocks), heads, width))
-        self._embedding = table(base.transformer.wte).float()
-        self._places = table(base.transformer.wpe).float()
+        self._embedding = table(base.transformer.wte)
+        self._places = table(base.transformer.wpe)
         self._activate = blocks[0].mlp.act.forward
         self._layers = [self._layer(block) for block in blocks]
         self._norm = _Norm.of(base.transformer.ln_f)
@@ -79,7 +79,7 @@ class Gpt2Steps(LeanSteps):
         )
 
     def _forward(self, token: int, at: int, views: Views) -> Tensor:
-        x = self._embedding[token : token + 1] + self._places[at : at + 1]
+        x = self._embedding[token : token + 1].float() + self._places[at : at + 1].float()
         for layer, key, value, keys, values in zip(self._layers, *views, strict=True):
             self._qkv.copy_(layer.qkv(layer.norm(x)))
             key.copy_(self._key)

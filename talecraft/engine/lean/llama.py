@@ -36,7 +36,7 @@ class LlamaSteps(LeanSteps):
         heads, groups = int(config.num_key_value_heads), int(attention.num_key_value_groups)
         store = Store(config, len(base.model.layers), heads, width)
         super().__init__(way, store)
-        self._embedding = table(base.model.embed_tokens).float()
+        self._embedding = table(base.model.embed_tokens)
         self._epsilon = float(base.model.norm.variance_epsilon)
         self._activate = base.model.layers[0].mlp.act_fn.forward
         self._layers = [self._layer(layer) for layer in base.model.layers]
@@ -92,7 +92,7 @@ class LlamaSteps(LeanSteps):
 
     def _forward(self, token: int, at: int, views: Views) -> Tensor:
         rotation = self._rotation(at)
-        x = self._embedding[token : token + 1].clone()
+        x = self._embedding[token : token + 1].to(torch.float32, copy=True)
         for layer, key, value, keys, values in zip(self._layers, *views, strict=True):
             self._qkv.copy_(layer.qkv(self._scaled(x, layer.norm)))
             torch.mm(self._queries_keys, rotation, out=self._rotated)

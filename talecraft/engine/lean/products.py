@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import NamedTuple
 
@@ -19,7 +20,8 @@ from torch import Tensor
 Product = Callable[[Tensor], Tensor]  # float32 (1, K) to float32 (1, N)
 Shapes = tuple[tuple[int, int], ...]
 
-SAMPLE = 8_000_000  # weights that are multiplied by to find the quickest way: 32 MB in float32
+SAMPLE = 12_000_000  # weights that are multiplied by to find the quickest way
+EVICTED = 64_000_000  # bytes read in between, where a model is larger: it comes from memory then
 ROUNDS = 5
 
 
@@ -63,7 +65,7 @@ class Way(NamedTuple):
 WAYS = (
     Way("fp32", 4, _float32),
     Way("fp16", 2, _float16, 1.05),
-    Way("int8", 1, _int8, 1.5),
+    Way("int8", 1, _int8, 1.7),
 )
 
 
@@ -72,19 +74,13 @@ def ranked(shapes: Shapes, most: float) -> tuple[Way, ...]:
     """The ways in which matrices of these shapes (N, K) take at most `most` bytes, the one to use
     first. Measured once in a process, some 0.2 s."""
     weights = sum(rows * columns for rows, columns in shapes)
-    sample, rows = _sample(shapes), {}
+    spent: list[tuple[float, Way]] = []
     for way in WAYS:
         if weights * way.size <= most:
-            try:
-                rows[way] = [way.make(torch.full(one, 0.01), None) for one in sample]
-            except (RuntimeError, AttributeError, NotImplementedError):
-                continue  # not in this build of torch, or not for this processor
-    inputs = [torch.ones(1, columns) for _, columns in sample]
-    best = dict.fromkeys(rows, float("inf"))
-    for _ in range(ROUNDS):  # in turns: other work on this machine then disturbs all alike
-        for way, products in rows.items():
-            best[way] = min(best[way], _seconds(products, inputs))
-    return order([(seconds, way) for way, seconds in best.items()])
+            # Not every build of torch has every way, nor every processor.
+            with suppress(RuntimeError, AttributeError, NotImplementedError):
+                spent.append((_seconds(way, _sample(shapes), weights > SAMPLE), way))
+    return order(spent)
 
 
 def order(spent: Sequence[tuple[float, Way]]) -> tuple[Way, ...]:
@@ -112,8 +108,18 @@ def _sample(shapes: Shapes) -> list[tuple[int, int]]:
     return found
 
 
-def _seconds(products: Sequence[Product], inputs: Sequence[Tensor]) -> float:
-    began = time.perf_counter()
-    for product, x in zip(products, inputs, strict=True):
-        product(x)
-    return time.perf_counter() - began
+def _seconds(way: Way, shapes: Sequence[tuple[int, int]], evict: bool) -> float:
+    """The shortest of a few times through matrices of these shapes."""
+    products = [
+        (way.make(torch.full((rows, columns), 0.01), None), torch.ones(1, columns))
+        for rows, columns in shapes
+    ]
+    other = torch.ones(EVICTED // 4 if evict else 0)
+    best = float("inf")
+    for _ in range(ROUNDS):
+        other.sum()
+        began = time.perf_counter()
+        for product, x in products:
+            product(x)
+        best = min(best, time.perf_counter() - began)
+    return best
