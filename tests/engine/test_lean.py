@@ -47,11 +47,11 @@ def _mistral(**given: Any) -> Any:
 
 def _gpt2(**given: Any) -> Any:
     torch.manual_seed(0)
-    config = GPT2Config(
-        vocab_size=VOCABULARY, n_embd=64, n_layer=2, n_head=4, n_positions=512,
-        bos_token_id=0, eos_token_id=0, initializer_range=SURE, **given,
-    )  # fmt: skip
-    return _moved(GPT2LMHeadModel(config))
+    sizes = {
+        "vocab_size": VOCABULARY, "n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 512,
+        "bos_token_id": 0, "eos_token_id": 0, "initializer_range": SURE,
+    }  # fmt: skip
+    return _moved(GPT2LMHeadModel(GPT2Config(**sizes | given)))
 
 
 def _moved(model: Any) -> Any:
@@ -205,7 +205,7 @@ def test_a_step_that_fails_costs_no_word(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_beyond_its_positions_a_model_says_so() -> None:
-    model = _gpt2(n_ctx=512)
+    model = _gpt2()
     session = Session(model, "cpu", _steps(model))
     _read(session, [1] * 512)
     with pytest.raises((IndexError, RuntimeError)):
@@ -296,6 +296,10 @@ def test_numbers_that_are_none_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
     broken = Way("broken", 2, lambda weight, bias: WAYS[0].make(weight * float("nan"), bias))
     monkeypatch.setattr(choice, "ranked", lambda shapes, most: (broken,))
     assert lean_steps(_llama(), 256) is None
+
+
+def test_a_model_too_short_to_be_checked_writes_on() -> None:
+    assert lean_steps(_gpt2(n_positions=16), 16) is None
 
 
 def test_a_coarser_way_has_to_be_worth_it() -> None:

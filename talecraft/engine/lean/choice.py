@@ -34,7 +34,7 @@ def lean_steps(model: Any, window: int) -> LeanSteps | None:
         return _checked(model, window)
     except Unfit as why:
         _LOG.info("no lean steps: %s", why)
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError, IndexError) as error:
         _LOG.warning("no lean steps: %s", error)
     return None
 
