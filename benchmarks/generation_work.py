@@ -16,15 +16,23 @@ import torch
 from torch import Tensor
 
 from benchmarks.memory_work import STYLE, peak_mb
+from talecraft.config import lean
+from talecraft.config.assets import reference
 from talecraft.engine import loading
 from talecraft.engine.captured import Captured
 from talecraft.engine.decoding import Writer
+from talecraft.engine.lean.choice import FAMILIES, lean_steps
+from talecraft.engine.lean.products import ranked
+from talecraft.engine.lean.steps import LeanSteps
 from talecraft.engine.session import Session
 from talecraft.process.messages import ModelRef
 from talecraft.story.turns import Sampling
 
 ROUNDS = 3
 TURN = Sampling(seed=1, temperature=0.8, top_p=0.92, outline_tokens=40, prose_tokens=160)
+LENGTHS = (64, 700)  # tokens before greedy steps
+STEPS = 48
+PASSAGES = 8
 SAID = "the cat sat by the river and waited for "
 
 
@@ -37,9 +45,18 @@ class Speed(msgspec.Struct):
     first_kept: float
 
 
+class Lean(msgspec.Struct):
+    """One way to do lean steps: whole turns, mean KL to the model's own forward in nats a token on
+    texts that it never saw, and greedy steps alone: tokens a second after so many tokens."""
+
+    speed: Speed
+    apart: float
+    steps: dict[int, float]
+
+
 class Measured(msgspec.Struct):
     """`peak` in MB: of the GPU where there is one, else of the process. `limit` in tokens a second:
-    how often its memory can read all weights."""
+    how often its memory can read all weights. `chosen` are the lean steps that the engine takes."""
 
     limit: float
     generate: float  # tokens a second of transformers' generate, bare, with its log-probs
@@ -47,6 +64,8 @@ class Measured(msgspec.Struct):
     captured: Speed | None
     furthest: float | None  # KL of a captured step to the reference, nats, over 16 tokens
     peak: float
+    lean: dict[str, Lean] = {}
+    chosen: str = ""
 
 
 def _synchronised() -> float:
@@ -113,6 +132,59 @@ def apart(model: Any, device: str, captured: Captured, prompt: list[int]) -> flo
     return worst
 
 
+def after(length: int, read: Callable[[list[int]], int], step: Callable[[int], int]) -> float:
+    """Tokens a second of `STEPS` greedy steps after so many tokens, the best of a few times."""
+    best = 0.0
+    for _ in range(ROUNDS):
+        token = read([5 + at % 90 for at in range(length)])
+        began = _synchronised()
+        for _ in range(STEPS):
+            token = step(token)
+        best = max(best, STEPS / (_synchronised() - began))
+    return best
+
+
+def held_out(codec: Any, known: int) -> list[list[int]]:
+    """Passages that no model here was trained on, as ids below `known`."""
+    texts = [codec.encode(text)[:128] for text in reference("passage")[:PASSAGES]]
+    return [[one % known for one in ids] for ids in texts if len(ids) > 1]
+
+
+@torch.inference_mode()
+def mean_apart(model: Any, steps: LeanSteps, texts: list[list[int]]) -> float:
+    """Mean KL, nats a token, of what the model's own forward gives for `texts` to what steps do."""
+    found = []
+    for ids in texts:
+        true = model(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
+        steps.forget()
+        ours = torch.cat([steps.step(token) for token in ids]).log_softmax(-1)
+        found.append((true.exp() * (true - ours)).sum(-1))
+    return float(torch.cat(found).mean())
+
+
+def lean_ways(model: Any, codec: Any, window: int, prompt: list[int]) -> dict[str, Lean]:
+    """Every way that this machine has and this model takes, by its mode."""
+    family = FAMILIES[type(model).__name__]
+    texts, found = held_out(codec, model.config.vocab_size), {}
+    for way in ranked(family.shapes(model, window), lean.MOST):
+        steps = family(model, way)
+        session = Session(model, "cpu", steps)
+
+        def read(ids: list[int], session: Session = session) -> int:
+            session.forget()
+            return int(session.read(ids, lambda: False, lambda done, of: None).argmax())
+
+        def step(token: int, session: Session = session) -> int:
+            return int(session.feed([token])[-1].argmax())
+
+        found[steps.mode] = Lean(
+            speed(session, codec, prompt),
+            mean_apart(model, steps, texts),
+            {length: after(length, read, step) for length in LENGTHS},
+        )
+    return found
+
+
 def bandwidth(device: str) -> float:
     """Bytes a second that this machine's memory gives when it is only read."""
     data = torch.ones(2**28 if device == "cuda" else 2**27, device=device)
@@ -126,17 +198,25 @@ def measure(folder: str, quantisation: str, window: int) -> Measured:
     model, name = opened.base, opened.device.name
     prompt = opened.codec.encode(SAID * window)[: window // 2]
     counted = sum(one.numel() * one.element_size() for one in model.parameters())
-    reference = speed(Session(model, name), opened.codec, prompt)
+    plain = speed(Session(model, name), opened.codec, prompt)
     captured, furthest = None, None
+    ways: dict[str, Lean] = {}
+    chosen = ""
     if name == "cuda":
         steps = Captured(model, window)
         with torch.inference_mode():
             furthest = apart(model, name, steps, prompt[:64])
         captured = speed(Session(model, name, steps), opened.codec, prompt)
+    else:
+        made = lean_steps(model, window)
+        chosen = made.mode if made is not None else ""
+        ways = lean_ways(model, opened.codec, window, prompt) if made is not None else {}
+        del made
     peak = torch.cuda.max_memory_reserved() / 1e6 if name == "cuda" else peak_mb()
     count = TURN.outline_tokens + TURN.prose_tokens
     limit = bandwidth(name) / counted
-    return Measured(limit, bare(model, prompt, count), reference, captured, furthest, peak)
+    rate = bare(model, prompt, count)
+    return Measured(limit, rate, plain, captured, furthest, peak, ways, chosen)
 
 
 if __name__ == "__main__":

@@ -77,13 +77,13 @@ def adapter_words(adapter_id: str | None) -> str:
 
 
 def in_use(loaded: Loaded) -> str:
-    """Model, adapter, quantisation and device as they really are."""
+    """Model, adapter, quantisation, device and way of writing as they really are."""
     quantised = "not quantised" if loaded.quantisation == "none" else loaded.quantisation
     parts = (
         loaded.model_id, adapter_words(loaded.adapter_id), quantised,
-        f"{loaded.device} {loaded.dtype}",
+        f"{loaded.device} {loaded.dtype}", "" if loaded.steps == "eager" else loaded.steps,
     )  # fmt: skip
-    return " · ".join(clean_line(part) for part in parts)
+    return " · ".join(clean_line(part) for part in parts if part)
 
 
 def duration(seconds: float) -> str:

@@ -58,6 +58,14 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recorded_steps: Annotated[
         bool, Meta(description="On a CUDA card: quicker, by replaying a recorded step.")
     ] = False
+    lean_steps: Annotated[
+        bool, Meta(description="On the processor: quicker, by fewer operations for a token.")
+    ] = True
+
+    @property
+    def steps(self) -> tuple[bool, bool]:
+        """How the engine is to do its steps."""
+        return self.recorded_steps, self.lean_steps
 
     def of(self, model: ModelSpec) -> WritingSettings:
         """With the model's own numbers where the writer has set none."""

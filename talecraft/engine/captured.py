@@ -74,6 +74,8 @@ class FixedLayer(DynamicLayer):  # type: ignore[misc]
 class Captured:
     """Steps of one token of `model` on a GPU, over the cache that its own forward fills."""
 
+    mode = "captured"
+
     def __init__(self, model: Any, capacity: int, device: str = "cuda") -> None:
         """`capacity` in tokens. Anywhere but on CUDA the same steps are done, unrecorded.
 

@@ -19,7 +19,8 @@ from talecraft.engine.deltas import Deltas
 from talecraft.engine.drafting import Drafting
 from talecraft.engine.lookahead import Place
 from talecraft.engine.probing import check_ids, probe
-from talecraft.engine.session import ReadingCancelled, Session, open_session
+from talecraft.engine.session import ReadingCancelled, Session
+from talecraft.engine.sessions import Sessions
 from talecraft.errors import AdapterError, EngineError, TalecraftError
 from talecraft.process.child import Wire
 from talecraft.process.messages import (
@@ -65,6 +66,7 @@ class Service:
         self._codec: Codec | None = None
         self._pad = 0
         self._session: Session | None = None
+        self._sessions = Sessions()
         self._drafts: deque[Drafting] = deque()
         loading.settle_in()
 
@@ -130,13 +132,14 @@ class Service:
             if held.style != command.model.style:  # an example that it needs no more, perhaps
                 self._codec = codec.styled(command.model.style)
             if held.recorded_tokens != command.model.recorded_tokens:
-                self._session = None
+                self._session = None  # lean steps are seen to below
             self._ref = command.model
         else:
             self._wire.send(Phase("loading", command.model.id))
             self._give_up_drafts()
             self._ref = self._model = self._codec = None
             self._session = self._adapter = self._worn = None
+            self._sessions.forget()
             opened = loading.open_model(command.model)
             self._model, self._device = opened.base, opened.device
             self._codec, self._pad = opened.codec, opened.pad
@@ -152,9 +155,7 @@ class Service:
                 self._adapter = command.adapter
         finally:
             # Also after a refused adapter: the bare model writes, and the page is told so.
-            if self._session is None:
-                self._session = self._new_session()
-            self._tell_loaded()
+            self._settle()
 
     def _wear(self, adapter: AdapterRef | None) -> None:
         """Put this adapter on, checked as ever; after a refusal (AdapterError) there is none."""
@@ -176,7 +177,15 @@ class Service:
 
     def _new_session(self) -> Session:
         assert self._ref is not None
-        return open_session(self._model, self._device.name, self._ref.recorded_tokens)
+        return self._sessions.open(self._model, self._device.name, self._ref, self._worn)
+
+    def _settle(self) -> None:
+        """What is on now is what writes: its steps are prepared, and the page is told."""
+        assert self._ref is not None
+        news = self._sessions.settle(self._model, self._device.name, self._ref, self._worn)
+        if news or self._session is None:
+            self._session = self._new_session()
+        self._tell_loaded()
 
     def _restore(self) -> None:
         """What was put on for a comparison comes off: the one that writes is back."""
@@ -186,7 +195,7 @@ class Service:
             self._wear(self._adapter)
         except AdapterError as error:  # damaged since it was loaded
             self._adapter = None
-            self._tell_loaded()
+            self._settle()
             self._wire.send(Failed(None, error.message, error.hint, True))
 
     @property
@@ -198,6 +207,7 @@ class Service:
 
     def _tell_loaded(self) -> None:
         assert self._ref is not None
+        assert self._session is not None
         self._wire.send(
             Loaded(
                 self._ref.id,
@@ -207,6 +217,7 @@ class Service:
                 self._device.dtype_name,
                 self._ref.context_length,
                 self._worn,
+                self._session.mode,
             )
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -34,23 +34,40 @@ def open_session(model: Any, device: str, recorded: int | None = None) -> Sessio
     return Session(model, device)
 
 
+class Steps(Protocol):
+    """A quicker way through one token, over a cache that the model's own forward fills, too."""
+
+    mode: str  # how steps are done: it stands in each record of what was written
+
+    @property
+    def cache(self) -> Any:
+        """What the model takes as its cache."""
+
+    def step(self, token: int) -> Tensor:
+        """Append one id to what the cache holds; returns its logits (1, vocabulary)."""
+
+    def forget(self) -> None:
+        """Empty the cache."""
+
+
 class Session:
     """One sequence of ids and the cache of exactly these, for one model and one adapter."""
 
-    def __init__(self, model: Any, device: str, captured: Captured | None = None) -> None:
-        """With `captured`, steps of one token are its; it fills the same cache."""
+    def __init__(self, model: Any, device: str, steps: Steps | None = None) -> None:
+        """With `steps`, each token that is written is one of these. Reading is the model's own
+        forward, always: a prompt gives the same whether it was read before or not."""
         self._model = model
         self._device = device
-        self._captured = captured
+        self._steps = steps
         self.ids: list[int] = []
         self.forget()
 
     def forget(self) -> None:
         """Start from nothing: after a change of adapter the cache belongs to another model."""
         self.ids = []
-        if self._captured:
-            self._captured.forget()
-            self._cache = self._captured.cache
+        if self._steps is not None:
+            self._steps.forget()
+            self._cache = self._steps.cache
         else:
             self._cache = growing_cache(self._model.config)
 
@@ -85,7 +102,8 @@ class Session:
         A failure leaves the cache empty rather than wrong.
         """
         try:
-            logits = self._step(ids[0]) if len(ids) == 1 and self.ids else None
+            one = len(ids) == 1 and bool(self.ids) and not last_only
+            logits = self._step(ids[0]) if one else None
             if logits is None:
                 logits = self._model(
                     input_ids=torch.tensor([ids], device=self._device),
@@ -100,15 +118,15 @@ class Session:
         return logits
 
     def _step(self, token: int) -> Tensor | None:
-        """One recorded step, (1, vocabulary); None where there is none. A recording that fails is
-        the last: all that was read is read again, and the model does the steps itself."""
-        if self._captured is None:
+        """One quick step, (1, vocabulary); None where there is none. One that fails is the last:
+        all that was read is read again, and the model does the steps itself."""
+        if self._steps is None:
             return None
         try:
-            return self._captured.step(token)
+            return self._steps.step(token)
         except RuntimeError:
-            logging.getLogger(__name__).exception("a step could not be recorded")
-        read, self._captured = self.ids, None
+            logging.getLogger(__name__).exception("a %s step failed", self._steps.mode)
+        read, self._steps = self.ids, None
         self.forget()
         self.feed(read, last_only=True)
         return None
@@ -116,7 +134,7 @@ class Session:
     @property
     def mode(self) -> str:
         """How steps are done: it stands in each record of what was written."""
-        return "eager" if self._captured is None else "captured"
+        return "eager" if self._steps is None else self._steps.mode
 
     def rewind(self, length: int) -> None:
         """Keep the first `length` tokens."""

@@ -33,6 +33,7 @@ class ModelRef(msgspec.Struct, frozen=True):
     context_length: int
     style: PromptStyle
     recorded: bool = False  # on CUDA: a token's step is recorded once and replayed
+    lean: bool = True  # on a CPU: a token's step is done in few operations, where that is possible
 
     @property
     def key(self) -> str:
@@ -46,7 +47,9 @@ class ModelRef(msgspec.Struct, frozen=True):
     @property
     def files(self) -> ModelRef:
         """The same whatever it is shown a story by, and however its steps are done."""
-        return msgspec.structs.replace(self, style=PromptStyle(), context_length=0, recorded=False)
+        return msgspec.structs.replace(
+            self, style=PromptStyle(), context_length=0, recorded=False, lean=True
+        )
 
 
 class AdapterRef(msgspec.Struct, frozen=True):
@@ -172,6 +175,7 @@ class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
     dtype: str
     context_length: int
     adapter_id: str | None
+    steps: str = "eager"  # how tokens are written: by the model's own forward, or what is quicker
 
 
 class Delta(msgspec.Struct, frozen=True, tag="delta"):

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from talecraft.config.lean import GPT2, LLAMA, copied
 from talecraft.config.precision import BYTES, SMALL, Quantisation, precision
 from talecraft.process import tensors
 from talecraft.process.machine import Machine
@@ -52,6 +53,7 @@ class Shape:
     widest: int  # weights of the largest matrix
     largest: int  # bytes of the largest tensor in the files
     stored: int  # bytes of the files
+    lean: bool = False  # whether its steps are done leanly on a CPU (config/lean.py)
 
     @classmethod
     def read(cls, folder: Path, stored: int = 0) -> Shape | None:
@@ -91,6 +93,7 @@ class Shape:
                 widest=max((one.numbers for one in of_layers), default=0),
                 largest=max(one.size for one in found),
                 stored=sum(one.size for one in found),
+                lean=bool({*LLAMA, *GPT2} & set(config.get("architectures") or ())),
             )
         except (OSError, ValueError, TypeError, KeyError, AttributeError, ZeroDivisionError):
             return None
@@ -168,10 +171,12 @@ class Needs:
         weights, keys and values, and what comes and goes while it reads. Or, if that is more, its
         loading (see `_held`)."""
         shape = self.shape
-        cache = 2 * shape.layers * shape.cached * (window + CACHE_AHEAD) * self.width
+        cached = 4 if self._lean else self.width
+        cache = 2 * shape.layers * shape.cached * (window + CACHE_AHEAD) * cached
         reading = CHUNK * self.width * (6 * shape.hidden + 3 * shape.inner)
         drawing = 6 * 4 * shape.vocabulary
         working = (cache + reading + drawing) / MB + self._unpacked + self.adapter(rank)
+        working += self._lean
         extras = self.machine.extras if rank or self.quantised else 0.0
         return self.machine.engine + extras + self._held(working)
 
@@ -212,6 +217,13 @@ class Needs:
         """The weights with what works on them; or while they are loaded, the largest tensor last
         and there twice."""
         return self.weights + max(working, self.shape.largest / MB)
+
+    @property
+    def _lean(self) -> float:
+        """The copies of matrices and output head that a CPU's lean steps multiply by."""
+        if not self.shape.lean or self.quantised or self.machine.device != "cpu":
+            return 0.0
+        return copied(self.shape.in_matrices + self.shape.vocabulary * self.shape.hidden) / MB
 
     @property
     def _heap(self) -> float:

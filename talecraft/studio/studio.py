@@ -125,7 +125,7 @@ class Studio:
         wanted = self.settings.writing.model
         if wanted != before.writing.model:
             self.choose_model(wanted or self.catalogue.default.id)
-        elif self.settings.writing.recorded_steps != before.writing.recorded_steps:
+        elif self.settings.writing.steps != before.writing.steps:
             self.reload()
 
     # ------------------------------------------------------------------ models and adapters
@@ -256,7 +256,7 @@ class Studio:
             spec.quantisation,
             spec.context_length,
             style,
-            self.settings.writing.recorded_steps,
+            *self.settings.writing.steps,
         )
 
     def adapter_ref(self, adapter: Adapter | None) -> AdapterRef | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from talecraft.config import models
+from talecraft.config.lean import copied
 from talecraft.config.precision import Quantisation
 from talecraft.paths import home
 from talecraft.process.machine import Machine, typical
@@ -145,6 +147,38 @@ def test_more_at_once_needs_more(tmp_path: Path, machine: Machine) -> None:
     assert needs.run(64, PpoSettings()) > usual + needs.adapter(48) * 4
     assert needs.engine(8192) > needs.engine(1024) + 400
     assert needs.engine(8192, rank=16) > needs.engine(8192)
+
+
+def test_lean_steps_copy_matrices_and_head_on_a_cpu(tmp_path: Path, machine: Machine) -> None:
+    plain = replace(gpt2(tmp_path), largest=0)  # loading is not its peak
+    lean = replace(plain, lean=True)
+
+    def more(quantisation: Quantisation, here: Machine = machine) -> float:
+        with_, without = (Needs(one, quantisation, here).engine(512) for one in (lean, plain))
+        return with_ - without
+
+    assert more("fp32") == pytest.approx(2e-6 * (plain.in_matrices + 50257 * 768))
+    assert more("nf4") == 0
+    assert more("fp32", msgspec.structs.replace(machine, device="cuda")) == 0
+    # A cache of twice the bytes beside a model in bfloat16.
+    native = msgspec.structs.replace(machine, native=True)
+    assert more("bf16", native) > more("fp32") + 9
+    assert (copied(1e9), copied(2e9)) == (1e9, 0)
+
+
+def test_whether_there_are_lean_steps_is_told_by_the_configuration(tmp_path: Path) -> None:
+    assert not llama(tmp_path).lean
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(
+        json.dumps(config | {"architectures": ["LlamaForCausalLM"]})
+    )
+    found = Shape.read(tmp_path)
+    assert found is not None
+    assert found.lean
+    # 7.5 G weights: more than are copied.
+    assert Needs(found, "fp32", typical()).engine(64) == Needs(
+        replace(found, lean=False), "fp32", typical()
+    ).engine(64)
 
 
 def test_learning_the_pattern_is_foreseen_too(tmp_path: Path, machine: Machine) -> None:

@@ -14,8 +14,8 @@ from talecraft.paths import home
 from talecraft.process.messages import ModelRef
 
 
-def bundled_ref() -> ModelRef:
-    """The bundled model as a child is told of it."""
+def bundled_ref(lean: bool = False) -> ModelRef:
+    """The bundled model as a child is told of it; by its own forward, unless steps are `lean`."""
     here = home()
     catalogue = models.load(here)
     spec = catalogue.default
@@ -26,6 +26,7 @@ def bundled_ref() -> ModelRef:
         spec.quantisation,
         spec.context_length,
         catalogue.style(spec),
+        lean=lean,
     )
 
 

@@ -1,0 +1,125 @@
+"""A step's matrix products: one row by a weight matrix, in the ways that torch has on a CPU.
+
+One row is bound by reading the weights, so the fewer bytes the better, where the processor has an
+instruction for them. Which way is quickest differs from one to the next and is measured here.
+torch's `quantized.linear_dynamic` is not among them: it rounds the activations of all rows by one
+scale, and its tensors announce their removal.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+Product = Callable[[Tensor], Tensor]  # float32 (1, K) to float32 (1, N)
+Shapes = tuple[tuple[int, int], ...]
+
+SAMPLE = 12_000_000  # weights that are multiplied by to find the quickest way
+EVICTED = 64_000_000  # bytes read in between, where a model is larger: it comes from memory then
+ROUNDS = 5
+
+
+def _float32(weight: Tensor, bias: Tensor | None) -> Product:
+    """Transposed: MKL multiplies one row by a matrix that lies so 1.3 to 1.5 times as fast."""
+    columns = weight.t().contiguous()
+    if bias is None:
+        return lambda x: torch.mm(x, columns)
+    return lambda x: torch.addmm(bias, x, columns)
+
+
+def _float16(weight: Tensor, bias: Tensor | None) -> Product:
+    """Weights of 16 bits, activations and sums of 32 (FBGEMM). Raises RuntimeError without it."""
+    packed = torch.ops.quantized.linear_prepack_fp16(weight.contiguous(), bias)
+    multiply = torch.ops.quantized.linear_dynamic_fp16.default
+    return lambda x: multiply(x, packed)
+
+
+def _int8(weight: Tensor, bias: Tensor | None) -> Product:
+    """Weights of 8 bits, a scale for each output, activations in bfloat16, sums in float32."""
+    scale = weight.abs().amax(1).clamp_(min=1e-12).div_(127)
+    whole = (weight / scale[:, None]).round_().to(torch.int8).contiguous()
+    scale = scale.bfloat16()
+    multiply = torch._weight_int8pack_mm
+    if bias is None:
+        return lambda x: multiply(x.bfloat16(), whole, scale).float()
+    return lambda x: multiply(x.bfloat16(), whole, scale).float().add_(bias)
+
+
+class Way(NamedTuple):
+    """A way to multiply; `make` takes a float32 weight (N, K) and a bias (N,) or None."""
+
+    name: str
+    size: int  # bytes of a weight
+    make: Callable[[Tensor, Tensor | None], Product]
+    worth: float = 1.0  # it is taken where it is so many times as fast as a finer one
+
+
+# 16 bits cost 1e-7 nats a token. 8 bits cost up to 1e-3, and as their activations are rounded too,
+# the last bit of what was read before decides what a seed draws: they have to be well worth it.
+WAYS = (
+    Way("fp32", 4, _float32),
+    Way("fp16", 2, _float16, 1.05),
+    Way("int8", 1, _int8, 1.7),
+)
+
+
+@cache
+def ranked(shapes: Shapes, most: float) -> tuple[Way, ...]:
+    """The ways in which matrices of these shapes (N, K) take at most `most` bytes, the one to use
+    first. Measured once in a process, some 0.2 s."""
+    weights = sum(rows * columns for rows, columns in shapes)
+    spent: list[tuple[float, Way]] = []
+    for way in WAYS:
+        if weights * way.size <= most:
+            # Not every build of torch has every way, nor every processor.
+            with suppress(RuntimeError, AttributeError, NotImplementedError):
+                spent.append((_seconds(way, _sample(shapes), weights > SAMPLE), way))
+    return order(spent)
+
+
+def order(spent: Sequence[tuple[float, Way]]) -> tuple[Way, ...]:
+    """Seconds and ways, the finest first, in the order in which they are worth using."""
+    left, found = list(spent), []
+    while left:
+        best = left[0]
+        for one in left[1:]:
+            if one[0] * one[1].worth <= best[0]:
+                best = one
+        found.append(best[1])
+        left.remove(best)
+    return tuple(found)
+
+
+def _sample(shapes: Shapes) -> list[tuple[int, int]]:
+    """As many of the shapes, from the first on, as have SAMPLE weights; at least one."""
+    found, held = [], 0
+    for rows, columns in shapes:
+        rows = min(rows, max(1, (SAMPLE - held) // columns))
+        found.append((rows, columns))
+        held += rows * columns
+        if held >= SAMPLE:
+            break
+    return found
+
+
+def _seconds(way: Way, shapes: Sequence[tuple[int, int]], evict: bool) -> float:
+    """The shortest of a few times through matrices of these shapes."""
+    products = [
+        (way.make(torch.full((rows, columns), 0.01), None), torch.ones(1, columns))
+        for rows, columns in shapes
+    ]
+    other = torch.ones(EVICTED // 4 if evict else 0)
+    best = float("inf")
+    for _ in range(ROUNDS):
+        other.sum()
+        began = time.perf_counter()
+        for product, x in products:
+            product(x)
+        best = min(best, time.perf_counter() - began)
+    return best

@@ -1,0 +1,318 @@
+"""Lean steps on a CPU: the model's own numbers, over one cache with its forward."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+)
+
+from talecraft.config import lean
+from talecraft.engine.lean import choice
+from talecraft.engine.lean.choice import FAMILIES, distance, lean_steps
+from talecraft.engine.lean.products import WAYS, Way, order, ranked
+from talecraft.engine.lean.steps import LeanSteps
+from talecraft.engine.lean.store import BLOCK
+from talecraft.engine.session import Session
+
+VOCABULARY = 97
+SURE = 0.2  # spread of the weights: as sure of its words as a trained model
+
+
+def _llama(kind: Any = LlamaForCausalLM, **given: Any) -> Any:
+    make = {LlamaForCausalLM: LlamaConfig, MistralForCausalLM: MistralConfig}[kind]
+    sizes = {
+        "vocab_size": VOCABULARY, "hidden_size": 64, "intermediate_size": 96,
+        "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "max_position_embeddings": 512, "initializer_range": SURE,
+    }  # fmt: skip
+    torch.manual_seed(0)
+    return _moved(kind(make(**sizes | given)))
+
+
+def _mistral(**given: Any) -> Any:
+    return _llama(MistralForCausalLM, **given)
+
+
+def _gpt2(**given: Any) -> Any:
+    torch.manual_seed(0)
+    sizes = {
+        "vocab_size": VOCABULARY, "n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 512,
+        "bos_token_id": 0, "eos_token_id": 0, "initializer_range": SURE,
+    }  # fmt: skip
+    return _moved(GPT2LMHeadModel(GPT2Config(**sizes | given)))
+
+
+def _moved(model: Any) -> Any:
+    """Biases and gains as well are then numbers of their own."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() == 1:
+                parameter.add_(0.1 * torch.randn_like(parameter))
+    return model.eval()
+
+
+def _adapted(model: Any, **given: Any) -> Any:
+    settings = {"r": 4, "lora_alpha": 8, "target_modules": "all-linear"} | given
+    model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **settings))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_" in name:
+                parameter.add_(0.05 * torch.randn_like(parameter))
+    return model.eval()
+
+
+def _steps(model: Any, way: str = "fp32") -> LeanSteps:
+    base = choice.base_of(model)
+    return FAMILIES[type(base).__name__](base, next(one for one in WAYS if one.name == way))
+
+
+def _read(session: Session, ids: list[int]) -> torch.Tensor:
+    return session.read(ids, lambda: False, lambda done, of: None)
+
+
+def _long_way(session: Session) -> torch.Tensor:
+    """Logits along steps, more than a block of them, a rewind and a new start; (n, vocabulary)."""
+    ids = torch.randint(0, VOCABULARY, (300,), generator=torch.Generator().manual_seed(0)).tolist()
+    seen = [_read(session, ids[: BLOCK - 20])]
+    seen += [session.feed([token])[-1] for token in ids[BLOCK - 20 : BLOCK + 30]]
+    session.rewind(20)
+    seen += [session.feed(some)[-1] for some in ([5], [6, 7, 8], [9])]
+    seen.append(_read(session, [*session.ids[:15], 4, 4]))
+    seen.append(session.feed([9])[-1])
+    session.forget()
+    seen += [_read(session, ids[:30]), session.feed([9])[-1]]
+    return torch.stack(seen)
+
+
+MODELS: dict[str, Callable[[], Any]] = {
+    "llama": _llama,
+    "one head of keys": lambda: _llama(num_key_value_heads=1),
+    "a head of keys for each": lambda: _llama(num_key_value_heads=4),
+    "wide heads": lambda: _llama(head_dim=32),
+    "tied": lambda: _llama(tie_word_embeddings=True),
+    "biases": lambda: _llama(attention_bias=True, mlp_bias=True),
+    "linear": lambda: _llama(
+        rope_parameters={"rope_type": "linear", "rope_theta": 1e4, "factor": 4.0}
+    ),
+    "llama 3": lambda: _llama(
+        rope_parameters={
+            "rope_type": "llama3", "rope_theta": 1e4, "factor": 8.0, "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0, "original_max_position_embeddings": 64,
+        }
+    ),
+    "yarn": lambda: _llama(
+        rope_parameters={
+            "rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0,
+            "original_max_position_embeddings": 64,
+        }
+    ),
+    "mistral": lambda: _mistral(sliding_window=512),
+    "gpt2": _gpt2,
+    "gpt2, untied": lambda: _gpt2(tie_word_embeddings=False),
+    "gpt2, scaled by layer": lambda: _gpt2(scale_attn_by_inverse_layer_idx=True),
+    "llama, adapted": lambda: _adapted(_llama()),
+    "gpt2, adapted": lambda: _adapted(_gpt2(), fan_in_fan_out=True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_logits_are_the_models_own(name: str) -> None:
+    model = MODELS[name]()
+    theirs = _long_way(Session(model, "cpu"))
+    ours = _long_way(Session(model, "cpu", _steps(model)))
+    assert theirs.std() > 0.5  # or anything would be close
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["llama", "mistral", "gpt2", "biases", "gpt2, adapted"])
+@pytest.mark.parametrize(("way", "most"), [("fp32", 1e-7), ("fp16", 1e-5), ("int8", 2e-3)])
+def test_what_rounding_costs(name: str, way: str, most: float) -> None:
+    model = MODELS[name]()
+    try:
+        steps = _steps(model, way)
+    except RuntimeError:
+        pytest.skip(f"this build of torch has no {way}")
+    assert abs(distance(model, steps)) < most
+    assert steps.mode == f"lean-{way}"
+    assert steps.store.length == 0
+
+
+def test_a_model_in_bfloat16_keeps_its_keys_in_float32() -> None:
+    model = _llama().bfloat16()
+    steps = _steps(model)
+    session = Session(model, "cpu", steps)
+    _read(session, [5, 6, 7])
+    assert session.feed([8]).dtype == steps.store.data.dtype == torch.float32
+    assert distance(model, steps) < 5e-3
+
+
+def test_only_what_differs_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = _llama()
+    steps = _steps(model)
+    session = Session(model, "cpu", steps)
+    read: list[int] = []
+    stepped: list[int] = []
+    forward, step = model.forward, steps.step
+
+    def reads(input_ids: torch.Tensor, **given: Any) -> Any:
+        read.append(input_ids.shape[1])
+        return forward(input_ids=input_ids, **given)
+
+    def steps_on(token: int) -> torch.Tensor:
+        stepped.append(token)
+        return step(token)
+
+    monkeypatch.setattr(model, "forward", reads)
+    monkeypatch.setattr(steps, "step", steps_on)
+    _read(session, list(range(40)))
+    for token in (7, 8, 9):
+        session.feed([token])
+    # A retry reads its last token again; a turn after it what the writer wrote.
+    fresh = _read(session, list(range(40)))
+    session.feed([7])
+    _read(session, [*range(40), 7, 11, 12])
+    assert (read, stepped) == ([40, 1, 2], [7, 8, 9, 7])
+    torch.testing.assert_close(fresh, _read(Session(model, "cpu"), list(range(40))))
+
+
+def test_a_step_that_fails_costs_no_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = _llama()
+    steps = _steps(model)
+    plain, session = Session(model, "cpu"), Session(model, "cpu", steps)
+    for one in (plain, session):
+        _read(one, [5, 6, 7])
+        one.feed([8])
+
+    def fails(token: int) -> torch.Tensor:
+        raise RuntimeError("can't allocate memory")
+
+    monkeypatch.setattr(steps, "step", fails)
+    for token in (9, 10):
+        torch.testing.assert_close(session.feed([token]), plain.feed([token]))
+    assert (session.mode, session.ids) == ("eager", plain.ids)
+
+
+def test_beyond_its_positions_a_model_says_so() -> None:
+    model = _gpt2()
+    session = Session(model, "cpu", _steps(model))
+    _read(session, [1] * 512)
+    with pytest.raises((IndexError, RuntimeError)):
+        session.feed([1])
+    assert session.ids == []
+
+
+# ---------------------------------------------------------------------- what has lean steps
+@pytest.mark.parametrize("make", [_llama, _gpt2])
+def test_what_writes_leanly_says_how(make: Any) -> None:
+    steps = lean_steps(make(), 256)
+    assert steps is not None
+    assert steps.mode in {f"lean-{way.name}" for way in WAYS}
+    assert steps.store.length == 0
+
+
+def test_the_model_keeps_its_weights() -> None:
+    model = _adapted(_gpt2(), fan_in_fan_out=True)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    steps = lean_steps(model, 256)
+    assert steps is not None
+    steps.step(3)
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+def test_another_adapter_has_steps_of_its_own() -> None:
+    model = _llama()
+    bare = lean_steps(model, 256)
+    adapted = lean_steps(_adapted(model), 256)
+    assert bare is not None
+    assert adapted is not None
+    apart = (bare.step(3) - adapted.step(3)).abs().max()
+    assert apart > 0.1
+
+
+DYNAMIC = {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}
+UNFIT: dict[str, tuple[Callable[[], Any], str]] = {
+    "forgets": (lambda: _mistral(sliding_window=64), "forgets after 64"),
+    "changing frequencies": (lambda: _llama(rope_parameters=DYNAMIC), "change with"),
+    "looks at another text": (lambda: _gpt2(add_cross_attention=True), "another text"),
+    "another family": (lambda: torch.nn.Linear(2, 2), "a Linear has none"),
+    "DoRA": (lambda: _adapted(_llama(), use_dora=True), "more than A and B"),
+    "an adapted embedding": (
+        lambda: _adapted(_llama(), target_modules=["embed_tokens", "q_proj"]),
+        "an embedding is",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_what_has_no_lean_steps_writes_on(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    make, why = UNFIT[name]
+    with caplog.at_level(logging.INFO):
+        assert lean_steps(make(), 256) is None
+    assert why in caplog.text
+
+
+def test_quantised_and_large_models_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    model = _llama()
+    monkeypatch.setattr(lean, "MOST", 1000)
+    assert lean_steps(model, 256) is None
+    assert "too large" in caplog.text
+    model.quantization_method = "bitsandbytes"
+    assert lean_steps(model, 256) is None
+    assert "quantised" in caplog.text
+
+
+def test_wrong_numbers_are_refused(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The quickest way that computes what the model does; where none does, the model itself."""
+    model = _llama()
+    broken = Way("broken", 2, lambda weight, bias: WAYS[0].make(weight + 0.05, bias))
+    monkeypatch.setattr(choice, "ranked", lambda shapes, most: (broken, WAYS[0]))
+    found = lean_steps(model, 256)
+    assert found is not None
+    assert found.mode == "lean-fp32"
+    assert "lean-broken is" in caplog.text
+    monkeypatch.setattr(choice, "ranked", lambda shapes, most: (broken,))
+    assert lean_steps(model, 256) is None
+
+
+def test_numbers_that_are_none_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = Way("broken", 2, lambda weight, bias: WAYS[0].make(weight * float("nan"), bias))
+    monkeypatch.setattr(choice, "ranked", lambda shapes, most: (broken,))
+    assert lean_steps(_llama(), 256) is None
+
+
+def test_a_model_too_short_to_be_checked_writes_on() -> None:
+    assert lean_steps(_gpt2(n_positions=16), 16) is None
+
+
+def test_a_coarser_way_has_to_be_worth_it() -> None:
+    fp32, fp16, int8 = WAYS
+    assert order([(1.0, fp32), (0.98, fp16), (0.55, int8)]) == (int8, fp32, fp16)
+    assert order([(1.0, fp32), (0.98, fp16), (0.7, int8)]) == (fp32, fp16, int8)
+    assert order([(1.0, fp32), (0.5, fp16), (0.45, int8)]) == (fp16, int8, fp32)
+    assert order([]) == ()
+
+
+def test_ways_are_those_that_fit_and_that_this_machine_has() -> None:
+    shapes = ((40, 64), (96, 40))
+    weights = 40 * 64 + 96 * 40
+    assert [way.name for way in ranked(shapes, weights)] in (["int8"], [])
+    assert ranked(shapes, weights - 1) == ()
+    assert "fp32" in {way.name for way in ranked(shapes, 4 * weights)}
