@@ -569,7 +569,7 @@ async def test_text_that_comes_quickly_is_shown_in_pieces_and_seldomer_to_one_wh
         pauses: list[float] = []
         timer = app.set_timer
         monkeypatch.setattr(app, "set_timer", lambda s, do: (pauses.append(s), timer(s, do)))
-        app._key_at = key_at  # long ago, or just now
+        app.key_at = key_at  # long ago, or just now
         for _ in range(200):
             app.post_message(TextArrived(Delta(9, "prose", "word ")))
         app.post_message(TextArrived(Delta(9, "prose", "end")))
