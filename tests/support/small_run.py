@@ -43,8 +43,8 @@ SHORT = PpoSettings(
 )
 
 
-def small_model(folder: Path) -> ModelRef:
-    """Random weights, two layers, the bundled model's tokeniser: a run of it takes seconds."""
+def small_base() -> Any:
+    """Two layers of random weights over the bundled model's vocabulary."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -64,7 +64,13 @@ def small_model(folder: Path) -> ModelRef:
         tie_word_embeddings=True,
         initializer_range=0.15,  # as sure of its words as a trained one, so that it can go astray
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    return LlamaForCausalLM(config).eval()
+
+
+def small_model(folder: Path) -> ModelRef:
+    """Such a model with the bundled one's tokeniser: a run of it takes seconds."""
+    source = Path(bundled_ref().folder)
+    small_base().save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(source / name, folder / name)
     return msgspec.structs.replace(bundled_ref(), id="small", folder=str(folder))
