@@ -18,10 +18,15 @@ from tests.support.terminal import ENTER, ESCAPE, F2, F3, QUIT, Terminal
 
 # A short but real run, the same each time: the taste is a plain one, so little is enough.
 CONFIG = """
+[writing]
+prose_tokens = 80
+
 [training]
-updates = 6
+updates = 5
+batch = 16
+learning_rate = 2e-3
 seed = 1
-gate_prompts = 48
+gate_prompts = 24
 """
 
 
@@ -118,7 +123,7 @@ def test_write_score_train_and_write_with_what_was_learned(own_home: Path) -> No
     terminal.press(F3)
     terminal.until("61", "So far I think", seconds=100)
     terminal.press("s")
-    terminal.until("Step 2 of 6", seconds=200)
+    terminal.until("Step 2 of 5", seconds=200)
     outcome = settled(terminal, own_home)
     assert outcome["state"] == "adopted", outcome["words"]
     terminal.until("It learned")
