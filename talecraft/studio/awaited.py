@@ -32,7 +32,7 @@ class Awaited(Generic[T]):
         """Send `command`; what was waited for before is given up, unless (`busy`) it has to be
         waited for: then UsageError. Returns the request's number. Raises as the engine does."""
         if busy and self._asked is not None:
-            raise UsageError(busy, "Esc stops them.")
+            raise UsageError(busy, "Stop them, or wait.")
         self.give_up()
         with self._lock:
             self._asked = command.request, about

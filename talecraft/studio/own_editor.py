@@ -98,10 +98,10 @@ def taken(before: str, file: Path, program: Sequence[str], problem: str) -> Retu
     if problem and (not saved.strip() or saved == before):
         return Returned(before, f"{name} ended badly ({problem}). Your text is as it was.")
     if problem:
-        kept = "What it had saved is here. Ctrl+Z takes it back."
+        kept = "What it had saved is here; undo takes it back."
         return Returned(saved, f"{name} ended badly ({problem}). {kept}")
     if before.strip() and not saved.strip():
-        return Returned(saved, "The text came back empty. Ctrl+Z brings it back.")
+        return Returned(saved, "The text came back empty; undo brings it back.")
     return Returned(saved)
 
 

@@ -109,7 +109,7 @@ class Tokens:
         if f"{made.model_id}@{made.revision}" != self._model().key:
             raise UsageError(
                 f"This passage was written by {made.model_id}, and another model writes now.",
-                "F2 chooses the model.",
+                "Choose that one on the models screen.",
             )
         return made
 

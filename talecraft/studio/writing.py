@@ -133,7 +133,7 @@ class Writing:
         """
         turn = self._library.stories.turn(turn_id)
         if turn.author != "model":
-            raise UsageError("This passage is your own.", "Enter lets the model write on from it.")
+            raise UsageError("This passage is your own.", "Let the model write on from it.")
         story = self._library.stories.get(turn.story_id)
         prose = clean(prose).lstrip().rstrip(" ")  # a word's space is the model's to write
         return self._ask(story, turn.parent_id, seed, turn.outline or None, prose=prose)
