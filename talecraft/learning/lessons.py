@@ -104,7 +104,7 @@ class Learned:
     ensemble: Ensemble
     held_out: Callable[[Tensor], Tensor]
     held: np.ndarray
-    wants_length: int  # by the scores that the reward is learned from
+    wants_length: int
 
 
 def prose(
@@ -147,13 +147,15 @@ def split(lessons: Lessons, ppo: PpoSettings, seed: int) -> Learned:
     Which words to listen for all stories say together, or eight reward stories could not prove
     one; how much they are liked, each side learns from its own. A word that was chosen by chance
     would mislead both: of feedback without any liking for words, in one log of fifty (measured).
+    Whether longer or shorter passages are asked for all say together, too: what the reward sets
+    free the gate must not refuse.
     """
     scored, ridge, words = lessons.scored, lessons.trust.ridge, lessons.words
     held = _held(scored, seed)
     rest = scored.rows(np.flatnonzero(~held))
     ensemble = Ensemble(rest, ridge, ppo.ensemble, ppo.pessimism, seed, words)
     judge = taste.fit(scored.rows(np.flatnonzero(held)), ridge, words)
-    return Learned(ensemble, judge, held, wanted_length(lessons.passages, ~held))
+    return Learned(ensemble, judge, held, wanted_length(lessons.passages))
 
 
 def _held(scored: Scored, seed: int) -> np.ndarray:
@@ -176,9 +178,9 @@ def _held(scored: Scored, seed: int) -> np.ndarray:
     return np.isin(groups, names[places] if len(places) else names[:1])
 
 
-def wanted_length(passages: Sequence[Episode], among: np.ndarray) -> int:
+def wanted_length(passages: Sequence[Episode]) -> int:
     """Whether the grades of these passages ask for longer or shorter ones."""
-    graded = [one for one, chosen in zip(passages, among, strict=True) if chosen and one.stars]
+    graded = [one for one in passages if one.stars]
     return asks_for_length(
         np.array([len(one.prose.split()) for one in graded]),
         np.array([one.stars for one in graded]),

@@ -209,7 +209,6 @@ class Run:
 
     # ------------------------------------------------------------------ after
     def _judge(self, known: Lessons, learned: Learned) -> Judge:
-        everything = np.full(len(known.passages), True)
         return Judge(
             taste=learned.held_out,
             held=episodes.prose(
@@ -218,7 +217,7 @@ class Run:
                 self._codec,
             ),
             said=known.scored.rows(np.flatnonzero(learned.held)),
-            wants_length=lessons.wanted_length(known.passages, everything),
+            wants_length=learned.wants_length,
             loved=[one.prose for one in known.passages if one.stars == 5 or one.edited],
             prompts=self._unpractised(known.passages)[: self._ppo.gate_prompts],
             neutral=[self._codec.encode(t) for t in self._texts["passage"]],

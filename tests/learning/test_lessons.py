@@ -7,6 +7,8 @@ import torch
 from talecraft.learning import lessons
 from talecraft.learning.labels import Pairs, Scored
 from talecraft.learning.taste import Trust
+from talecraft.process.evidence import Episode
+from talecraft.process.run_events import PpoSettings
 from talecraft.story.traits import TRAITS
 
 
@@ -83,3 +85,23 @@ def test_a_word_that_proved_itself_is_as_sure_as_an_interval(concordance, low, w
     known = lessons.Lessons([], data, trust, words)
     assert known.passed is passes
     assert (known.refusal() == "") is passes
+
+
+def test_what_the_reward_sets_free_the_gate_does_not_refuse():
+    """By its own stories the reward would see shorter passages asked for; all together do not ask
+    for it. Both go by all."""
+    groups = np.repeat(np.arange(6), 10)
+    seed = 0
+    stars = np.tile(np.arange(1, 6), 12)
+    held = lessons._held(scored(stars, groups), seed)
+    words = np.where(held, 10 * stars, 60 - 10 * stars)
+    passages = [
+        Episode(i, int(groups[i]), [1], [1], 0, 1, "word " * int(words[i]), int(stars[i]), 1.0)
+        for i in range(60)
+    ]
+    of_the_reward = [one for one, held_back in zip(passages, held, strict=True) if not held_back]
+    assert lessons.wanted_length(of_the_reward) == -1
+    known = lessons.Lessons(
+        passages, scored(stars, groups), Trust(1000.0, 0.8, 0.7, 0.9, 100, stars)
+    )
+    assert lessons.split(known, PpoSettings(), seed).wants_length == 0
