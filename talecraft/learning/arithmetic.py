@@ -160,20 +160,6 @@ def adapt_beta(
     return beta * (1 + step * error)
 
 
-def adapt_speed(speed: float, kl: float, planned: float, step: float = 0.25) -> float:
-    """The factor on the learning rate after an update whose KL was `planned`.
-
-    Where it lags by a third the factor grows by `step`, up to 3; where it is a fifth ahead it
-    shrinks by as much, down to 0.3: Ziegler's idea (`adapt_beta`) on the other knob, the only one
-    that can make a policy go further.
-    """
-    if kl < planned / 1.5:
-        speed *= 1 + step
-    elif kl > 1.2 * planned:
-        speed /= 1 + step
-    return max(0.3, min(3.0, speed))
-
-
 def k3(new: Tensor, old: Tensor, mask: Tensor) -> Tensor:
     """Low-variance, non-negative KL(old || new) from samples of `old`: mean(r - 1 - log r)."""
     log_ratio = (new - old).clamp(-LOG_RATIO_LIMIT, LOG_RATIO_LIMIT)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
-from msgspec.structs import replace
 from torch import Tensor
 
 from talecraft.engine.codec import Codec
@@ -87,7 +87,6 @@ class Ppo:
         self._schedule = torch.optim.lr_scheduler.LinearLR(
             self._optimiser, 1.0, LAST_RATE, total_iters=settings.updates
         )
-        self._speed = 1.0  # of the policy's learning rate
         self._guards = Guards(settings.kl_target)
         self.updates = 0  # taken so far
         self._bad = 0
@@ -110,22 +109,12 @@ class Ppo:
             self._sound.append(self._policy.snapshot())
             step = self._update(experience, step, number)
             self.updates = number
-            self._pace(step)
             self._beta = arithmetic.adapt_beta(
                 self._beta, step.kl, self._settings.kl_target, BETA_STEP, BETA_FALL, BETA_RISE
             )
             if self._bad >= BAD_STEPS:
                 self._stop(NOT_FINITE)
             yield _finish(step, self._clock() - started, self.stopped)
-
-    def _pace(self, step: Step) -> None:
-        """A weak taste gives small gradients, a strong one large ones: go faster or slower, so that
-        the KL reaches its target by half of the run."""
-        progress = step.step / step.total if step.step > 1 else 0.0  # the first has seen nothing
-        speed = arithmetic.adapt_speed(self._speed, step.kl, step.kl_target * min(1, 2 * progress))
-        # The schedule multiplies the rate that it finds, and so leaves this factor in it.
-        self._optimiser.param_groups[0]["lr"] *= speed / self._speed
-        self._speed = speed
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All that the next update depends on, as tensors and as JSON."""
@@ -140,7 +129,6 @@ class Ppo:
         facts = {
             "updates": self.updates,
             "beta": self._beta,
-            "speed": self._speed,
             "bad": self._bad,
             "stopped": self.stopped,
             "sound": len(self._sound),
@@ -161,7 +149,6 @@ class Ppo:
         self._guards.restore(facts["guards"])
         self._sound.extend(unpack(f"sound{number}", tensors) for number in range(facts["sound"]))
         self.updates, self._beta = facts["updates"], facts["beta"]
-        self._speed = facts["speed"]
         self._bad, self.stopped = facts["bad"], facts["stopped"]
 
     def _stop(self, reason: str) -> None:
@@ -267,7 +254,7 @@ class Ppo:
             break
         self._schedule.step()
         policy, value, clipped = (totals / max(1, taken)).tolist()
-        return replace(step, policy_loss=policy, value_loss=value, clip_fraction=clipped)
+        return _replace(step, policy_loss=policy, value_loss=value, clip_fraction=clipped)
 
     def _minibatch(
         self, experience: Experience, parts: Sequence[Tensor]
@@ -349,4 +336,8 @@ def practice_sampling(settings: PpoSettings) -> Sampling:
 
 def _finish(step: Step, seconds: float, note: str) -> Step:
     left = 0 if note else step.total - step.step
-    return replace(step, seconds=seconds, eta=seconds * left, note=note)
+    return _replace(step, seconds=seconds, eta=seconds * left, note=note)
+
+
+def _replace(step: Step, **changes: float | str) -> Step:
+    return msgspec.structs.replace(step, **changes)

@@ -152,30 +152,6 @@ def test_rewards_that_are_no_numbers_stop_the_run_at_once():
     assert all(torch.equal(p, before[n]) for n, p in policy.lora.items())
 
 
-def test_adapt_speed_by_hand():
-    assert arithmetic.adapt_speed(1.0, 1.9, 3.0) == pytest.approx(1.25), "under two thirds"
-    assert arithmetic.adapt_speed(1.0, 2.1, 3.0) == 1.0
-    assert arithmetic.adapt_speed(1.0, 3.5, 3.0) == 1.0
-    assert arithmetic.adapt_speed(1.0, 3.7, 3.0) == pytest.approx(0.8), "over six fifths"
-    assert arithmetic.adapt_speed(2.9, 0.0, 3.0) == 3.0
-    assert arithmetic.adapt_speed(0.31, 9.0, 3.0) == 0.3
-
-
-def test_the_rate_follows_the_kl_and_its_schedule():
-    """Nothing is learned, so the KL stays 0: from the second update on the rate grows by a quarter
-    each, under the linear decay that it would have had."""
-    _, ppo = made(_with(SMALL, updates=3, learning_rate=1e-3))
-    ppo._guards.trip = lambda step: ""
-    ppo._optimiser.step = lambda: None
-    rates = []
-    for _ in ppo.run():
-        rates.append(ppo._optimiser.param_groups[0]["lr"])
-    decay = [1 - 0.3 * n for n in (1, 2, 3)]
-    expected = [1e-3 * d * speed for d, speed in zip(decay, (1, 1.25, 1.5625), strict=True)]
-    assert rates == pytest.approx(expected, rel=1e-6)
-    assert ppo._optimiser.param_groups[1]["lr"] == pytest.approx(SMALL.value_learning_rate * 0.1)
-
-
 def test_adapt_beta_by_hand():
     assert arithmetic.adapt_beta(0.1, 6.0, 3.0, 0.5, 1.0) == pytest.approx(0.15)
     assert arithmetic.adapt_beta(0.1, 0.0, 3.0, 0.5, 1.0) == pytest.approx(0.05)
