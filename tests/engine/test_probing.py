@@ -159,11 +159,11 @@ def test_a_turn_begun_in_its_plan_goes_on_with_plan_and_prose(seed):
 
 
 def test_wherever_it_begins_the_same_draws_lead_to_the_same_text():
-    """Every place of a short turn, greedily: what is kept says the same again."""
-    greedy = {"temperature": 0, "outline_tokens": 20, "prose_tokens": 16}
+    """Every other place of a short turn, greedily: what is kept says the same again."""
+    greedy = {"temperature": 0, "outline_tokens": 14, "prose_tokens": 10}
     first, prompt, _ = write(Sampling(**greedy))
     session = Session(shared_base(), "cpu")
-    for at in range(2, len(first.ids)):
+    for at in range(2, len(first.ids), 2):
         logits = session.read(prompt, never, ignore)
         pieces = []
         writer = Writer(session, codec(), Sampling(**greedy), pieces.append)
