@@ -171,6 +171,10 @@ class Guide:
             compared_since=since.compared,
         )
 
+    def looked(self, sure: bool) -> None:
+        """What was made of the opinions that there are: where it is not `sure`, more are needed."""
+        self._enough = self._library.landmarks.reached().opinions, sure
+
     def _is_enough(self, opinions: int) -> bool:
         """Whether a run would find enough; asked only when it may have changed."""
         if opinions < FEWEST_OPINIONS:

@@ -165,6 +165,15 @@ async def test_enter_while_the_model_writes_sends_nothing(running):
         assert page.composer.text == "wait"
 
 
+async def test_the_score_line_does_not_promise_a_score_for_what_is_text(running):
+    async with running() as (app, pilot):
+        await begun(app, pilot, "A harbour")
+        assert "score it" in seen(pilot)
+        await typed(pilot, "Dear Miss Hollon")
+        await until(pilot, lambda: "Enter puts it into the story" in seen(pilot))
+        assert "score it" not in seen(pilot)
+
+
 async def test_the_score_line_names_the_key_that_works_now(running):
     async with running() as (app, pilot):
         await begun(app, pilot, "A harbour")

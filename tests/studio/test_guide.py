@@ -161,6 +161,20 @@ def test_opinions_that_are_all_alike_are_not_enough(studio):
     assert told(studio) == "train"
 
 
+def test_a_taste_that_is_not_sure_yet_leads_back_to_a_round(studio):
+    written = passage(studio, studio.writing.new_story("A line.").id)
+    studio.writing.rate(written, "stars", 4)
+    for _ in range(24):
+        choose(studio)
+    assert told(studio) == "train"
+    studio.guide.looked(False)
+    assert told(studio) == "choose"
+    choose(studio)
+    assert told(studio) == "train", "more was said: it may be enough now"
+    studio.guide.looked(True)
+    assert told(studio) == "train"
+
+
 def test_what_there_is_to_learn_from_is_gathered_only_when_it_may_be_enough(studio, monkeypatch):
     asked = []
     plan = studio.training.plan

@@ -56,7 +56,7 @@ class ScoreWords(SkeletonActions):
         if turn is None:
             what = "writes on from the plan" if self._planned else "begins"
             return said((f"{hint('page.continue', 'Enter')}: the model {what}", MUTED))
-        score = self.page.scores.get(turn.id)
+        score, chosen = self.page.scores.get(turn.id), self.manuscript.chosen
         if score is not None:
             composer = self.query_one(ScoringComposer)
             here = composer.takes_score_back and self.focused is composer
@@ -64,9 +64,10 @@ class ScoreWords(SkeletonActions):
                 f"Tab, then {hint('score.take_back', 'u')}"
             )  # fmt: skip
             return said((stars(score), "$text-accent"), (f"   {key} takes it back", MUTED))
+        if self.query_one(ScoringComposer).text and chosen is None:
+            return said((f"{hint('page.continue', 'Enter')} puts it into the story", MUTED))
         another = f"{between}{hint('page.retry', 'Ctrl+R')} another version"
-        chosen = self.manuscript.chosen is not None
-        return said((f"{score_keys()} score it{'' if chosen else another}", MUTED))
+        return said((f"{score_keys()} score it{'' if chosen is not None else another}", MUTED))
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """What takes a score back depends on whether there is text."""

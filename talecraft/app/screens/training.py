@@ -162,6 +162,9 @@ class TrainingScreen(LearnFromTales):
         if message.error:
             self.talecraft.say(message.error, "Your taste could not be read", "warning")
         self.query_one(RunPlan).show_taste(message.taste)
+        if message.taste is not None:
+            self.talecraft.studio.guide.looked(message.taste.passed)
+            self.talecraft.refresh_status()
         self.refresh_bindings()
 
     # ------------------------------------------------------------------ what can be done
