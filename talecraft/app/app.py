@@ -225,6 +225,11 @@ class TalecraftApp(TrainingRuns, Fetches):
             event.text = clean_line(event.text[:MOST_PASTED])[: max(0, room)]
         await super().on_event(event)
 
+    @property
+    def typing(self) -> bool:
+        """Was a key pressed a moment ago, so that another may be about to come?"""
+        return time.monotonic() - self.key_at < TYPING_SECONDS
+
     # ------------------------------------------------------------------ what the engine says
     def _hear(self, event: StudioEvent) -> None:
         """Called on the engine's reading thread; hands the event over and returns."""
@@ -253,8 +258,7 @@ class TalecraftApp(TrainingRuns, Fetches):
         if self.live is not None and message.delta.request == self.live.request:
             self.live.add(message.delta)
             now = time.monotonic()
-            typing = now - self.key_at < TYPING_SECONDS
-            pause = TEXT_SECONDS_TYPING if typing else TEXT_SECONDS
+            pause = TEXT_SECONDS_TYPING if self.typing else TEXT_SECONDS
             wait = self._text_shown + pause - now
             if wait <= 0:
                 self._show_text()

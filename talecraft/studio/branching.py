@@ -255,8 +255,7 @@ class Branching:
     def _chosen(self, change: Change, undone: bool) -> Feedback:
         """The choice that stands now, said once more; that there is none."""
         number = change.before if undone else change.after
-        said = self._library.feedback.of_turn(change.turn_id)
-        for line in said:
+        for line in self._library.feedback.of_turn(change.turn_id):
             if line.id == number:
                 return msgspec.structs.replace(line, created_at="")
         return Feedback(0, change.turn_id, "choice", None)

@@ -55,15 +55,19 @@ def page(library: Library, story_id: int) -> Page:
     story = library.stories.get(story_id)
     leaf = story.leaf_id
     words = library.lengths.of([leaf])[leaf].words if leaf is not None else 0
-    versions = library.stories.versions(leaf) if leaf is not None else []
     return Page(
         story,
         library.stories.path(leaf),
-        versions.index(leaf) + 1 if leaf is not None else 0,
-        len(versions),
+        *(version(library, leaf) if leaf is not None else (0, 0)),
         standing_scores(library.feedback.of_story(story_id)),
         word_count(story.premise) + words,
     )
+
+
+def version(library: Library, turn_id: int) -> tuple[int, int]:
+    """Which version of its passage a turn is, and of how many."""
+    versions = library.stories.versions(turn_id)
+    return versions.index(turn_id) + 1, len(versions)
 
 
 def standing_scores(log: Sequence[Feedback]) -> dict[int, Score]:

@@ -52,13 +52,15 @@ class DraftScreen(TalecraftScreen):
         """Ask what shall become of a paste that `area`, else the composer, cannot hold."""
         from talecraft.app.screens.pasting import Choice, LongPaste
 
+        area = area or self.composer
+        composes = area is self.composer
+
         def chosen(choice: Choice | None) -> None:
             if choice == "beginning":
-                (area or self.composer).type_in(clean(text[:PASTE_LIMIT]))
+                area.type_in(clean(text[:PASTE_LIMIT]))
             elif choice == "story":
                 self.take_in(text)
 
-        composes = area is None or area is self.composer
         refusal = self.why_not_take_in() if composes else None
         self.app.push_screen(LongPaste(len(text), refusal, composes), chosen)
 

@@ -66,9 +66,7 @@ class PassageActions(TakingIn):
         at = self._midst
         if at is None:
             return self.page.version, self.page.versions
-        turn = self.page.path[at].id
-        versions = self.talecraft.studio.library.stories.versions(turn)
-        return (versions.index(turn) + 1 if turn in versions else 0), len(versions)
+        return reading.version(self.talecraft.studio.library, self.page.path[at].id)
 
     def action_rate(self, value: int) -> None:
         self._rate("stars", value)

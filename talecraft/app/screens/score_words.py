@@ -57,14 +57,14 @@ class ScoreWords(SkeletonActions):
             what = "writes on from the plan" if self._planned else "begins"
             return said((f"{hint('page.continue', 'Enter')}: the model {what}", MUTED))
         score, chosen = self.page.scores.get(turn.id), self.manuscript.chosen
+        composer = self.query_one(ScoringComposer)
         if score is not None:
-            composer = self.query_one(ScoringComposer)
             here = composer.takes_score_back and self.focused is composer
             key = hint("story.undo", "Ctrl+Z") if here else (
                 f"Tab, then {hint('score.take_back', 'u')}"
             )  # fmt: skip
             return said((stars(score), "$text-accent"), (f"   {key} takes it back", MUTED))
-        if self.query_one(ScoringComposer).text and chosen is None:
+        if composer.text and chosen is None:
             return said((f"{hint('page.continue', 'Enter')} puts it into the story", MUTED))
         another = f"{between}{hint('page.retry', 'Ctrl+R')} another version"
         return said((f"{score_keys()} score it{'' if chosen is not None else another}", MUTED))

@@ -30,8 +30,6 @@ from talecraft.library.branches import EditedPart
 from talecraft.story.turns import Turn
 from talecraft.studio.events import AlternativesReady
 
-REST_SECONDS = 0.5  # whoever has just pressed a key may be about to type a text
-
 
 class WritingScreen(ScoreWords, TokenActions, GhostActions):
     """One open story. The text is the library's; this shows it and asks the studio for changes."""
@@ -102,8 +100,8 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
 
     def waits_for(self, versions: AlternativesReady) -> bool:
         """Not where something is being typed: its letters must not choose."""
-        key_at = self.talecraft.key_at
-        rests = key_at <= self._asked_at or monotonic() - key_at > REST_SECONDS
+        app = self.talecraft
+        rests = app.key_at <= self._asked_at or not app.typing
         idle = rests and not self.composer.text and not self.editor.is_open
         return versions.story_id == self.story_id and idle
 
