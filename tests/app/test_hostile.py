@@ -200,7 +200,7 @@ def test_the_bytes_a_terminal_gets(own_home, nth):
     terminal = Terminal(own_home, ("-m", "tests.support.page"))
     comes(terminal, "ready")
     terminal.press(ENTER)
-    comes(terminal, "score it")
+    comes(terminal, "puts it into the story")
     for _ in range(30):
         terminal.press("\x1b[5~")
         terminal.read(0.02)
