@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import time
 
 import pytest
@@ -439,6 +440,25 @@ async def test_the_page_follows_the_end_only_for_a_reader_at_the_end(running):
         page.reload()
         await pilot.pause()
         assert list(page.manuscript.visible_text) == before
+
+
+@pytest.mark.parametrize("seed", [5, 7, 9])
+async def test_what_was_just_written_is_in_sight(running, seed):
+    """After a long text in the composer, and in a window of another size."""
+    dice = random.Random(seed)
+    async with running((100, 30)) as (app, pilot):
+        page = await page_of(app, pilot, app.studio.writing.new_story("a fox").id)
+        for _ in range(4):
+            await pilot.resize_terminal(dice.choice([70, 99, 130]), dice.choice([16, 20, 30]))
+            lines = "\n".join("abcdef"[: dice.randint(0, 6)])
+            page.composer.post_message(events.Paste(lines + " word" * dice.choice([0, 20, 200])))
+            await pilot.pause()
+            await pilot.press("enter")
+            await finished(app, pilot)
+            await pilot.resize_terminal(dice.choice([70, 99, 130]), dice.choice([16, 20, 30]))
+            await pilot.pause()
+            last = [line for line in page.page.path[-1].prose.split() if line][-3:]
+            assert " ".join(last) in " ".join(page.manuscript.visible_text)
 
 
 async def test_a_new_width_keeps_the_readers_place(running):

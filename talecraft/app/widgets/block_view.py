@@ -21,10 +21,9 @@ class BlockView(DrawnView):
         super().__init__(id=widget_id)
         self._column = Column()
         self._wrapping: Timer | None = None
-
-    @property
-    def at_end(self) -> bool:
-        return self.scroll_y >= self.max_scroll_y - 1
+        # As it was when last scrolled or laid out: where the window has shrunk since, the reader
+        # who was at the end is still there, and the rows tell otherwise.
+        self.at_end = True
 
     @property
     def _reader(self) -> Place | None:
@@ -62,11 +61,16 @@ class BlockView(DrawnView):
         y = self.max_scroll_y if place is None else self._column.find(place)
         if y != self.scroll_y:
             self.scroll_to(y=y, animate=False, immediate=True, force=True)
+        self._see_the_end()
         self.refresh()
+
+    def _see_the_end(self) -> None:
+        self.at_end = self.scroll_y >= self.max_scroll_y - 1
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """What comes near is wrapped before it is seen, and what is seen stays where it is."""
         super().watch_scroll_y(old_value, new_value)
+        self._see_the_end()
         row, screen = round(new_value), self.size.height
         top = self._column.place(row)
         if self._column.measure(row - screen, row + 2 * screen):
