@@ -253,7 +253,7 @@ def a_run(world: World, chance: random.Random) -> None:
     world.deaths["run"] += 1
     tiny.until(lambda: world.rows("SELECT state FROM runs WHERE id=?", run) != [("running",)])
     assert world.rows("SELECT state FROM runs WHERE id=?", run) == [("interrupted",)]
-    page.until("Interrupted")
+    page.until("Cut off")
     page.press(ESCAPE)
     page.until("Write on, or press Enter")
     assert world.rows("SELECT id FROM adapters WHERE state='active'") == before

@@ -161,15 +161,16 @@ def reason(run: TrainingRun) -> str:
 def verdict(run: TrainingRun) -> tuple[str, str, str]:
     """How a run ended, as a notice: text, title, severity."""
     key = hint("app.training", "F3")
+    title = f"Training: {clean_line(run.state_words)}"
     match run.state:
         case "adopted":
             words = f"The new adapter writes from now on. {key} shows why."
-            return words, "Training: adopted", "information"
+            return words, title, "information"
         case "rejected":
             words = f"{reason(run)} So nothing changed; {key} shows all figures."
-            return words, "Training: not adopted", "warning"
+            return words, title, "warning"
         case "cancelled":
-            return "Nothing changed.", "Training: stopped", "information"
-        case state:
+            return "Nothing changed.", title, "information"
+        case _:
             words = f"{run.error or 'Nothing changed.'} {key} shows more."
-            return words, f"Training: {state}", "warning"
+            return words, title, "warning"

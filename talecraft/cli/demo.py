@@ -54,9 +54,9 @@ def _say(progress: str | RunEvent) -> None:
 
 def _print(result: DemoResult) -> None:
     if result.outcome is None:
-        console.out(f"Run {result.run.id}: {result.run.state}. {result.run.error}".rstrip())
+        console.out(f"Run {result.run.id}: {result.run.state_words}. {result.run.error}".rstrip())
     else:
-        print_outcome(result.outcome, result.run.state, result.run.error)
+        print_outcome(result.outcome, result.run.state_words, result.run.error)
     for sample in result.samples:
         console.out(f"\nPrompt: {sample.prompt}")
         console.out(f"\nBefore:\n{sample.before}\n\nAfter:\n{sample.after}")

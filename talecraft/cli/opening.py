@@ -23,7 +23,7 @@ def studio(
     with Studio(listener, model=model) as opened:
         if settle:
             for run in opened.training.settle():
-                console.note(f"Training run {run.id} has ended: {run.state}. {run.error}")
+                console.note(f"Training run {run.id} has ended: {run.state_words}. {run.error}")
         yield opened
 
 

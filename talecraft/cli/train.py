@@ -12,7 +12,7 @@ from talecraft.cli import console, opening, shapes
 
 if TYPE_CHECKING:
     from talecraft.library.runs import TrainingRun
-    from talecraft.process.run_events import Check, Outcome, RunEvent
+    from talecraft.process.run_events import Check, Outcome, PatternStep, RunEvent, Step
     from talecraft.studio import Studio
 
 app = typer.Typer(help="Learn from the scores.", no_args_is_help=True)
@@ -137,9 +137,7 @@ def status(
                 [
                     (
                         one.id,
-                        "paused"
-                        if one.state == "running" and studio.training.paused(one.id)
-                        else one.state,
+                        _state(studio, one),
                         one.model_id,
                         one.started_at[:16].replace("T", " "),
                         one.adapter_id or "",
@@ -155,13 +153,25 @@ def status(
         return
     if found.state == "running":
         console.out(f"Run {found.id} is going.")
-        from talecraft.process.run_events import PatternStep, Step
-
-        steps = [event for event in events if isinstance(event, Step | PatternStep)]
-        for line in dict.fromkeys(map(describe, [*steps[-1:], *events[-1:]])):
+        for line in dict.fromkeys(map(describe, [*_steps(events)[-1:], *events[-1:]])):
             console.out(line)
     else:
         _print_end(found)
+
+
+def _state(studio: Studio, run: TrainingRun) -> str:
+    """A run's state in words; of one that is going, how far it is."""
+    if run.state != "running":
+        return run.state_words
+    words = "paused" if studio.training.paused(run.id) else "going"
+    last = _steps(studio.training.tail(run.id).read())[-1:]
+    return f"{words}, step {last[0].step} of {last[0].total}" if last else words
+
+
+def _steps(events: Sequence[RunEvent]) -> list[Step | PatternStep]:
+    from talecraft.process.run_events import PatternStep, Step
+
+    return [event for event in events if isinstance(event, Step | PatternStep)]
 
 
 @app.command()
@@ -213,6 +223,7 @@ def follow(studio: Studio, run_id: str) -> TrainingRun:
 
 def describe(event: RunEvent) -> str:
     """One event of a run as a line."""
+    from talecraft.library.runs import state_words
     from talecraft.process.run_events import (
         Example,
         GoingOn,
@@ -254,17 +265,17 @@ def describe(event: RunEvent) -> str:
                 f" BEFORE: {sample.before} NOW: {sample.after}"
             )
         case Outcome():
-            return f"{event.state}: {event.words}"
+            return f"{state_words(event.state)}: {event.words}"
 
 
 def _print_end(ended: TrainingRun) -> None:
     from talecraft.process.run_events import Outcome
 
     if not ended.outcome:
-        console.out(f"Run {ended.id}: {ended.state}. {ended.error}".rstrip())
+        console.out(f"Run {ended.id}: {ended.state_words}. {ended.error}".rstrip())
         return
     outcome = msgspec.json.decode(ended.outcome, type=Outcome)
-    print_outcome(outcome, ended.state, ended.error)
+    print_outcome(outcome, ended.state_words, ended.error)
 
 
 def print_outcome(outcome: Outcome, state: str, error: str = "") -> None:

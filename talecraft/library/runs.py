@@ -10,6 +10,13 @@ from talecraft.errors import UsageError
 from talecraft.library.branches import now
 from talecraft.library.database import Database
 
+_WORDS = {"rejected": "not adopted", "cancelled": "stopped", "interrupted": "cut off"}
+
+
+def state_words(state: str) -> str:
+    """How a state is called wherever a writer reads it."""
+    return _WORDS.get(state, state)
+
 
 class TrainingRun(msgspec.Struct, frozen=True):
     """`settings` and `outcome` are the run's own JSON, `state` one of run_events.RunState."""
@@ -28,6 +35,10 @@ class TrainingRun(msgspec.Struct, frozen=True):
     outcome: str = ""
     error: str = ""
     adapter_id: str | None = None
+
+    @property
+    def state_words(self) -> str:
+        return state_words(self.state)
 
 
 class Runs:

@@ -11,7 +11,7 @@ from talecraft.app.screens.opening import OpeningScreen
 from talecraft.app.screens.writing import WritingScreen
 from talecraft.errors import ConfigError
 from talecraft.studio import Studio
-from tests.app.conftest import begun, notices, options, page_of, seen, static, until
+from tests.app.conftest import begun, notices, options, page_of, scored, seen, static, until
 
 
 async def test_the_library_opens_where_there_are_stories(running, studio):
@@ -63,6 +63,19 @@ async def test_the_trash_gives_back_with_one_key(running, studio):
         assert not studio.library.stories.get(story.id).trashed
         await pilot.press("t")
         assert "Stories" in static(pilot, "#shelf-head")
+
+
+async def test_a_key_that_can_do_nothing_says_why(running, studio):
+    scored(studio, [3])
+    async with running() as (app, pilot):
+        await pilot.press("u")
+        assert "Nothing was put into the trash just now." in notices(pilot)
+        await pilot.press("t")
+        assert "The trash is empty." in notices(pilot)
+        await pilot.press("d", "t", "r")
+        assert "It is in the trash. u brings it back first." in notices(pilot)
+        await pilot.press("u", "t", "d", "u")
+        assert "The story is back" in notices(pilot)
 
 
 async def test_n_begins_a_new_story_and_escape_comes_back(running, studio):

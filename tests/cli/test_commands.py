@@ -293,7 +293,7 @@ def test_adapters_have_names_notes_and_an_end(
 
 @pytest.mark.parametrize(
     ("end", "code", "words"),
-    [("rejected", 0, "Rejected: "), ("died", 1, "interrupted"), ("damaged", 1, "Failed: ")],
+    [("rejected", 0, "Not adopted: "), ("died", 1, "cut off"), ("damaged", 1, "Failed: ")],
 )
 def test_how_a_run_ends_is_its_exit_code(
     talecraft_: Talecraft, monkeypatch: pytest.MonkeyPatch, end: str, code: int, words: str
@@ -431,7 +431,7 @@ def test_a_demo_that_adopts_nothing_fails(
     monkeypatch.setenv("TINY_RUN", "rejected")
     result = talecraft_("demo", "--stories", "3", "--turns", "8")
     assert result.code == 1
-    assert result.out.startswith("Rejected: ")
+    assert result.out.startswith("Not adopted: ")
 
 
 def test_a_group_alone_shows_its_help(talecraft_: Talecraft) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import Static
 
+from talecraft.app import keymap
 from talecraft.app.widgets.guide import GuideLine
 from talecraft.app.widgets.keyline import KeyLine
 from talecraft.app.widgets.lines import StatusLine
@@ -74,6 +76,20 @@ class TalecraftScreen(Screen[None]):
     def gives_way_to(self, screen: TalecraftScreen) -> bool:
         """Does this one take its place, and not lie over it?"""
         return not self.PAGE
+
+    # ------------------------------------------------------------------ keys that do nothing now
+    def why_not_do(self, action: str) -> str:
+        """Why this action of the screen's keys can do nothing now; empty where that goes without
+        saying."""
+        return ""
+
+    def on_key(self, event: events.Key) -> None:
+        """A key of this screen that does nothing now says why. Called before the binding."""
+        asked = keymap.actions(self, event.key)
+        why = next(filter(None, map(self.why_not_do, asked)), "")
+        if why and not any(self.check_action(action, ()) for action in asked):
+            event.stop()
+            self.talecraft.say(why)
 
     # ------------------------------------------------------------------ what a screen may hear
     story_id: int | None = None

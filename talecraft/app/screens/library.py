@@ -138,6 +138,20 @@ class LibraryScreen(TalecraftScreen):
             case _:
                 return super().check_action(action, parameters)
 
+    def why_not_do(self, action: str) -> str:
+        match action:
+            case "rename" | "trash" if self._trash:
+                key = hint("library.restore", "u")
+                return f"It is in the trash. {key} brings it back first."
+            case "rename" | "trash":
+                return f"There is no story yet. {hint('library.new', 'n')} begins one."
+            case "restore":
+                return "Nothing was put into the trash just now."
+            case "show_trash":
+                return "The trash is empty."
+            case _:
+                return ""
+
     # ------------------------------------------------------------------ what can be done
     def on_option_list_option_selected(self) -> None:
         if self._trash:

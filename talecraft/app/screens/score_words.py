@@ -22,16 +22,21 @@ class ScoreWords(SkeletonActions):
     def show_score(self) -> None:
         versions = Content("")
         version, count = self.version
-        if count > 1 and self.live is None:
+        if count > 1 and self.live is None and not self.editor.is_open:
             versions = said(
                 (f"version {version} of {count}", MUTED),
                 (
-                    f"  Tab {hint('version.previous', mark('←', 'Left'))}"
+                    f"  {self._to_text}{hint('version.previous', mark('←', 'Left'))}"
                     f" {hint('version.next', mark('→', 'Right'))}",
                     MUTED,
                 ),
             )
         self.query_one(ScoreLine).show(self._score_words(), versions)
+
+    @property
+    def _to_text(self) -> str:
+        """What comes before a key of the manuscript's, where one is elsewhere."""
+        return "" if self.manuscript.has_focus else "Tab, then "
 
     def _score_words(self) -> Content:
         between = mark(" · ", ", ")
@@ -61,7 +66,7 @@ class ScoreWords(SkeletonActions):
         if score is not None:
             here = composer.takes_score_back and self.focused is composer
             key = hint("story.undo", "Ctrl+Z") if here else (
-                f"Tab, then {hint('score.take_back', 'u')}"
+                f"{self._to_text}{hint('score.take_back', 'u')}"
             )  # fmt: skip
             return said((stars(score), "$text-accent"), (f"   {key} takes it back", MUTED))
         if composer.text and chosen is None:

@@ -6,13 +6,12 @@ import threading
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from talecraft.app.keymap import actions, hint
+from talecraft.app.keymap import hint
 from talecraft.app.messages import TasteLooked
 from talecraft.app.run_watch import RunWatch
 from talecraft.app.screens.dialogs import Confirm
@@ -64,7 +63,10 @@ class TrainingScreen(LearnFromTales):
 
     def __init__(self) -> None:
         super().__init__()
-        self._resumable = False
+        self._resumable: TrainingRun | None = None
+        self._asked_from: float | None = (
+            None  # where the screen stood when an example was asked for
+        )
         self._seen: int | None = None  # how far the log of feedback went when it was shown
 
     def body(self) -> ComposeResult:
@@ -112,13 +114,23 @@ class TrainingScreen(LearnFromTales):
         running = self.query_one(Running)
         running.display = watch is not None
         if watch is not None:
-            running.show(watch, max(20, self.size.width - 8))
+            came = running.show(watch, max(20, self.size.width - 8))
+            if came and self._asked_from == self._view.scroll_y:
+                self.call_after_refresh(
+                    running.query_one("#example").scroll_visible, top=True, animate=False
+                )
+            if came:
+                self._asked_from = None
+
+    @property
+    def _view(self) -> VerticalScroll:
+        return self.query_one("#training", VerticalScroll)
 
     def _show_rest(self) -> None:
         studio = self.talecraft.studio
         self._seen = studio.library.feedback.watermark()
         plan = studio.training.plan(studio.model)
-        self._resumable = studio.training.resumable(studio.model) is not None
+        self._resumable = studio.training.resumable(studio.model)
         self.query_one(RunPlan).show(plan, studio.model.title, self._resumable)
         if not plan.refusal:
             self._look()
@@ -177,7 +189,7 @@ class TrainingScreen(LearnFromTales):
             case "learn":
                 return watch is None and not self._reading
             case "resume":
-                return self._resumable if watch is None else watch.paused
+                return self._resumable is not None if watch is None else watch.paused
             case "pause":
                 return watch is not None and not (watch.paused or watch.stopping)
             case "example":
@@ -192,14 +204,9 @@ class TrainingScreen(LearnFromTales):
             case _:
                 return super().check_action(action, parameters)
 
-    def on_key(self, event: events.Key) -> None:
-        """A key of this screen that does nothing now says why. Called before the binding."""
-        asked = [action for action in actions(self, event.key) if action in _OF_RUNS]
-        if asked and not any(self.check_action(action, ()) for action in asked):
-            event.stop()
-            self.talecraft.say(self._why_not(asked[0]))
-
-    def _why_not(self, action: str) -> str:
+    def why_not_do(self, action: str) -> str:
+        if action not in _OF_RUNS:
+            return ""
         watch = self.talecraft.run_watch
         if action == "roll_back":
             return "The bare model writes: there is no adapter to roll back."
@@ -239,6 +246,7 @@ class TrainingScreen(LearnFromTales):
         watch = self.talecraft.run_watch
         if watch is not None and self._asked(self.talecraft.studio.training.ask_example):
             watch.example_asked = True
+            self._asked_from = self._view.scroll_y
             self.run_changed()
             when = "when training goes on" if watch.paused else "after the next step"
             self.talecraft.say(f"It comes {when}.", "An example")

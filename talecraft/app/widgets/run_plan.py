@@ -9,6 +9,7 @@ from talecraft.app.keymap import hint
 from talecraft.app.marks import mark
 from talecraft.app.text import MUTED, count, duration, said
 from talecraft.app.widgets.figures import histogram, taste_words
+from talecraft.library.runs import TrainingRun
 from talecraft.process.run_events import TasteLearned
 from talecraft.story.clean import clean_line
 from talecraft.studio.memory import size
@@ -22,11 +23,11 @@ class RunPlan(Static):
         super().__init__(id="training-plan", classes="section", markup=False)
         self._plan: TrainingPlan | None = None
         self._title = ""
-        self._resumable = False
+        self._resumable: TrainingRun | None = None
         self._taste: TasteLearned | None = None
         self._looking = False
 
-    def show(self, plan: TrainingPlan, title: str, resumable: bool) -> None:
+    def show(self, plan: TrainingPlan, title: str, resumable: TrainingRun | None) -> None:
         if self._plan is None or plan.evidence != self._plan.evidence:
             self._taste = None
         self._plan, self._title, self._resumable = plan, title, resumable
@@ -67,7 +68,7 @@ class RunPlan(Static):
 def plan_words(
     plan: TrainingPlan,
     title: str,
-    resumable: bool,
+    resumable: TrainingRun | None,
     taste: TasteLearned | None = None,
     reading: bool = False,
 ) -> Content:
@@ -97,8 +98,8 @@ def plan_words(
         lines.append(
             said(
                 (f"Press {hint('training.go_on', 'c')} to go on. ", "bold"),
-                "The last run was cut off; it goes on after its last finished step, with the"
-                " scores of then.",
+                f"The last run was {resumable.state_words}; it goes on after its last finished step,"
+                " with the scores of then.",
             )
         )
     lines += [

@@ -37,8 +37,9 @@ class Running(Vertical):
         yield Static(id="figures", markup=False)
         yield Vertical(id="example")
 
-    def show(self, watch: RunWatch, width: int) -> None:
-        """Show what `watch` has heard, in lines of at most `width` cells."""
+    def show(self, watch: RunWatch, width: int) -> bool:
+        """Show what `watch` has heard, in lines of at most `width` cells; True where an example is
+        new among it."""
         steps = watch.steps
         self.query_one("#running", Static).update(running_words(watch, min(60, width)))
         figures = figures_of(steps)
@@ -61,20 +62,21 @@ class Running(Vertical):
                             figure.from_nought,
                         )
                     )
-        self._show_example(watch.example)
+        return self._show_example(watch.example)
 
-    def _show_example(self, example: Example | None) -> None:
-        """Under the figures. Whoever reads above it is told of it, and not moved to it."""
+    def _show_example(self, example: Example | None) -> bool:
+        """Under the figures; is it a new one?"""
         place = self.query_one("#example", Vertical)
         place.display = example is not None
         if example is None or example == self._example:
-            return
+            return False
         self._example = example
         place.remove_children()
         place.mount(
             Static(said(("An example", "bold $text-primary"))),
             SampleView(example.sample, "As it writes now", f"After step {example.step}"),
         )
+        return True
 
 
 def running_words(watch: RunWatch, width: int) -> Content:

@@ -20,12 +20,12 @@ from talecraft.process.run_events import SHOWN, Check, Outcome, Phrase, Sample
 from talecraft.story.clean import clean, clean_line
 
 _STATES = {
-    "adopted": ("✓ ", "Adopted", "bold $text-success"),
-    "rejected": ("✗ ", "Not adopted", "bold $text-warning"),
-    "refused": ("✗ ", "Refused", "bold $text-warning"),
-    "cancelled": ("□ ", "Stopped", f"bold {MUTED}"),
-    "failed": ("✗ ", "Failed", "bold $text-error"),
-    "interrupted": ("✗ ", "Interrupted", "bold $text-error"),
+    "adopted": ("✓ ", "bold $text-success"),
+    "rejected": ("✗ ", "bold $text-warning"),
+    "refused": ("✗ ", "bold $text-warning"),
+    "cancelled": ("□ ", f"bold {MUTED}"),
+    "failed": ("✗ ", "bold $text-error"),
+    "interrupted": ("✗ ", "bold $text-error"),
 }
 SAMPLES = 3
 
@@ -44,7 +44,8 @@ class OutcomeView(Vertical):
 
 def _outcome(run: TrainingRun, head: str, now: datetime, since: str) -> list[Widget]:
     outcome = _decoded(run)
-    shape, word, style = _STATES.get(run.state, ("", clean_line(run.state), "bold"))
+    shape, style = _STATES.get(run.state, ("", "bold"))
+    word = clean_line(run.state_words).capitalize()
     told = outcome.words if outcome is not None else ""
     ended = when(run.ended_at, now) if run.ended_at else ""
     lines = [
