@@ -67,7 +67,7 @@ async def test_the_trash_gives_back_with_one_key(running, studio):
 
 async def test_a_key_that_can_do_nothing_says_why(running, studio):
     scored(studio, [3])
-    async with running() as (app, pilot):
+    async with running() as (_, pilot):
         await pilot.press("u")
         assert "Nothing was put into the trash just now." in notices(pilot)
         await pilot.press("t")

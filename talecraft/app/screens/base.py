@@ -71,7 +71,12 @@ class TalecraftScreen(Screen[None]):
         yield from ()
 
     def on_screen_resume(self) -> None:
+        self.query_one(KeyLine).visible = True
         self.talecraft.refresh_status()
+
+    def on_screen_suspend(self) -> None:
+        """Under a question none of these keys works."""
+        self.query_one(KeyLine).visible = False
 
     def gives_way_to(self, screen: TalecraftScreen) -> bool:
         """Does this one take its place, and not lie over it?"""

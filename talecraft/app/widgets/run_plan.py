@@ -98,8 +98,8 @@ def plan_words(
         lines.append(
             said(
                 (f"Press {hint('training.go_on', 'c')} to go on. ", "bold"),
-                f"The last run was {resumable.state_words}; it goes on after its last finished step,"
-                " with the scores of then.",
+                f"The last run was {resumable.state_words}; it goes on after its last finished",
+                " step, with the scores of then.",
             )
         )
     lines += [
