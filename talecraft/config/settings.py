@@ -128,7 +128,7 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
     batch: Annotated[
         Annotated[int, Meta(ge=4, le=512)] | None,
-        Meta(description="Passages practised in each step."),
+        Meta(description="Passages learned from in a step, of twice as many written."),
     ] = None
     learning_rate: Annotated[
         Annotated[float, Meta(gt=0, le=1)] | None,

@@ -51,6 +51,24 @@ def kl_penalty(old: Tensor, reference: Tensor, kind: str = "kl") -> Tensor:
     raise ValueError(f"unknown KL estimator: {kind}")
 
 
+def most_varied(values: Tensor, size: int) -> Tensor:
+    """Marks (N,) the `size` of the values (N,) with the greatest variance.
+
+    They are some of the highest and some of the lowest: the best split is found over the sorted
+    values (PODS, Xu et al. 2025, arXiv 2504.13818).
+    """
+    ranked = torch.argsort(values, stable=True)
+    chosen = torch.zeros(len(values), dtype=torch.bool, device=values.device)
+    size = min(size, len(values))
+    # All windows of `size` in a circle that pass over its seam: the highest, then the lowest.
+    around = torch.cat([ranked[len(ranked) - size :], ranked[:size]])
+    ordered = values[around].double()
+    windows = ordered.unfold(0, size, 1)
+    best = int(windows.var(1, correction=0).argmax())
+    chosen[around[best : best + size]] = True
+    return chosen
+
+
 def last_index(mask: Tensor) -> Tensor:
     """Index (B,) of each sequence's last chosen token."""
     steps = torch.arange(mask.shape[1], device=mask.device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -65,6 +66,24 @@ class Events:
     def phase(self, words: str) -> None:
         self.alive()
         self.send(RunPhase(words))
+
+    def phase_of(self, words: str, calls: int) -> Callable[[], None]:
+        """Begin a phase; gives an `alive` to be called about so many times, which tells of each
+        tenth of them."""
+        self.phase(words)
+        tenths = iter(range(1, 10))
+        next_tenth = next(tenths)
+        done = 0
+
+        def alive() -> None:
+            nonlocal done, next_tenth
+            self.alive()
+            done += 1
+            if next_tenth and 10 * done >= next_tenth * calls:
+                self.send(RunPhase(words, next_tenth / 10))
+                next_tenth = next(tenths, 0)
+
+        return alive
 
     def alive(self) -> None:
         """Wait while the run is paused or a turn is being written; cheap enough for every token.

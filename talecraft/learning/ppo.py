@@ -38,10 +38,10 @@ BAD_STEPS = 3  # non-finite minibatches in a row
 
 @dataclass(frozen=True, slots=True)
 class Experience:
-    """One batch of rollouts with everything that stays fixed while it is learned from.
+    """All that was drawn for an update, with everything that stays fixed while it is learned from.
 
-    `parts` are its micro-batches, rows of like length. They are cut once: old and new log-probs
-    come from the very same forward, so the first ratio is 1 to the last bit.
+    `parts` are the micro-batches that are learned from, rows of like length. They are cut once:
+    old and new log-probs come from the very same forward, so the first ratio is 1 to the last bit.
     """
 
     batch: Sequences
@@ -174,31 +174,39 @@ class Ppo:
 
     # ------------------------------------------------------------------ one update
     def _roll_out(self, number: int) -> list[Rollout]:
-        """A batch of fresh turns after prompts drawn for this update."""
+        """Fresh turns after prompts drawn for this update."""
         random = np.random.default_rng([self._seed, number])
-        order = random.permutation(len(self._prompts))[: self._settings.batch]
-        chosen = np.resize(order, self._settings.batch).tolist()
+        drawn = self._settings.drawn
+        order = random.permutation(len(self._prompts))[:drawn]
+        chosen = np.resize(order, drawn).tolist()
         with self._policy.merged() as model:
             return rollouts.sample(
                 model,
                 self._codec,
                 [self._prompts[i] for i in chosen],
                 practice_sampling(self._settings),
-                [(self._seed, number, i) for i in range(self._settings.batch)],
+                [(self._seed, number, i) for i in range(drawn)],
                 self._pad,
-                batch=self._settings.batch,
                 alive=self._alive,
             )
 
     @torch.no_grad()
     def _experience(self, sampled: list[Rollout], number: int) -> tuple[Experience, Step]:
-        """Score the rollouts and lay out advantages; also the figures this update is known by."""
+        """Score the rollouts and lay out advantages; also the figures this update is known by.
+
+        What pleases may be rare, and most rollouts alike: those are learned from that differ most
+        in reward. The figures are of all of them.
+        """
         settings = self._settings
         seen = self._appraise(sampled, self._pad)
         batch, valued = seen.batch, seen.valued
+        kept = arithmetic.most_varied(valued.total + valued.outline, settings.batch)
+        kept = kept.to(batch.mask.device)
         order = torch.argsort(batch.positions.amax(1), stable=True)
-        parts = order.split(settings.micro_batch)
-        old = self._judge_all(batch, parts, entropy=True)
+        parts = order[kept[order]].split(settings.micro_batch)
+        others = order[~kept[order]].split(settings.micro_batch)
+        read = [*parts, *(one for one in others if len(one))]
+        old = self._judge_all(batch, read, entropy=True)
         penalties = arithmetic.kl_penalty(old.logprobs, seen.logprobs)
         rewards = arithmetic.token_rewards(
             valued.total.to(batch.mask.device), penalties, self._beta, batch.mask
@@ -229,7 +237,7 @@ class Ppo:
             seconds=0.0,
             eta=0.0,
         )
-        white = arithmetic.whiten(advantages, batch.mask) * batch.mask
+        white = arithmetic.whiten(advantages, batch.mask * kept[:, None]) * batch.mask
         return Experience(batch, parts, old.logprobs, old.values, white, returns), step
 
     def _update(self, experience: Experience, step: Step, number: int) -> Step:

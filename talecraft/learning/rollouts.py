@@ -52,7 +52,7 @@ def sample(
     its budget, as on the page. `alive`, if given, is called at each step and may
     raise to stop.
     """
-    batch = batch or _at_a_time(model.config)
+    batch = batch or at_a_time(model.config)
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     rollouts: dict[int, Rollout] = {}
     for at in range(0, len(order), batch):
@@ -68,7 +68,7 @@ def sample(
     return [rollouts[i] for i in range(len(prompts))]
 
 
-def _at_a_time(config: Any) -> int:
+def at_a_time(config: Any) -> int:
     """How many rows of a few hundred tokens keep their keys and values within ROOM_MB."""
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     width = config.hidden_size // config.num_attention_heads

@@ -64,7 +64,6 @@ class Run:
         if not known.passed:
             return Outcome("refused", f"{known.refusal()} Nothing was changed.")
         learned = lessons.split(known, self._ppo, self._settings.seed)
-        self._events.phase("Seeing how the model writes now")
         ppo = self._prepare(known, learned)
         examples = self._examples()
         self._events.phase("Practising what you like")
@@ -123,6 +122,9 @@ class Run:
         prompts = prefixes + premises * max(1, round(len(prefixes) / len(premises)))
         random = np.random.default_rng([self._settings.seed, 5])
         chosen = np.resize(random.permutation(len(prompts)), self._ppo.reference_samples)
+        batches = -(-len(chosen) // rollouts.at_a_time(self._policy.model.config))
+        each = self._ppo.outline_tokens + self._ppo.prose_tokens
+        alive = self._events.phase_of("Seeing how the model writes now", batches * each)
         with self._policy.merged(None) as model:
             sampled = rollouts.sample(
                 model,
@@ -131,7 +133,7 @@ class Run:
                 practice_sampling(self._ppo),
                 [(self._settings.seed, 0, i) for i in range(len(chosen))],
                 self._pad,
-                alive=self._events.alive,
+                alive=alive,
             )
         with self._policy.reference():
             found = features.extract(

@@ -21,12 +21,15 @@ FEWEST_OPINIONS = 20
 class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Every hyperparameter of a run. Values and their evidence: ARCHITECTURE.md, "Learning".
 
-    `kl_target` in nats per sequence; lengths in tokens; `shaping` are the user-visible weights of
-    the shaped reward's parts, against one standard deviation of the learned one.
+    `oversample` times the `batch` is drawn for an update, and the batch of them learned from that
+    spreads the reward most. `kl_target` in nats per sequence; lengths in tokens; `shaping` are the
+    user-visible weights of the shaped reward's parts, against one standard deviation of the learned
+    one.
     """
 
     updates: int = 12
     batch: int = 32
+    oversample: int = 2
     minibatch: int = 8
     micro_batch: int = 8
     epochs: int = 2
@@ -54,6 +57,11 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shaping: dict[str, float] = msgspec.field(
         default_factory=lambda: {"finished": 0.7, "repetition": 0.15, "length": 0.3}
     )
+
+    @property
+    def drawn(self) -> int:
+        """How many turns are sampled for one update."""
+        return self.batch * self.oversample
 
 
 # Of fewer tales nothing could be held back that tells whether the pattern was learned.

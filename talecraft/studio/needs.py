@@ -186,7 +186,7 @@ class Needs:
         tokens = ppo.prompt_tokens + ppo.outline_tokens + ppo.prose_tokens
         backward = ppo.micro_batch * tokens * self._kept * shape.layers / MB
         cache = 2 * shape.layers * shape.cached * self.width
-        rows = max(ppo.batch, self._together(ppo, 4 / self.width * cache))
+        rows = self._together(ppo, 4 / self.width * cache)
         drawing = STAGES * 8 * rows * shape.vocabulary
         sampling = (rows * (tokens + CACHE_AHEAD) * cache + drawing) / MB
         adapter = self.adapter(rank) * (2 + ADAM_STATES + min(SOUND_STATES, ppo.updates))
@@ -252,6 +252,6 @@ class Needs:
 
     @staticmethod
     def _together(ppo: PpoSettings, cache: float) -> int:
-        """Rows that the root's samples are drawn by, as learning/rollouts.py chooses them."""
+        """Rows that turns are drawn by, as learning/rollouts.py chooses them."""
         room = 256 * 2**20 / max(1.0, cache * 400)
-        return min(ppo.reference_samples, int(min(64, max(32, room))))
+        return min(max(ppo.drawn, ppo.reference_samples), int(min(64, max(32, room))))

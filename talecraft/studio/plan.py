@@ -116,7 +116,7 @@ class Planning:
         # Forward + backward is about 6 floating-point operations a weight and token, generation
         # and judging about as much again; a CPU thread sustains some 1.2e11 a second on such sizes.
         turn = ppo.prompt_tokens + ppo.outline_tokens + ppo.prose_tokens
-        learned = ppo.updates * ppo.batch * (ppo.epochs + 3)
+        learned = ppo.updates * _step(ppo)
         # Only written and read: the reference's samples, and the gate's before, after and root.
         read = ppo.reference_samples + ppo.gate_prompts * (1 + 3 * ppo.gate_samples)
         folder = Path(self._model_ref(model).folder)
@@ -129,7 +129,13 @@ def closing_steps(ppo: PpoSettings, opponents: int = 1) -> float:
     """How long the test at the end of a run takes, in steps: it writes with the candidate, with the
     root and (2 `opponents`) with what writes now, where that is another."""
     tested = ppo.gate_prompts * (1 + (1 + opponents) * ppo.gate_samples)
-    return TESTED * tested / (ppo.batch * (ppo.epochs + 3))
+    return TESTED * tested / _step(ppo)
+
+
+def _step(ppo: PpoSettings) -> int:
+    """The work of one step, in turns: to write one, to value it and to read it with the adapter on
+    takes about as long each as to learn from it once."""
+    return ppo.batch * ppo.epochs + 3 * ppo.drawn
 
 
 def _refusal(found: Evidence, histogram: list[int]) -> str:

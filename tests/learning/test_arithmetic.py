@@ -1,10 +1,14 @@
 """PPO's arithmetic against an independent implementation and against hand-computed numbers."""
 
 import json
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from talecraft.learning import arithmetic as ppo
 
@@ -13,6 +17,25 @@ GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "golden_ppo.json").rea
 
 def tensor(rows):
     return torch.tensor(rows, dtype=torch.float64)
+
+
+@given(
+    st.lists(
+        st.sampled_from([-2.0, -1.0, 0.0, 0.5, 3.0]) | st.floats(-5, 5), min_size=1, max_size=9
+    ),
+    st.integers(1, 9),
+)
+def test_the_most_varied_are_as_varied_as_any_of_their_number(values, size):
+    kept = ppo.most_varied(tensor(values), size)
+    size = min(size, len(values))
+    assert int(kept.sum()) == size
+    best = max(np.var(some) for some in combinations(values, size))
+    assert np.var(np.array(values)[kept.numpy()]) == pytest.approx(best, rel=1e-9, abs=1e-12)
+
+
+def test_of_one_loved_passage_among_many_it_is_kept():
+    rewards = tensor([0.1, 0.2, 4.0, 0.15, 0.12, -0.3])
+    assert ppo.most_varied(rewards, 3).tolist() == [True, False, True, False, False, True]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from talecraft.learning import events as module
 from talecraft.learning.events import Cancelled, Events
 from talecraft.process import run_requests
 from talecraft.process.run_client import EventTail
-from talecraft.process.run_events import GoingOn, Outcome, Waiting
+from talecraft.process.run_events import GoingOn, Outcome, RunPhase, Waiting
 
 
 class Clock:
@@ -43,6 +43,18 @@ def clock(monkeypatch):
 
 def nothing():
     pass
+
+
+@pytest.mark.parametrize(("calls", "made"), [(20, 20), (3, 3), (20, 35), (20, 11)])
+def test_a_phase_tells_of_its_tenths(folder, calls, made):
+    alive = Events(folder).phase_of("Reading", calls)
+    for _ in range(made):
+        alive()
+    first, *told = EventTail(folder).read()
+    assert first == RunPhase("Reading")
+    tenths = [round(10 * event.progress) for event in told]
+    assert tenths == list(range(1, len(tenths) + 1))
+    assert len(tenths) == min(9, made, 10 * made // calls)
 
 
 def test_waiting_is_said_once_each_way_and_counts_in_no_figure(folder, clock):

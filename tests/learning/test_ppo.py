@@ -46,7 +46,9 @@ def test_the_first_ratio_is_one():
     """Old log-probs come from the training forward: before a step, new equals old."""
     policy, ppo = made()
     experience, step = ppo._experience(ppo._roll_out(1), 1)
-    assert sorted(torch.cat(list(experience.parts)).tolist()) == list(range(SMALL.batch))
+    learned = torch.cat(list(experience.parts)).tolist()
+    assert len(learned) == len(set(learned)) == SMALL.batch
+    assert len(experience.batch.ids) == 2 * SMALL.batch
     for rows in experience.parts:
         part = experience.batch[rows]
         width = part.mask.shape[1]
@@ -64,10 +66,24 @@ def test_the_first_ratio_is_one():
 def test_advantages_are_white_over_what_the_policy_chose():
     _, ppo = made()
     experience, _ = ppo._experience(ppo._roll_out(1), 1)
-    chosen = experience.advantages[experience.batch.mask.bool()]
+    learned = torch.cat(list(experience.parts))
+    chosen = experience.advantages[learned][experience.batch.mask[learned].bool()]
     assert float(chosen.mean()) == pytest.approx(0, abs=1e-5)
     assert float(chosen.std()) == pytest.approx(1, rel=1e-3)
     assert float(experience.advantages[~experience.batch.mask.bool()].abs().sum()) == 0
+
+
+def test_what_differs_most_in_reward_is_learned_from_and_the_figures_are_of_all():
+    _, ppo = made()
+    sampled = ppo._roll_out(1)
+    experience, step = ppo._experience(sampled, 1)
+    rewards = Short()(sampled, None).total
+    learned = torch.cat(list(experience.parts))
+    assert {int(rewards.argmax()), int(rewards.argmin())} <= set(learned.tolist())
+    assert float(rewards[learned].var()) > float(rewards.var())
+    assert step.reward == pytest.approx(float(rewards.mean()), rel=1e-6)
+    _, every = made(_with(SMALL, oversample=1))
+    assert len(every._experience(every._roll_out(1), 1)[0].batch.ids) == SMALL.batch
 
 
 def test_the_gradient_of_a_minibatch_does_not_depend_on_its_cut():

@@ -314,6 +314,6 @@ def test_a_run_that_could_not_be_launched_is_recorded_as_failed(
 
 def test_the_closing_test_is_told_in_steps() -> None:
     """As it was measured: 33 to 36 s where a step took 10 to 11; longer against another adapter."""
-    ppo = run_events.PpoSettings(batch=32, epochs=2, gate_prompts=60, gate_samples=2)
+    ppo = run_events.PpoSettings(batch=32, oversample=1, epochs=2, gate_prompts=60, gate_samples=2)
     assert closing_steps(ppo) == pytest.approx(3.3, abs=0.1)
     assert closing_steps(ppo, 2) == pytest.approx(4.7, abs=0.1)
