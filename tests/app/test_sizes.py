@@ -15,12 +15,12 @@ from talecraft.app.widgets.keyline import KeyLine
 from talecraft.process.messages import Delta
 from tests.app.conftest import HandRun, outcome, page_of, past_run, phase_events, scored, seen, step
 
-A_ROUND = 10  # sizes on each of six screens
+A_ROUND = 10  # sizes on each of eight screens
 CORNERS = [(1, 1), (300, 100), (1, 100), (300, 1), (60, 16), (59, 16), (60, 15)]
 
 
 @pytest.mark.rounds(1)
-@pytest.mark.parametrize("key", ["", "tab", "f1", "f2", "f3", "n"])
+@pytest.mark.parametrize("key", ["", "tab", "f1", "f2", "f3", "f4", "n", "r"])
 async def test_resizes_while_a_passage_comes(running, studio, place, key, nth):
     story = scored(studio, [3, 4, 5])
     past_run(studio, outcome())
@@ -32,7 +32,7 @@ async def test_resizes_while_a_passage_comes(running, studio, place, key, nth):
         page = await page_of(app, pilot, story)
         app.live = Live(9, story, 3)
         page.reload()
-        if key == "n":
+        if key in ("n", "r"):  # the library's keys; r asks for a title in a dialog
             app.back_to_library()
         await pilot.press(*([key] if key else []))
         anything = [(dice.randint(1, 300), dice.randint(1, 100)) for _ in range(A_ROUND)]
