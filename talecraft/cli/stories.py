@@ -81,7 +81,11 @@ def show(
 def _heading(turn: Turn, opinions: list[Feedback]) -> str:
     made = turn.generation
     by = turn.author if made is None else f"{made.model_id}, adapter {made.adapter_id or 'none'}"
-    said = ", ".join(f"{one.kind} {one.value:g}" for one in opinions if one.value is not None)
+    said = ", ".join(
+        f"{'plan ' * (one.aspect == 'outline')}{one.kind} {one.value:g}"
+        for one in opinions
+        if one.value is not None
+    )
     return f"[turn {turn.id}: {by}{f'; {said}' if said else ''}]"
 
 
