@@ -20,8 +20,9 @@ from talecraft.learning.words import telling
 from talecraft.process.evidence import Episode, Evidence
 from talecraft.process.run_events import FEWEST_OPINIONS, PpoSettings, TasteLearned
 
-# Every third story's opinions judge, the others' are learned from; of few opinions every other's.
-GATE_EVERY, GATE_EVERY_SMALL, SMALL = 3, 2, 60
+# Every other story's opinions judge: of a third of a hundred scores the judge was fitted to, one
+# split in six had it refuse what was better.
+GATE_EVERY = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ def _lessons(
 def split(lessons: Lessons, ppo: PpoSettings, seed: int) -> Learned:
     """Some stories for the gate, the rest for the reward: the judge has not seen what it judges.
 
-    Which words to listen for all stories say together, or eight reward stories could not prove
+    Which words to listen for all stories say together, or six reward stories could not prove
     one; how much they are liked, each side learns from its own. A word that was chosen by chance
     would mislead both: of feedback without any liking for words, in one log of fifty (measured).
     Whether longer or shorter passages are asked for all say together, too: what the reward sets
@@ -159,7 +160,7 @@ def split(lessons: Lessons, ppo: PpoSettings, seed: int) -> Learned:
 
 
 def _held(scored: Scored, seed: int) -> np.ndarray:
-    """Marks (N,) the gate's passages: whole stories, one at random of every few alike.
+    """Marks (N,) the gate's passages: whole stories, one at random of every two alike.
 
     Alike are stories with a decided choice and those without, and those of like mean grade: what
     the writer loves may stand in few of them, and must be known to both sides.
@@ -171,9 +172,9 @@ def _held(scored: Scored, seed: int) -> np.ndarray:
     grades = [stars[(groups == name) & (stars > 0)] for name in names]
     means = np.array([one.mean() if len(one) else 0.0 for one in grades])
     names = names[np.lexsort((means, ~decided))]
-    every = GATE_EVERY_SMALL if scored.opinions < SMALL else GATE_EVERY
     # Of the last few, too few to share, none may be held: one alone would be so at every run.
-    places = np.arange(0, len(names), every) + random.integers(0, every, -(-len(names) // every))
+    starts = np.arange(0, len(names), GATE_EVERY)
+    places = starts + random.integers(0, GATE_EVERY, len(starts))
     places = places[places < len(names)]
     return np.isin(groups, names[places] if len(places) else names[:1])
 

@@ -25,19 +25,19 @@ def scored(stars, groups, pairs=None):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_third_of_the_stories_judges_and_no_story_is_on_both_sides(seed):
+def test_half_of_the_stories_judge_and_no_story_is_on_both_sides(seed):
     groups = np.repeat(np.arange(12), 10)
     held = lessons._held(scored(np.tile([1, 5], 60), groups), seed)
-    assert len(set(groups[held])) == 4
+    assert len(set(groups[held])) == 6
     assert not set(groups[held]) & set(groups[~held])
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_what_is_loved_in_few_stories_is_known_to_both_sides(seed):
-    """Three stories of twelve are loved: one judges, two teach. By lot it would often be none."""
+    """Three stories of twelve are loved. By lot all of them would often be on one side."""
     groups = np.repeat(np.arange(12), 10)
     held = lessons._held(scored(np.where(groups < 3, 5, 2), groups), seed)
-    assert len(set(groups[held]) & {0, 1, 2}) == 1
+    assert len(set(groups[held]) & {0, 1, 2}) in (1, 2)
 
 
 @pytest.mark.parametrize("seed", range(8))
