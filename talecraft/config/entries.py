@@ -84,12 +84,13 @@ class Entry(msgspec.Struct, frozen=True):
 
 @cache
 def entries() -> Sequence[Entry]:
-    """Every key, in the file's order. A table whose keys are not fixed has none."""
+    """Every key with one value, in the file's order. A table whose keys are not fixed has none."""
     return [
         _entry(section.name, field)
         for section in _fields(Settings)
         if isinstance(section.type, inspect.StructType)
         for field in section.type.fields
+        if not _of_many(field)
     ]
 
 
@@ -115,6 +116,12 @@ def _fields(struct: type[msgspec.Struct]) -> Sequence[inspect.Field]:
     found = inspect.type_info(struct)
     assert isinstance(found, inspect.StructType)
     return found.fields
+
+
+def _of_many(field: inspect.Field) -> bool:
+    """Is it a list or a table, which is edited in the file?"""
+    kind = field.type.type if isinstance(field.type, inspect.Metadata) else field.type
+    return isinstance(kind, inspect.ListType | inspect.DictType)
 
 
 def _entry(section: str, field: inspect.Field) -> Entry:

@@ -29,6 +29,18 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_p: Annotated[
         float, Meta(ge=0, lt=1, description="No word below this share of the likeliest one.")
     ] = 0.0
+    top_k: Annotated[
+        int, Meta(ge=0, le=100_000, description="Only so many of the likeliest words; 0: all.")
+    ] = 0
+    typical_p: Annotated[
+        float, Meta(gt=0, le=1, description="Below 1: words about as surprising as expected.")
+    ] = 1.0
+    xtc_probability: Annotated[
+        float, Meta(ge=0, le=1, description="How often the most obvious words are passed over.")
+    ] = 0.0
+    xtc_threshold: Annotated[
+        float, Meta(gt=0, le=0.5, description="From which probability on a word is obvious.")
+    ] = 0.1
     repetition_penalty: Annotated[
         float, Meta(gt=0, le=3, description="Above 1: words that stand there already come less.")
     ] = 1.0
@@ -54,6 +66,18 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prose_tokens: Annotated[
         int, Meta(ge=8, le=8192, description="The longest passage, in tokens.")
     ] = 200
+
+    banned: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=200)]],
+        Meta(description="Phrases that the model may not write, whatever their case."),
+    ] = []
+    bias: Annotated[
+        dict[
+            Annotated[str, Meta(min_length=1, max_length=50)],
+            Annotated[float, Meta(ge=-100, le=100)],
+        ],
+        Meta(description="Words that come more or less: what each gains, in nats."),
+    ] = {}
 
     recorded_steps: Annotated[
         bool, Meta(description="On a CUDA card: quicker, by replaying a recorded step.")
@@ -85,6 +109,12 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             seed=seed,
             outline_tokens=self.outline_tokens,
             prose_tokens=self.prose_tokens,
+            top_k=self.top_k,
+            typical_p=self.typical_p,
+            xtc_probability=self.xtc_probability,
+            xtc_threshold=self.xtc_threshold,
+            bias=self.bias,
+            banned=self.banned,
         )
 
 

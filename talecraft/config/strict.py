@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import tomllib
 from pathlib import Path
@@ -12,6 +13,7 @@ import msgspec
 from talecraft.errors import ConfigError, os_reason
 
 T = TypeVar("T")
+_COMPARED = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 
 
 def read(path: Path, type_: type[T]) -> T:
@@ -65,6 +67,8 @@ def _located(path: Path, source: str, problem: str) -> str:
     if place.endswith("[...]`"):  # an entry of a table with the user's own names: it is not named
         return _mistyped(path, source, keys, what)
     named = re.search(r"(?:unknown|required) field `([^`]+)`", what)
+    if place.endswith("]`") and named is None:
+        index = None  # an element of a plain list, which has no table of its own
     key = named[1] if named else (keys.pop() if keys else "")
     lines = source.splitlines()
     line = _line(lines, keys, int(index[1]) if index else None, key)
@@ -88,14 +92,26 @@ def _entry(source: str, tables: list[str], index: int) -> str:
 
 
 def _mistyped(path: Path, source: str, tables: list[str], problem: str) -> str:
-    """The same of the first entry of a table of texts that is none."""
+    """The same of the first entry of a table of texts, or of numbers, that is none."""
+    wanted = re.search(r"xpected `(?:\w+)`(?: ([<>]=?) (\S+))?", problem)
+    numbers = "float" in problem or "int" in problem
+
+    def fits(value: object) -> bool:
+        if not numbers:
+            return isinstance(value, str)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        if wanted is None or wanted[1] is None:
+            return True
+        held: bool = _COMPARED[wanted[1]](value, float(wanted[2]))
+        return held
 
     def first(entries: dict[str, object], above: str) -> str:
         for key, value in entries.items():
             if isinstance(value, dict) and not above:
                 if found := first(value, f"{key}."):
                     return found
-            elif not isinstance(value, str):
+            elif not fits(value):
                 return f"{above}{key}"
         return ""
 
@@ -103,8 +119,12 @@ def _mistyped(path: Path, source: str, tables: list[str], problem: str) -> str:
     for key in tables:
         table = table[key]
     name = first(table, "")
-    line = where(path, tables[-1], 0, name).removeprefix(f"{path}:")
-    return f"{path}:{line}: expected a text ({name})."
+    lines = source.splitlines()
+    line = _line(lines, tables, None, name)
+    if len(tables) > 1 and line == 1:  # it has no header, and is a value of the table above
+        line = _line(lines, tables[:-1], None, tables[-1])
+    what = problem[:1].lower() + problem[1:].replace("`", "'") if numbers else "expected a text"
+    return f"{path}:{line}: {what} ({name})."
 
 
 def _line(lines: list[str], tables: list[str], index: int | None, key: str) -> int:

@@ -6,25 +6,21 @@ else is in the batch (up to the rounding of the matrix products).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from transformers.generation.logits_process import (
-    LogitsProcessorList,
-    MinPLogitsWarper,
-    RepetitionPenaltyLogitsProcessor,
-)
 
+from talecraft.engine.banning import Bans
 from talecraft.engine.cache import growing_cache
 from talecraft.engine.codec import Codec, TextStream
 from talecraft.engine.decoding import GRACE, Response, ends_a_sentence
 from talecraft.engine.dry import Dry
 from talecraft.engine.lookahead import Opening
-from talecraft.engine.nucleus import Nucleus
 from talecraft.engine.session import CHUNK
+from talecraft.engine.shaping import Shaping
 from talecraft.errors import EngineError
 from talecraft.story.outline import OutlineSplitter, Piece
 from talecraft.story.turns import Sampling, StopReason
@@ -59,6 +55,8 @@ class Row:
         self._queue = codec.encode(codec.style.think_open)
         self._think_end = len(self._queue) + sampling.outline_tokens
         self._given = 0  # tokens of the prose that are not its own
+        self._bans = Bans(sampling.banned)
+        self.taken_back = 0  # newest tokens that count no more: the one that comes is read for them
         if opening is not None:
             self._open(opening)
 
@@ -67,7 +65,7 @@ class Row:
         self._queue = []
         for token, raw in zip(opening.ids, opening.raw, strict=True):
             response.add(token, True, raw, 0.0)
-            self._stream.feed(token)
+            self._bans.added(self._stream.feed(token))
         self._splitter = OutlineSplitter(style.prose_tag, style.stops, "prose")
         self._splitter.resume(self._stream.ends[-1])
         response.prose_start, self._given = opening.prose_start, len(opening.ids)
@@ -80,10 +78,17 @@ class Row:
         before = self.prompt if self._splitter.part == "prose" else []
         return before + self.response.ids
 
+    @property
+    def ruled_out(self) -> Set[int]:
+        """The ids that may not follow."""
+        return self._bans.ruled_out(len(self.response.ids))
+
     def next(self, sampled: int) -> int:
         """The token that follows: a forced one if there is any, else `sampled`.
 
-        `done` is set when the turn is over; the token is then its last.
+        `done` is set when the turn is over; the token is then its last. Where `sampled` completes a
+        banned phrase, so many tokens are `taken_back`, and what follows is the last one of these
+        once more, to be drawn on from.
         """
         thinking = self._splitter.part == "think"
         if thinking and not self._queue and len(self.response.ids) >= self._think_end:
@@ -91,12 +96,18 @@ class Row:
         if self._queue:
             return self._force()
         ended = sampled in self.codec.end_ids
+        self._bans.remember(self.response, self._splitter)
         text = self._stream.feed(sampled)
+        self._bans.added(text)
+        if keep := self._bans.begins(self.response, self._stream.ends):
+            return self._go_back(keep, sampled)
         if not ended:
             self._show(self._splitter.feed(text))
             ended = self._splitter.part == "done"
         if ended and thinking:  # the model may not end its turn inside the plan
-            self._stream.rewind(len(self.response.ids))
+            kept = len(self.response.ids)
+            self._stream.rewind(kept)
+            self._bans.keep(self._stream.ends[kept - 1])
             self._close_outline()
             return self._force()
         self._append(sampled, forced=False)
@@ -111,10 +122,20 @@ class Row:
     def _force(self) -> int:
         token = self._queue.pop(0)
         self._append(token, forced=True)
-        self._stream.feed(token)
+        self._bans.added(self._stream.feed(token))
         self._splitter.resume(self._stream.ends[-1])
         self.response.prose_start = len(self.response.ids)
         return token
+
+    def _go_back(self, keep: int, token: int) -> int:
+        response = self.response
+        first = [*response.ids, token][keep]
+        self._splitter, outline, prose = self._bans.go_back(keep, first, self._stream.ends)
+        self.taken_back = len(response.ids) - keep + 1
+        response.truncate(keep)
+        self._stream.rewind(keep)
+        response.outline, response.prose = response.outline[:outline], response.prose[:prose]
+        return response.ids[-1]
 
     def _close_outline(self) -> None:
         self._show(self._splitter.force_prose())
@@ -154,33 +175,17 @@ class Row:
 class BatchSampler:
     """Draws the next token of each row from its own uniform number, by the inverse CDF."""
 
-    def __init__(self, sampling: Sampling) -> None:
-        self.greedy = sampling.temperature <= 0
-        self._temperature = sampling.temperature
-        self._processors = LogitsProcessorList()
-        if sampling.min_p > 0:
-            self._processors.append(MinPLogitsWarper(sampling.min_p))
-        if sampling.top_p < 1:
-            self._processors.append(Nucleus(sampling.top_p))
-        self._penalty = (
-            RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty)
-            if sampling.repetition_penalty != 1
-            else None
-        )
+    def __init__(self, sampling: Sampling, codec: Codec) -> None:
+        self._shaping = Shaping(sampling, codec)
+        self.greedy, self.by_chance = self._shaping.greedy, self._shaping.by_chance
 
     def draw(self, logits: Tensor, written: Tensor, uniform: Tensor) -> Tensor:
         """Tokens (B,) for logits (B, V), ids written so far (B, T), uniform (B,) in [0, 1)."""
         return self.pick(self.shape(logits, written), uniform)
 
-    def shape(self, logits: Tensor, written: Tensor) -> Tensor:
-        """The scores (B, V) that are drawn from: logits after the processors."""
-        scores = logits.float()
-        if self._penalty is not None and written.shape[1]:
-            scores = self._penalty(written, scores)
-        if self.greedy:
-            return scores
-        shaped: Tensor = self._processors(written, scores / self._temperature)
-        return shaped
+    def shape(self, logits: Tensor, written: Tensor, chance: Tensor | None = None) -> Tensor:
+        """The scores (B, V) that are drawn from; see Shaping."""
+        return self._shaping(logits, written, chance)
 
     def pick(self, scores: Tensor, uniform: Tensor) -> Tensor:
         if self.greedy:
@@ -205,7 +210,8 @@ class Batch:
     ) -> None:
         self.model = model
         self._rows = list(rows)
-        self._sampler = BatchSampler(sampling)
+        if rows:
+            self._sampler = BatchSampler(sampling, rows[0].codec)
         self._dry = Dry(sampling, rows[0].codec) if rows and sampling.dry_multiplier > 0 else None
         self._pad = pad
         self._record = record
@@ -269,16 +275,21 @@ class Batch:
         if self._dry is not None:
             both = zip(logits.float(), self._rows, strict=True)
             dried = torch.stack([self._dry(one, row.text) for one, row in both])
-        scores = self._sampler.shape(dried, self._written)
+        dried = self._without_ruled_out(dried)
+        chance = None
+        if self._sampler.by_chance:
+            chance = torch.tensor([row.random.random() for row in self._rows])
+        scores = self._sampler.shape(dried, self._written, chance)
         sampled = self._sampler.pick(scores, uniform).tolist()
         tokens = [
             self._pad if row.done else self._take(row, i, token, logits, scores)
             for i, (row, token) in enumerate(zip(self._rows, sampled, strict=True))
         ]
+        back = torch.tensor([self._take_back(i, row) for i, row in enumerate(self._rows)])[:, None]
         step = torch.tensor(tokens)[:, None]
         self._written = torch.cat([self._written, step], 1)
         self._mask = torch.cat([self._mask, torch.ones_like(step)], 1)
-        self._positions = self._positions[:, -1:] + 1
+        self._positions = self._positions[:, -1:] + 1 - back
         going = [i for i, row in enumerate(self._rows) if not row.done]
         # Finished rows cost as much as live ones; copying the cache costs too.
         if len(going) <= 0.75 * len(self._rows):
@@ -289,9 +300,27 @@ class Batch:
             if going:
                 self._cache.batch_select_indices(keep.to(self.model.device))
 
+    def _without_ruled_out(self, logits: Tensor) -> Tensor:
+        """Logits (B, V) without what the rows' bans have ruled out; a copy where that is any."""
+        found = [(at, token) for at, row in enumerate(self._rows) for token in row.ruled_out]
+        if not found:
+            return logits
+        rows, tokens = zip(*found, strict=True)
+        return logits.index_put(
+            (torch.tensor(rows), torch.tensor(tokens)), torch.tensor(-torch.inf)
+        )
+
+    def _take_back(self, at: int, row: Row) -> int:
+        """Let the cache's newest tokens that the row has taken back be seen no more; how many."""
+        back, row.taken_back = row.taken_back, 0
+        if back:
+            seen = self._mask[at].nonzero()[:, 0]
+            self._mask[at, seen[-back:]] = 0
+        return back
+
     def _take(self, row: Row, at: int, sampled: int, logits: Tensor, scores: Tensor) -> int:
         token = row.next(sampled)
-        if self._record:
+        if self._record and not row.taken_back:
             raw = torch.log_softmax(logits[at].float(), -1)
             if not torch.isfinite(raw.max()):
                 raise EngineError(

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from talecraft.engine.banning import Bans
 from talecraft.engine.codec import Codec, TextStream
 from talecraft.engine.sampling import Sampler
 from talecraft.engine.session import CHUNK, Cancelled, ReadingCancelled, Session
 from talecraft.errors import EngineError
 from talecraft.process.messages import Begun
-from talecraft.story.outline import OutlineSplitter, Piece
+from talecraft.story.outline import OutlineSplitter, Part, Piece
 from talecraft.story.turns import Sampling, StopReason
 
 # Prose that reaches its budget may go on this far to finish its sentence.
@@ -77,6 +78,8 @@ class Writer:
         self._splitter = OutlineSplitter(codec.style.prose_tag, codec.style.stops)
         self._ending = False
         self._spent_from = 0  # where the prose begins that is the model's own
+        self._bans = Bans(sampling.banned)
+        self._shown: dict[Part, int] = {"think": 0, "prose": 0}  # characters
         self.response = Response()
 
     @torch.inference_mode()
@@ -118,13 +121,19 @@ class Writer:
             # A plan may well say again what the text says, but not what itself says; prose neither.
             prose_now = self._splitter.part == "prose"
             text = self._session.ids if prose_now else self.response.ids
+            given = chosen is not None
             if chosen is not None:
                 token, chosen = chosen, None
-                self.response.add(token, True, _logprob(logits, token), 0.0)
+                raw, sampled = _logprob(logits, token), 0.0
             else:
-                token, raw, sampled = self._sampler.draw(logits, self.response.ids, text)
-                self.response.add(token, False, raw, sampled)
-            came = self._stream.feed(token)
+                self._bans.remember(self.response, self._splitter)
+                without = self._bans.ruled_out(len(self.response.ids))
+                token, raw, sampled = self._sampler.draw(logits, self.response.ids, text, without)
+            came = self._hear(token)
+            if not given and (keep := self._bans.begins(self.response, self._stream.ends)):
+                logits = self._go_back(keep, token, logits)
+                continue
+            self.response.add(token, given, raw, sampled)
             was = self._splitter.part
             ended = token in self._codec.end_ids
             pieces = [] if ended else self._splitter.feed(came)
@@ -208,9 +217,36 @@ class Writer:
             logprobs = torch.log_softmax(rows, -1)
             for row, token in enumerate(chunk):
                 self.response.add(token, True, float(logprobs[row, token]), 0.0)
-                text += self._stream.feed(token)
+                text += self._hear(token)
             logits = after[-1]
         return logits, text
+
+    def _hear(self, token: int) -> str:
+        """The text that `token` completes."""
+        text = self._stream.feed(token)
+        self._bans.added(text)
+        return text
+
+    def _go_back(self, keep: int, token: int, logits: Tensor) -> Tensor:
+        """Take back the tokens from the `keep`-th on, with which a banned phrase began that `token`
+        completes; returns the logits (vocabulary,) that the `keep`-th is drawn from once more."""
+        response = self.response
+        first = [*response.ids, token][keep]
+        self._splitter, outline, prose = self._bans.go_back(keep, first, self._stream.ends)
+        logits = self._again(keep, logits)
+        response.outline, response.prose = response.outline[:outline], response.prose[:prose]
+        return logits
+
+    def _again(self, keep: int, logits: Tensor) -> Tensor:
+        """Keep so many tokens of the response; returns the logits after them, which `logits` are
+        where the session has read no more."""
+        self.response.truncate(keep)
+        self._stream.rewind(keep)
+        held = len(self._session.ids) - self._base
+        if held <= keep:
+            return logits
+        self._session.rewind(self._base + keep - 1)
+        return self._session.feed([self.response.ids[keep - 1]])[-1]
 
     def _asks_for_the_end(self, pieces: list[Piece]) -> bool:
         """Whether the program has a beat to add to the plan that the model closed with `pieces`."""
@@ -242,13 +278,8 @@ class Writer:
             keep = self._before_end()
         else:  # the model opened its prose
             keep = self._tokens_until(opened - len(self._codec.style.prose_tag))
-        self.response.truncate(keep)
-        self._stream.rewind(keep)
-        held = len(self._session.ids) - self._base
-        if held <= keep:
-            return logits
-        self._session.rewind(self._base + keep - 1)
-        return self._session.feed([self.response.ids[keep - 1]])[-1]
+        self._bans.keep(self._stream.ends[keep - 1])
+        return self._again(keep, logits)
 
     def _spent(self) -> bool:
         """Has the prose used its budget, to the end of its sentence or of its grace?"""
@@ -261,7 +292,7 @@ class Writer:
     def _end(self, reason: StopReason, tag: bool = False) -> Response:
         if not tag:
             self._show(self._splitter.feed(self._stream.flush()))
-        self._show(self._splitter.close())
+        self._show(self._splitter.close(), all_of_it=True)
         response = self.response
         response.stop_reason = reason
         if self._splitter.prose_at is None:
@@ -280,10 +311,20 @@ class Writer:
         """How many tokens lie before character `at` of the response."""
         return sum(end <= at for end in self._stream.ends)
 
-    def _show(self, pieces: list[Piece]) -> None:
+    def _show(self, pieces: list[Piece], all_of_it: bool = False) -> None:
+        """Take `pieces` into the response, and show what cannot become a banned phrase any more."""
         for piece in pieces:
             if piece.part == "think":
                 self.response.outline += piece.text
             else:
                 self.response.prose += piece.text
-            self._on_piece(piece)
+        waits = (
+            0 if all_of_it else max(0, self._bans.possible(self._stream.ends) - self._splitter.held)
+        )
+        texts: dict[Part, str] = {"think": self.response.outline, "prose": self.response.prose}
+        for part, text in texts.items():
+            last = part == "prose" or not self.response.prose
+            until = len(text) - waits * last
+            if until > self._shown[part]:
+                self._on_piece(Piece(part, text[self._shown[part] : until]))
+                self._shown[part] = until

@@ -72,6 +72,11 @@ class OutlineSplitter:
         if self.part == "prose":
             self.prose_at = at
 
+    @property
+    def held(self) -> int:
+        """How many characters are held back, as they could become a tag."""
+        return len(self._held)
+
     def close(self) -> list[Piece]:
         """The stream is over; what was held was no tag after all."""
         pieces: list[Piece] = []

@@ -15,11 +15,14 @@ StoryKind = Literal["story", "taste"]
 class Sampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the next token is drawn, and how much may be drawn.
 
-    `temperature` 0 is greedy. `top_p` keeps the smallest set of tokens with that probability,
-    `min_p` those at least that share of the likeliest; `repetition_penalty` divides the logits of
-    tokens already seen. Words that would go on repeating the text after `dry_allowed_length` words
-    lose `dry_multiplier` nats, `dry_base` times as many for each word more (engine/dry.py).
-    Budgets are in tokens.
+    `temperature` 0 is greedy. `top_k` keeps so many tokens (0: all), `top_p` the smallest set with
+    that probability, `min_p` those at least that share of the likeliest, `typical_p` those whose
+    surprise is nearest to the expected one (Meister et al. 2022, arXiv 2202.00666). With
+    `xtc_probability`, of the tokens at least as likely as `xtc_threshold` only the least likely
+    stays. `repetition_penalty` divides the logits of tokens already seen; `bias` is what the logits
+    of words gain, in nats; `banned` are phrases that may not come, whatever their case. Words that
+    would go on repeating the text after `dry_allowed_length` words lose `dry_multiplier` nats,
+    `dry_base` times as many for each word more (engine/dry.py). Budgets are in tokens.
     """
 
     temperature: float = 0.8
@@ -32,6 +35,12 @@ class Sampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dry_multiplier: float = 0.0
     dry_base: float = 1.75
     dry_allowed_length: int = 2
+    top_k: int = 0
+    typical_p: float = 1.0
+    xtc_probability: float = 0.0
+    xtc_threshold: float = 0.1
+    bias: dict[str, float] = {}
+    banned: list[str] = []
 
 
 class Generation(msgspec.Struct, frozen=True):

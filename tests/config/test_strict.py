@@ -70,6 +70,11 @@ def test_what_is_set_is_read(here: Home) -> None:
         ("page = 3\n", 1, "expected 'object', got 'int' (page)"),
         ("[writing]\ntop_p = 0.9\ntemperature = = 1\n", 3, "Invalid value"),
         ("[writing]\n[page]\n[writing]\n", 3, "Cannot declare"),
+        ('[writing]\ntop_k = 1\nbanned = ["a", 3]\n', 3, "expected 'str', got 'int' (banned)"),
+        ('[writing]\nbanned = "a"\n', 2, "expected 'array', got 'str' (banned)"),
+        ("[writing.bias]\nthe = 1\nand = -200\n", 3, "expected 'float' >= -100.0 (and)"),
+        ("[writing.bias]\nthe = true\n", 2, "expected 'float', got 'bool' (the)"),
+        ('# a\n[writing]\nbias = {the = "x"}\n', 3, "expected 'float', got 'str' (the)"),
         ("[page\n", 1, "Expected ']'"),
     ],
 )

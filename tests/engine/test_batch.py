@@ -153,13 +153,13 @@ def test_draws_follow_the_probabilities():
     """Inverse CDF by hand: probabilities .1 .2 .7, uniforms on both sides of each edge."""
     logits = torch.tensor([[0.1, 0.2, 0.7]]).log().repeat(6, 1)
     uniform = torch.tensor([0.0, 0.099, 0.101, 0.299, 0.301, 0.999999], dtype=torch.float64)
-    sampler = BatchSampler(Sampling(temperature=1.0, top_p=1.0))
+    sampler = BatchSampler(Sampling(temperature=1.0, top_p=1.0), codec())
     assert sampler.draw(logits, torch.zeros(6, 0), uniform).tolist() == [0, 0, 1, 1, 2, 2]
 
 
 def test_zero_temperature_is_greedy_as_on_the_page():
     logits = torch.tensor([[1.0, 3.0, 2.0], [0.5, 0.1, 0.2]])
-    sampler = BatchSampler(Sampling(temperature=0))
+    sampler = BatchSampler(Sampling(temperature=0), codec())
     uniform = torch.tensor([0.99, 0.99], dtype=torch.float64)
     assert sampler.draw(logits, torch.zeros(2, 0), uniform).tolist() == [1, 0]
 
@@ -167,9 +167,9 @@ def test_zero_temperature_is_greedy_as_on_the_page():
 def test_top_p_and_temperature_shape_the_draws():
     logits = torch.tensor([[0.1, 0.2, 0.7]]).log().repeat(2, 1)
     uniform = torch.tensor([0.0, 0.5], dtype=torch.float64)
-    nucleus = BatchSampler(Sampling(temperature=1.0, top_p=0.6))
+    nucleus = BatchSampler(Sampling(temperature=1.0, top_p=0.6), codec())
     assert nucleus.draw(logits, torch.zeros(2, 0), uniform).tolist() == [2, 2]
     # At temperature .5 the probabilities are .01 .04 .49 over .54.
-    cold = BatchSampler(Sampling(temperature=0.5, top_p=1.0))
+    cold = BatchSampler(Sampling(temperature=0.5, top_p=1.0), codec())
     edges = torch.tensor([0.01 / 0.54 - 1e-4, 0.05 / 0.54 + 1e-4], dtype=torch.float64)
     assert cold.draw(logits, torch.zeros(2, 0), edges).tolist() == [0, 2]

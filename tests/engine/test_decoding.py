@@ -105,7 +105,7 @@ def test_a_model_that_ends_inside_its_plan_writes_all_the_same(monkeypatch):
     class Ending(decoding.Sampler):
         calls = 0
 
-        def draw(self, logits, written, text):
+        def draw(self, logits, written, text, without=()):
             Ending.calls += 1
             if Ending.calls == 4:
                 return end, -1.0, -1.0
