@@ -23,7 +23,7 @@ prose_tokens = 80
 
 [training]
 updates = 5
-batch = 16
+batch = 8
 learning_rate = 2e-3
 seed = 1
 gate_prompts = 24

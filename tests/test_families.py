@@ -34,7 +34,8 @@ from tests.support.hub_fixtures import hub as hub
 
 SAMPLING = Sampling(outline_tokens=8, prose_tokens=20, top_p=1.0, seed=5)
 PPO = PpoSettings(
-    updates=1, batch=4, minibatch=4, micro_batch=2, epochs=1, outline_tokens=8, prose_tokens=16,
+    updates=1, batch=4, oversample=1, minibatch=4, micro_batch=2, epochs=1, outline_tokens=8,
+    prose_tokens=16,
     prompt_tokens=48, ensemble=2, reference_samples=6, gate_prompts=3, gate_samples=1,
     learning_rate=1e-2,
 )  # fmt: skip

@@ -175,7 +175,7 @@ async def test_a_live_run_has_no_curves_but_tells_them(running, plain, studio, p
         await until(pilot, lambda: "Pleasing" in seen(pilot))
         text = words(pilot)
         assert not app.screen.query("Plot")
-        assert "40% is done." in text
+        assert "43% is done." in text
         assert "Pleasing (reward): +0.84, up from +0.12, its highest" in text
         assert "Freedom (entropy): 2.00, unchanged" in text
         await pilot.press("x")

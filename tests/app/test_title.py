@@ -140,7 +140,7 @@ async def test_the_end_of_a_run_is_told_on_the_desktop(running, heard, studio, p
     async with running() as (app, pilot):
         written = heard(app)
         await until(pilot, lambda: app.run_watch is not None)
-        await until(pilot, lambda: "training 40 % – Talecraft" in titles(written))
+        await until(pilot, lambda: "training 43 % – Talecraft" in titles(written))
         run.say(outcome("rejected", f"No{EVIL}"))
         run.end()
         await until(pilot, lambda: app.run_watch is None)

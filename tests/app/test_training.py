@@ -236,14 +236,14 @@ async def test_the_time_left_is_that_to_the_end_of_the_closing_test(running, stu
     async with running((100, 40), loaded=False) as (app, pilot):
         await until(pilot, lambda: app.run_watch is not None)
         await shown(app, pilot)
-        # One step of 9 s, and a test as long as 3.4 steps; without it there would be 9 s left.
-        assert "Step 13 of 14 · about 39 s left, the closing test included" in seen(pilot)
-        assert "training 13/14, 39 s left" in seen(pilot)
+        # One step of 9 s, and a test as long as 2.1 steps; without it there would be 9 s left.
+        assert "Step 13 of 14 · about 28 s left, the closing test included" in seen(pilot)
+        assert "training 13/14, 28 s left" in seen(pilot)
         run.say(step(14), RunPhase("Comparing before and after", 0.0))
         await until(pilot, lambda: "Step 14 of 14" in seen(pilot))
-        assert "Step 14 of 14 · the closing test takes about 30 s" in seen(pilot)
+        assert "Step 14 of 14 · the closing test takes about 19 s" in seen(pilot)
         assert "training: closing test" in seen(pilot)
-        assert " 81%" in seen(pilot), "the bar is not full before the end"
+        assert " 87%" in seen(pilot), "the bar is not full before the end"
     run.end()
 
 

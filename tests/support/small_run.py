@@ -30,6 +30,7 @@ SECONDS = 120.0
 SHORT = PpoSettings(
     updates=6,
     batch=8,
+    oversample=1,
     minibatch=4,
     micro_batch=4,
     epochs=1,
