@@ -204,6 +204,8 @@ class TalecraftApp(TrainingRuns, Fetches):
         wanted = clean_line(self.studio.model.id)
         settled = self.phase.phase not in ("starting", "loading", "asleep", "stopped")
         using = in_use(loaded) if loaded is not None and settled else wanted
+        if presets := [one.preset for one in self._screens() if one.preset]:
+            using = f"preset {presets[-1]} · {using}"
         right = [self.run_watch.words] if self.run_watch is not None else []
         right += self.fetch_share
         if stories := [one.words for one in self._screens() if one.words is not None]:

@@ -21,6 +21,7 @@ from talecraft.cli import (
     feedback,
     models,
     pattern,
+    presets,
     stories,
     system,
     train,
@@ -57,6 +58,7 @@ app.add_typer(train.app, name="train")
 app.add_typer(pattern.app, name="pattern")
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(config.app, name="config")
+app.add_typer(presets.app, name="presets")
 app.command()(keys)
 app.command()(demo)
 app.command()(system.doctor)

@@ -13,6 +13,21 @@ from msgspec import Meta
 from talecraft.config.models import ModelSpec
 from talecraft.story.turns import Sampling
 
+# What numbers of sampling may be; presets have the same.
+Temperature = Annotated[float, Meta(ge=0, le=5)]
+Share = Annotated[float, Meta(gt=0, le=1)]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+TopK = Annotated[int, Meta(ge=0, le=100_000)]
+XtcThreshold = Annotated[float, Meta(gt=0, le=0.5)]
+RepetitionPenalty = Annotated[float, Meta(gt=0, le=3)]
+DryMultiplier = Annotated[float, Meta(ge=0, le=20)]
+DryBase = Annotated[float, Meta(ge=1, le=4)]
+DryAllowed = Annotated[int, Meta(ge=1, le=20)]
+Phrase = Annotated[str, Meta(min_length=1, max_length=200)]
+Bias = dict[
+    Annotated[str, Meta(min_length=1, max_length=50)], Annotated[float, Meta(ge=-100, le=100)]
+]
+
 
 class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the model writes."""
@@ -21,38 +36,36 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str, Meta(description="The model that writes; automatic: the catalogue's default.")
     ] = ""
     temperature: Annotated[
-        float, Meta(ge=0, le=5, description="How freely words are chosen; 0: always the likeliest.")
+        Temperature, Meta(description="How freely words are chosen; 0: always the likeliest.")
     ] = 0.8
     top_p: Annotated[
-        float, Meta(gt=0, le=1, description="Only the likeliest words, up to this share in all.")
+        Share, Meta(description="Only the likeliest words, up to this share in all.")
     ] = 0.92
     min_p: Annotated[
         float, Meta(ge=0, lt=1, description="No word below this share of the likeliest one.")
     ] = 0.0
-    top_k: Annotated[
-        int, Meta(ge=0, le=100_000, description="Only so many of the likeliest words; 0: all.")
-    ] = 0
+    top_k: Annotated[TopK, Meta(description="Only so many of the likeliest words; 0: all.")] = 0
     typical_p: Annotated[
-        float, Meta(gt=0, le=1, description="Below 1: words about as surprising as expected.")
+        Share, Meta(description="Below 1: words about as surprising as expected.")
     ] = 1.0
     xtc_probability: Annotated[
-        float, Meta(ge=0, le=1, description="How often the most obvious words are passed over.")
+        Probability, Meta(description="How often the most obvious words are passed over.")
     ] = 0.0
     xtc_threshold: Annotated[
-        float, Meta(gt=0, le=0.5, description="From which probability on a word is obvious.")
+        XtcThreshold, Meta(description="From which probability on a word is obvious.")
     ] = 0.1
     repetition_penalty: Annotated[
-        float, Meta(gt=0, le=3, description="Above 1: words that stand there already come less.")
+        RepetitionPenalty, Meta(description="Above 1: words that stand there already come less.")
     ] = 1.0
     dry_multiplier: Annotated[
-        Annotated[float, Meta(ge=0, le=20)] | None,
+        DryMultiplier | None,
         Meta(description="How hard repetition is held down; automatic: as suits the model."),
     ] = None
     dry_base: Annotated[
-        float, Meta(ge=1, le=4, description="How much harder with each word more that is repeated.")
+        DryBase, Meta(description="How much harder with each word more that is repeated.")
     ] = 1.75
     dry_allowed_length: Annotated[
-        int, Meta(ge=1, le=20, description="So many words in a row may be repeated freely.")
+        DryAllowed, Meta(description="So many words in a row may be repeated freely.")
     ] = 2
     versions: Annotated[
         int, Meta(ge=2, le=4, description="Versions to choose between, the one there counted.")
@@ -68,15 +81,10 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 200
 
     banned: Annotated[
-        list[Annotated[str, Meta(min_length=1, max_length=200)]],
-        Meta(description="Phrases that the model may not write, whatever their case."),
+        list[Phrase], Meta(description="Phrases that the model may not write, whatever their case.")
     ] = []
     bias: Annotated[
-        dict[
-            Annotated[str, Meta(min_length=1, max_length=50)],
-            Annotated[float, Meta(ge=-100, le=100)],
-        ],
-        Meta(description="Words that come more or less: what each gains, in nats."),
+        Bias, Meta(description="Words that come more or less: what each gains, in nats.")
     ] = {}
 
     recorded_steps: Annotated[

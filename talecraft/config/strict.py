@@ -93,17 +93,17 @@ def _entry(source: str, tables: list[str], index: int) -> str:
 
 def _mistyped(path: Path, source: str, tables: list[str], problem: str) -> str:
     """The same of the first entry of a table of texts, or of numbers, that is none."""
-    wanted = re.search(r"xpected `(?:\w+)`(?: ([<>]=?) (\S+))?", problem)
-    numbers = "float" in problem or "int" in problem
+    wanted = re.search(r"xpected `(\w+)`(?: ([<>]=?) (\S+))?", problem)
+    numbers = wanted is not None and wanted[1] in ("int", "float")
 
     def fits(value: object) -> bool:
         if not numbers:
             return isinstance(value, str)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
-        if wanted is None or wanted[1] is None:
+        if wanted is None or wanted[2] is None:
             return True
-        held: bool = _COMPARED[wanted[1]](value, float(wanted[2]))
+        held: bool = _COMPARED[wanted[2]](value, float(wanted[3]))
         return held
 
     def first(entries: dict[str, object], above: str) -> str:

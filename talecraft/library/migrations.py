@@ -201,4 +201,5 @@ MIGRATIONS: Mapping[str, str] = {
         INSERT INTO drafts SELECT turn_id, part, text FROM edit_drafts;
         DROP TABLE edit_drafts;
     """,
+    "0011_presets": "ALTER TABLE stories ADD COLUMN preset TEXT NOT NULL DEFAULT ''",
 }

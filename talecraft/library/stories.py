@@ -74,6 +74,9 @@ class Stories:
     def trash(self, story_id: int, trashed: bool = True) -> None:
         self._set(story_id, "trashed", int(trashed))
 
+    def set_preset(self, story_id: int, name: str) -> None:
+        self._set(story_id, "preset", name)
+
     def save_draft(self, story_id: int, draft: str) -> None:
         self._set(story_id, "draft", draft)
 
@@ -265,7 +268,7 @@ class Stories:
 def _story(row: sqlite3.Row) -> Story:
     return Story(
         row["id"], row["title"], row["premise"], row["leaf_id"], row["draft"], row["created_at"],
-        bool(row["trashed"]), row["kind"],
+        bool(row["trashed"]), row["kind"], row["preset"],
     )  # fmt: skip
 
 

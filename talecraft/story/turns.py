@@ -122,7 +122,8 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Story(msgspec.Struct, frozen=True):
-    """A tree of turns with one open leaf. `draft` is what stands in the composer, unsent.
+    """A tree of turns with one open leaf. `draft` is what stands in the composer, unsent; `preset`
+    names how words are drawn in it, "": as the settings say.
 
     One of kind `taste` is no more than a first line that trials were written after.
     """
@@ -135,6 +136,7 @@ class Story(msgspec.Struct, frozen=True):
     created_at: str
     trashed: bool = False
     kind: StoryKind = "story"
+    preset: str = ""
 
 
 class Tree:

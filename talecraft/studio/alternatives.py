@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
-from talecraft.config.settings import WritingSettings
 from talecraft.errors import LibraryError, UsageError
 from talecraft.library import Library
 from talecraft.process.engine_client import EngineClient
-from talecraft.process.messages import Draft, Drafted, DraftsOver, Failed, Finished, ModelRef
+from talecraft.process.messages import Draft, Drafted, DraftsOver, Failed, Finished
 from talecraft.story import context
 from talecraft.studio.awaited import Awaited
 from talecraft.studio.events import AlternativesFailed, AlternativesReady, Listener
 from talecraft.studio.recent import recent
+from talecraft.studio.writing import Prompting
 
 FEWEST, MOST = 2, 4
 
@@ -36,7 +36,7 @@ class Alternatives:
         library: Library,
         engine: EngineClient,
         tell: Listener,
-        prompting: Callable[[], tuple[ModelRef, WritingSettings]],
+        prompting: Prompting,
         numbers: Iterator[int],
     ) -> None:
         self._library = library
@@ -58,13 +58,13 @@ class Alternatives:
         Raises UsageError at temperature 0 or while versions are being written already, EngineError
         where no model is loaded.
         """
-        model, writing = self._prompting()
+        story = self._library.stories.get(story_id)
+        model, writing = self._prompting(story)
         if writing.temperature == 0:
             raise UsageError(
                 "At temperature 0 the model writes the same every time.",
                 "Raise temperature under [writing] in config.toml.",
             )
-        story = self._library.stories.get(story_id)
         parent, beside = story.leaf_id, None
         if parent is not None:
             leaf = self._library.stories.turn(parent)

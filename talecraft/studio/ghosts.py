@@ -59,8 +59,8 @@ class Ghosts:
         Raises EngineError where no model is loaded.
         """
         here = Place(clean(before), "", clean(after))
-        model, writing = self._prompting()
         story = self._library.stories.get(story_id)
+        model, writing = self._prompting(story)
         base = self._base(story_id)
         shown, begun = in_the_midst(self._library, story, base, model, "insert", here)
         rest = here.after.strip()

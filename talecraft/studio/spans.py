@@ -74,9 +74,9 @@ class Spans:
         here = Place(clean(parts.before), clean(parts.span), clean(parts.after))
         if how != "insert" and not words(here.span):
             raise UsageError("Select some words first.", "Shift and the arrows select.")
-        model, writing = self._prompting()
         turn = self._library.stories.turn(turn_id)
         story = self._library.stories.get(turn.story_id)
+        model, writing = self._prompting(story)
         shown, begun = in_the_midst(self._library, story, turn.parent_id, model, how, here)
         plan = turn.outline if how == "insert" else spans.plan(how, here.span)
         tokens = min(spans.budget(how, here), model.context_length // 4)

@@ -34,6 +34,7 @@ from talecraft.process.messages import (
 )
 from talecraft.process.run_events import PatternSettings, PpoSettings
 from talecraft.process.run_requests import WritingSign
+from talecraft.story.turns import Story
 from talecraft.studio import memory
 from talecraft.studio.adapters import AdapterHistory
 from talecraft.studio.alternatives import Alternatives
@@ -46,6 +47,7 @@ from talecraft.studio.guide import Guide
 from talecraft.studio.memory import Room
 from talecraft.studio.pattern import PatternLearning
 from talecraft.studio.preferences import Preferences
+from talecraft.studio.presets import Drawing
 from talecraft.studio.progress import Progress
 from talecraft.studio.spans import Spans
 from talecraft.studio.tasting import Tasting
@@ -79,6 +81,7 @@ class Studio:
         self.model: ModelSpec = self.catalogue.get(chosen) if chosen else self.catalogue.default
         private_folder(self.home.data)
         self.library = Library(self.home.library)
+        self.drawing = Drawing(self.library, self.home)
         self.adapters = AdapterHistory(self.library, self.home)
         with contextlib.suppress(LibraryError):  # a read-only disk: what is left does no harm
             self.adapters.sweep()
@@ -311,8 +314,10 @@ class Studio:
         with contextlib.suppress(UsageError):  # its entry is gone: what is loaded goes on
             self.model = self.catalogue.get(self.model.id)
 
-    def _prompting(self) -> tuple[ModelRef, WritingSettings]:
-        return self.model_ref(), self.settings.writing.of(self.model)
+    def _prompting(self, story: Story | None = None) -> tuple[ModelRef, WritingSettings]:
+        """What writes, and how it draws its words, in `story` or anywhere."""
+        writing = self.settings.writing.of(self.model)
+        return self.model_ref(), self.drawing.over(writing, story)
 
     # ------------------------------------------------------------------ events and the end
     def _on_engine(self, event: Event | Stopped) -> None:

@@ -6,8 +6,7 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -25,7 +24,11 @@ from talecraft.story.turns import Story, Turn, title_from, word_count
 from talecraft.studio.events import Listener, TurnFailed, TurnWritten
 from talecraft.studio.recent import recent
 
-Prompting = Callable[[], tuple[ModelRef, WritingSettings]]
+
+class Prompting(Protocol):
+    """What writes, and how it draws its words, in `story` or anywhere."""
+
+    def __call__(self, story: Story | None = None) -> tuple[ModelRef, WritingSettings]: ...
 
 
 class _Pending(msgspec.Struct, frozen=True):
@@ -310,7 +313,7 @@ class Writing:
         plan_only: bool = False,
         begun: Begun | None = None,
     ) -> int:
-        model, writing = self._prompting()
+        model, writing = self._prompting(story)
         path = recent(self._library, parent_id, model.context_length)
         request = next(self._numbers)
         with self._lock:

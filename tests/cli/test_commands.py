@@ -459,3 +459,25 @@ def test_version_and_help(talecraft_: Talecraft) -> None:
     ):
         assert f"  {command} " in shown.out
         assert talecraft_(command, "--help").code == 0
+
+
+def test_a_preset_is_imported_used_and_deleted(talecraft_: Talecraft, tmp_path: Path) -> None:
+    assert talecraft_("write", "A fox.").code == 0
+    file = tmp_path / "tavern.json"
+    file.write_text('{"temp": 1.3, "tfs": 0.5}')
+    taken = talecraft_("presets", "import", str(file), "--name", "mine")
+    assert (taken.code, taken.out) == (0, "mine: temperature 1.3\n")
+    assert "no such sampler here: tfs" in taken.err
+    assert "* " in next(
+        one for one in talecraft_("presets", "list").out.splitlines() if " mine " in one
+    )
+    assert talecraft_("presets", "show", "mine").out == "From tavern.json.\ntemperature = 1.3\n"
+    assert talecraft_("presets", "use", "1", "mine").code == 0
+    assert talecraft_("write", "--story", "1").code == 0
+    with Studio() as studio:
+        story = studio.library.stories.get(1)
+        path = studio.library.stories.tree(1).path(story.leaf_id)
+        assert [one.generation.sampling.temperature for one in path if one.generation] == [0.8, 1.3]
+    assert talecraft_("presets", "use", "1", "yours").code == 2
+    assert talecraft_("presets", "delete", "wild").code == 2
+    assert talecraft_("presets", "delete", "mine").code == 0

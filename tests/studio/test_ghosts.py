@@ -113,7 +113,7 @@ def test_a_model_with_instructions_gets_one(
     turn: Turn = write("A fox.")
     model, writing = studio._prompting()
     chat = msgspec.structs.replace(model, style=msgspec.structs.replace(model.style, chat=True))
-    monkeypatch.setattr(studio.ghosts, "_prompting", lambda: (chat, writing))
+    monkeypatch.setattr(studio.ghosts, "_prompting", lambda story: (chat, writing))
     studio.ghosts.ask(turn.story_id, "The fox sat")
     heard.wait(GhostReady)
     assert "In the last passage write only what comes next." in sent[0].prompts[0][0].text

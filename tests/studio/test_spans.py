@@ -118,7 +118,7 @@ def test_a_model_with_instructions_gets_one(
     turn = write("A fox.")
     model, writing = studio._prompting()
     chat = msgspec.structs.replace(model, style=msgspec.structs.replace(model.style, chat=True))
-    monkeypatch.setattr(studio.spans, "_prompting", lambda: (chat, writing))
+    monkeypatch.setattr(studio.spans, "_prompting", lambda story: (chat, writing))
     ready(heard, ask(studio, turn, "shorten"))
     (block,) = sent[0].prompts[0]
     assert block == Block(f"<prompt>\nA fox.\n\nTell this in half the length: “{TEXT[START:END]}”")

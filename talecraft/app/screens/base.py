@@ -105,6 +105,11 @@ class TalecraftScreen(Screen[None]):
         return ""
 
     @property
+    def preset(self) -> str:
+        """By which preset words are drawn in the open story; empty where by none."""
+        return ""
+
+    @property
     def words(self) -> int | None:
         """How many words the open story has; None where no story is open."""
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -70,7 +70,8 @@ class AskName(ModalScreen[str | None]):
 
 
 class Choose(ModalScreen[str | None]):
-    """Asks for one of `choices`; `preview` is told each that is looked at."""
+    """Asks for one of `choices`; `preview` is told each that is looked at, `about` says of some
+    what they are."""
 
     HELP = "Choosing one of several"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -79,11 +80,16 @@ class Choose(ModalScreen[str | None]):
     ]  # fmt: skip
 
     def __init__(
-        self, question: str, choices: Sequence[str], now: str, preview: Callable[[str], None]
+        self,
+        question: str,
+        choices: Sequence[str],
+        now: str,
+        preview: Callable[[str], None],
+        about: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self._question, self._choices, self._now = question, choices, now
-        self._preview = preview
+        self._preview, self._about = preview, about or {}
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -94,7 +100,11 @@ class Choose(ModalScreen[str | None]):
 
     def _prompt(self, choice: str) -> Content:
         now = choice == self._now
-        return said(mark("● " if now else "  "), choice, mark("", ", as it is now" if now else ""))
+        told = self._about.get(choice, "")
+        return said(
+            mark("● " if now else "  "), choice, mark("", ", as it is now" if now else ""),
+            (f"{mark('   ', ': ')}{told}" if told else "", MUTED),
+        )  # fmt: skip
 
     def on_mount(self) -> None:
         if self._now in self._choices:

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from talecraft.app.keymap import hint
+from talecraft.app.preferring import choose_preset
 from talecraft.app.screens.ghosting import GhostActions
 from talecraft.app.screens.score_words import ScoreWords
 from talecraft.app.screens.token_actions import TokenActions
@@ -27,6 +28,7 @@ from talecraft.app.widgets.skeleton import Skeleton
 from talecraft.app.widgets.whisper import Whisper
 from talecraft.errors import TalecraftError
 from talecraft.library.branches import EditedPart
+from talecraft.story.clean import clean_line
 from talecraft.story.turns import Turn
 from talecraft.studio.events import AlternativesReady
 
@@ -98,6 +100,11 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
     def words(self) -> int:
         return self._words
 
+    @property
+    def preset(self) -> str:
+        found = self.talecraft.studio.drawing.of(self.page.story)
+        return clean_line(found.id) if found is not None else ""
+
     def waits_for(self, versions: AlternativesReady) -> bool:
         """Not where something is being typed: its letters must not choose."""
         app = self.talecraft
@@ -141,6 +148,10 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
     def on_resize(self) -> None:
         if self.is_mounted:
             self._show()
+
+    def action_preset(self) -> None:
+        """Choose how words are drawn in this story."""
+        choose_preset(self.talecraft, self.page.story)
 
     # ------------------------------------------------------------------ what can be done now
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -66,6 +66,8 @@ class Manuscript(BlockView, can_focus=True):
                 id="version.more"),
         Binding("f", "screen.end_story", "Finish",
                 tooltip="Let the model bring the story to its end", id="story.finish"),
+        Binding("d", "screen.preset", "Preset", id="story.preset",
+                tooltip="How words are drawn in this story: choose a preset"),
         Binding("c", "screen.copy_passage", "Copy",
                 tooltip="Copy the chosen or last passage", id="passage.copy"),
         Binding("u", "screen.unrate", "Take score back",
