@@ -25,6 +25,7 @@ RIDGES = (300.0, 1000.0, 3000.0)
 LEAST_CONCORDANCE = 0.60
 FOLDS = 8
 BOOTSTRAPS = 400
+SURE = 1.6449  # standard deviations to either side of 90 % of a normal distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ def _graded_pairs(data: Scored) -> Pairs:
 # ---------------------------------------------------------------------- judging the head
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The cross-validated verdict on a head: 90 % interval by bootstrap over groups."""
+    """The cross-validated verdict on a head, with its 90 % interval."""
 
     ridge: float
     concordance: float
@@ -216,7 +217,8 @@ def cross_validate(data: Scored, seed: int, ridges: Sequence[float] = RIDGES) ->
         if best is None or value > best.concordance:
             best = Trust(ridge, value, 0, 1, pairs, predicted)
     assert best is not None
-    low, high = np.percentile(_resampled(best.predicted, data, seed), [5, 95]).tolist()
+    drawn = _resampled(best.predicted, data, seed)
+    low, high = _interval(drawn, best.concordance, best.pairs)
     return Trust(best.ridge, best.concordance, low, high, best.pairs, best.predicted)
 
 
@@ -241,12 +243,25 @@ def comparable(data: Scored) -> Pairs:
 
 def agreement(values: np.ndarray, data: Scored, seed: int) -> tuple[float, float, float]:
     """How well `values` (N,) order passages of one prompt as the writer did: the share of
-    `comparable` pairs and its 90 % interval, by bootstrap over groups."""
+    `comparable` pairs and its 90 % interval."""
     alike = dataclasses.replace(data, stars=torch.zeros_like(data.stars), pairs=comparable(data))
-    drawn = _resampled(values, alike, seed)
-    low, high = np.percentile(drawn, [5, 95])
-    value, _ = concordance(values, alike.stars.numpy(), alike.pairs)
-    return value, float(low), float(high)
+    value, pairs = concordance(values, alike.stars.numpy(), alike.pairs)
+    return value, *_interval(_resampled(values, alike, seed), value, pairs)
+
+
+def _interval(drawn: Sequence[float], share: float, pairs: int) -> tuple[float, float]:
+    """The 90 % interval of a share of so many pairs, of which `drawn` are bootstraps over groups.
+
+    Where most pairs are of one group a bootstrap hardly varies; so it is no narrower than that of
+    pairs that have nothing to do with each other (Wilson 1927).
+    """
+    if not pairs:
+        return 0.0, 1.0
+    low, high = np.percentile(drawn, [5, 95]).tolist()
+    spread = SURE**2 / pairs
+    middle = (share + spread / 2) / (1 + spread)
+    half = SURE * (share * (1 - share) / pairs + spread / (4 * pairs)) ** 0.5 / (1 + spread)
+    return min(low, middle - half), max(high, middle + half)
 
 
 def _resampled(predicted: np.ndarray, data: Scored, seed: int) -> list[float]:

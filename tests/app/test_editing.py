@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from talecraft.app.screens.writing import WritingScreen
 from talecraft.studio import reading
 from tests.app.conftest import begun, finished, notices, page_of, seen, typed, until
@@ -226,3 +228,20 @@ async def test_the_cursor_stands_at_the_end_or_where_the_passage_was_clicked(run
         at = len(page.editor.get_text_range((0, 0), page.editor.cursor_location))
         assert " ".join(page.editor.text[at:].split()).startswith(rows[y][x:].strip())
         assert 0 < at < len(page.editor.text)
+
+
+@pytest.mark.parametrize("size", [(110, 34), (80, 40)])
+async def test_the_editor_is_as_high_as_its_text_from_the_start(running, studio, size):
+    """Paragraphs that wrap: the text below it would look as if it stood there twice."""
+    story = studio.writing.new_story("A fox").id
+    long = "The fox waited at the harbour. " * 4
+    prose = "\n\n".join(f"Paragraph {n}. {long}" for n in range(4))
+    studio.library.stories.add_turn(story, None, "model", prose + "\n", "- a", None)
+    async with running(size) as (app, pilot):
+        page = await page_of(app, pilot, story)
+        await pilot.press("tab", "e")
+        await until(pilot, lambda: page.editor.is_open)
+        await pilot.pause(0.2)
+        assert page.editor.size.height == page.editor.wrapped_document.height + 1
+        assert seen(pilot).count("Paragraph 3.") == 1
+        assert seen(pilot).count("Paragraph 0.") == 1

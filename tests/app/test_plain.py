@@ -232,7 +232,7 @@ async def test_the_tree_in_words(running, plain, studio):
         app.clear_notifications()
         await pilot.pause()
         text = words(pilot)
-        assert "(only in the marked one: " in text
+        assert "(only in the first: " in text
         assert "(only in the other: " in text
         assert not re.search(r"\[-|\{\+|±", text)
 

@@ -51,7 +51,7 @@ async def test_a_whole_round_one_key_a_pair(running):
             await pilot.press(key)
         await until(pilot, lambda: "The round is over: 4 choices." in seen(pilot))
         words = " ".join(seen(pilot).split())
-        assert "F3 shows what you have taught; there s starts a training run." in words
+        assert "F3 shows what you have taught, and what is missing." in words
         assert log(app) == [("choice", 1), ("choice", 1), ("choice", 0), ("thumb", -1),
                             ("thumb", -1)]  # fmt: skip
         await pilot.press("f3")
@@ -90,7 +90,7 @@ async def test_esc_stops_and_says_what_was_kept(running):
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
         assert (
-            "2 choices kept. F3 shows what you have taught; there s starts a training run."
+            "2 choices kept. F3 shows what you have taught, and what is missing."
             in notices(pilot)
         )
         assert a_round.stopped

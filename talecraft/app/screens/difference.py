@@ -21,7 +21,8 @@ from talecraft.studio.branching import Parting
 
 
 class DifferenceScreen(TalecraftScreen):
-    """What the marked branch has and the other has not, and the other way round."""
+    """What the one branch has and the other has not, and the other way round; `marked` tells
+    whether the one was marked, or is the one that is read."""
 
     PAGE = True
     HELP = "Two branches compared"
@@ -42,9 +43,10 @@ class DifferenceScreen(TalecraftScreen):
             self.pieces = pieces
             super().__init__()
 
-    def __init__(self, parting: Parting) -> None:
+    def __init__(self, parting: Parting, marked: bool = True) -> None:
         super().__init__()
         self._parting = parting
+        self._one = "the marked one" if marked else "what is read"
 
     def body(self) -> ComposeResult:
         with Vertical(id="comparison"):
@@ -72,7 +74,7 @@ class DifferenceScreen(TalecraftScreen):
         lost, won = difference.counts(message.pieces)
         self._show_head(
             "",
-            (_around("-", f"{count(lost, 'word')} only in the marked one"), "$text-error"),
+            (_around("-", f"{count(lost, 'word')} only in {self._one}"), "$text-error"),
             (mark("  ", ", "), ""),
             (_around("+", f"{count(won, 'word')} only in the other"), "$text-success"),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import ClassVar
 
 from textual import events
@@ -117,7 +118,7 @@ class TastingScreen(TalecraftScreen):
         """What the round has come to."""
         more, back = hint("taste.new", "n"), hint("app.back", "Esc")
         return said(
-            f"The round is over: {count(a_round.judged, 'choice')}. {_shows()}",
+            f"The round is over: {count(a_round.judged, 'choice')}. {self._shows()}",
             (f"\n{more} begins another round, {back} goes back.", MUTED),
         )
 
@@ -205,12 +206,22 @@ class TastingScreen(TalecraftScreen):
 
     def action_stop(self) -> None:
         judged = self._round.judged if self._round is not None else 0
-        kept = f"{count(judged, 'choice')} kept. {_shows()}"
+        kept = f"{count(judged, 'choice')} kept. {self._shows()}"
         self.talecraft.say(kept if judged else "Nothing was chosen.", f"{self.HELP} over")
         self.action_leave()
 
     def action_leave(self) -> None:
         self.app.pop_screen()
+
+    def _shows(self) -> str:
+        """Where to go on from here; a run is offered only where there is enough to learn from."""
+        studio = self.talecraft.studio
+        training, start = hint("app.training", "F3"), hint("training.start", "s")
+        shows = f"{training} shows what you have taught"
+        with suppress(TalecraftError):
+            if not studio.training.plan(studio.model).refusal:
+                return f"{shows}; there {start} starts a training run."
+        return f"{shows}, and what is missing."
 
 
 def _keys() -> tuple[str, str, str, str]:
@@ -219,8 +230,3 @@ def _keys() -> tuple[str, str, str, str]:
         hint("taste.first", "a"), hint("taste.second", "b"), hint("taste.equal", "="),
         hint("taste.neither", "space"),
     )  # fmt: skip
-
-
-def _shows() -> str:
-    training, start = hint("app.training", "F3"), hint("training.start", "s")
-    return f"{training} shows what you have taught; there {start} starts a training run."

@@ -104,7 +104,7 @@ class TokensScreen(TalecraftScreen):
 
     def _show_head(self) -> None:
         event = self._event
-        words: list[Span] = [("Token by token   ", "bold $text-primary")]
+        words: list[Span] = [("Token by token\n", "bold $text-primary")]
         match event:
             case None:
                 words.append(("The model reads the passage …", MUTED))

@@ -177,4 +177,5 @@ class TreeActions(TalecraftScreen):
         if parting is None:
             self.talecraft.say("Both are on the same branch: there is nothing to compare.")
         else:
-            self.app.push_screen(DifferenceScreen(parting))
+            marked = self._list.marked is not None
+            self.app.push_screen(DifferenceScreen(parting, marked))

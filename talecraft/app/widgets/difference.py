@@ -18,7 +18,7 @@ from talecraft.story.difference import BREAK, SIGNS, Marks, Piece, Sign, marked
 MEASURE = 76
 _GUTTER = 3
 # On a plain page: what the signs stand for.
-_TOLD: Marks = {"-": ("(only in the marked one: ", ")"), "+": ("(only in the other: ", ")")}
+_TOLD: Marks = {"-": ("(only in the first: ", ")"), "+": ("(only in the other: ", ")")}
 _STYLES = {"-": "removed", "+": "added", " ": "same"}
 
 

@@ -127,6 +127,10 @@ class Editor(WritingArea):
         if self.is_open:
             self._fit()
 
+    def on_resize(self) -> None:
+        """Only at its width it is known how many rows its text takes."""
+        self.call_later(self.on_text_area_changed)  # when the text area has wrapped it
+
     def close(self) -> None:
         self.display = False
         self.turn_id = self.rows = 0
