@@ -99,6 +99,10 @@ class Curve(Vertical):
     def compose(self) -> ComposeResult:
         yield Static(said((self._title, "bold")), classes="curve-title")
 
+    def on_mount(self) -> None:
+        """Lines are drawn in a theme's colours: in another they are drawn anew."""
+        self.app.theme_changed_signal.subscribe(self, lambda theme: self._draw())
+
     def show(self, curve: Drawn) -> None:
         """Draw it, unless it stands there already."""
         if curve == self._data or not curve.values:
