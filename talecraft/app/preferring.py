@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from talecraft.app.keymap import hint
 from talecraft.config.entries import Entry, find
+from talecraft.config.presets import AS_SETTINGS
 from talecraft.config.settings import Settings
 from talecraft.errors import TalecraftError
 from talecraft.story.turns import Story
@@ -93,33 +94,37 @@ def ask_goal(app: TalecraftApp) -> None:
     )
 
 
-_SETTINGS = "as the settings say"
-
-
 def choose_preset(app: TalecraftApp, story: Story) -> None:
     """Ask by which preset words are drawn in `story`, and draw by it from the next passage on."""
     from talecraft.app.screens.dialogs import Choose
 
     drawing = app.studio.drawing
+    try:
+        drawing.presets.refresh()
+    except TalecraftError as error:
+        app.tell(error)
     about = {name: preset.about or preset.words for name, preset in drawing.presets.items()}
+    about.pop(AS_SETTINGS, None)
     now = drawing.of(story)
 
     def chosen(name: str | None) -> None:
         if name is None:
             return
         try:
-            drawing.use(story.id, "" if name == _SETTINGS else name)
+            drawing.use(story.id, "" if name == AS_SETTINGS else name)
         except TalecraftError as error:
             app.tell(error)
             return
-        how = name if name == _SETTINGS else f"by the preset {name}"
+        how = name if name == AS_SETTINGS else f"by the preset {name}"
         app.say(f"From the next passage on words are drawn {how}.")
         for screen in app._screens():
             screen.reload()
 
-    choices = [_SETTINGS, *about]
+    choices = [AS_SETTINGS, *about]
     question = "How are words drawn in this story?"
     app.push_screen(
-        Choose(question, choices, now.id if now is not None else _SETTINGS, lambda _: None, about),
+        Choose(
+            question, choices, now.id if now is not None else AS_SETTINGS, lambda _: None, about
+        ),
         chosen,
     )

@@ -104,12 +104,11 @@ class RunWatch:
 
     @property
     def share(self) -> float:
-        """How much of its steps and its closing test, or else of its phase, is done."""
-        share = self.phase.progress if self.phase is not None else 0.0
-        if self.steps and self.outcome is None:
-            done = self.steps[-1].step
-            share = max(share, done / (done + self.steps_left + self._closing))
-        return share
+        """How much of its steps and its closing test is done."""
+        if not self.steps or self.outcome is not None:
+            return 0.0
+        done = self.steps[-1].step
+        return done / (done + self.steps_left + self._closing)
 
     @property
     def share_words(self) -> str:

@@ -17,7 +17,7 @@ from talecraft.config.settings import (
     DryAllowed,
     DryBase,
     DryMultiplier,
-    Phrase,
+    Phrases,
     Probability,
     RepetitionPenalty,
     Share,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tomlkit.items import Table
 
 LONGEST_NAME = 40
+AS_SETTINGS = "as the settings say"  # how it is called that a story has no preset
 
 
 class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -52,7 +53,7 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     dry_multiplier: DryMultiplier | None = None
     dry_base: DryBase | None = None
     dry_allowed_length: DryAllowed | None = None
-    banned: list[Phrase] | None = None
+    banned: Phrases | None = None
     bias: Bias | None = None
 
     @property
@@ -86,6 +87,11 @@ class Presets(Mapping[str, Preset]):
         """Raises ConfigError for a file that is not understood."""
         self._path = home.config / "presets.toml"
         self._ours = _read(Path(str(files("talecraft"))) / "assets" / "presets.toml")
+        self._own: dict[str, Preset] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the writer's file again. Raises ConfigError."""
         self._own = _read(self._path) if self._path.exists() else {}
 
     def __getitem__(self, name: str) -> Preset:
@@ -113,8 +119,10 @@ class Presets(Mapping[str, Preset]):
     def keep(self, preset: Preset) -> None:
         """Into the writer's file, in the place of one of the same name.
 
-        Raises ConfigError where the file cannot be changed.
+        Raises UsageError for the name AS_SETTINGS, ConfigError where the file cannot be changed.
         """
+        if preset.id == AS_SETTINGS:
+            raise UsageError(f"'{AS_SETTINGS}' is no name for a preset.", "Choose another.")
         self._write(
             lambda tables: [*(one for one in tables if one["id"] != preset.id), _table(preset)]
         )
@@ -135,22 +143,27 @@ class Presets(Mapping[str, Preset]):
     def _write(self, change: Callable[[list[Any]], list[Any]]) -> None:
         """Let `change` make others of the file's tables."""
         import tomlkit
+        from tomlkit.items import Table
 
         source = strict.text(self._path) if self._path.exists() else ""
         document = tomlkit.parse(source)
         tables = tomlkit.aot()
         for one in change(list(document.get("preset", []))):
-            tables.append(one)
+            tables.append(one if isinstance(one, Table) else _tabled(one.unwrap()))
         document["preset"] = tables
         private_folder(self._path.parent)
         private_write(self._path, document.as_string().encode())
 
 
 def _table(preset: Preset) -> Table:
+    return _tabled(msgspec.to_builtins(preset))
+
+
+def _tabled(values: Mapping[str, object]) -> Table:
     import tomlkit
 
     table = tomlkit.table()
-    for name, value in msgspec.to_builtins(preset).items():
+    for name, value in values.items():
         table.append(name, value)
     return table
 

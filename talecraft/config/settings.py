@@ -24,8 +24,12 @@ DryMultiplier = Annotated[float, Meta(ge=0, le=20)]
 DryBase = Annotated[float, Meta(ge=1, le=4)]
 DryAllowed = Annotated[int, Meta(ge=1, le=20)]
 Phrase = Annotated[str, Meta(min_length=1, max_length=200)]
-Bias = dict[
-    Annotated[str, Meta(min_length=1, max_length=50)], Annotated[float, Meta(ge=-100, le=100)]
+Phrases = Annotated[list[Phrase], Meta(max_length=500)]
+Bias = Annotated[
+    dict[
+        Annotated[str, Meta(min_length=1, max_length=50)], Annotated[float, Meta(ge=-100, le=100)]
+    ],
+    Meta(max_length=500),
 ]
 
 
@@ -81,7 +85,7 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 200
 
     banned: Annotated[
-        list[Phrase], Meta(description="Phrases that the model may not write, whatever their case.")
+        Phrases, Meta(description="Phrases that the model may not write, whatever their case.")
     ] = []
     bias: Annotated[
         Bias, Meta(description="Words that come more or less: what each gains, in nats.")

@@ -63,18 +63,19 @@ def _located(path: Path, source: str, problem: str) -> str:
     """`file:line: problem`, the line found by the key and the tables that the problem names."""
     what, _, place = problem.partition(" - at `")
     keys = re.findall(r"\.([A-Za-z_][\w-]*)", place)
-    index = re.search(r"\[(\d+)\]", place)
+    indices = re.findall(r"\[(\d+)\]", place)
     if place.endswith("[...]`"):  # an entry of a table with the user's own names: it is not named
-        return _mistyped(path, source, keys, what)
+        return _mistyped(path, source, keys, what, int(indices[0]) if indices else None)
     named = re.search(r"(?:unknown|required) field `([^`]+)`", what)
     if place.endswith("]`") and named is None:
-        index = None  # an element of a plain list, which has no table of its own
+        del indices[-1:]  # of an element of a plain list, which has no table of its own
+    index = int(indices[0]) if indices else None
     key = named[1] if named else (keys.pop() if keys else "")
     lines = source.splitlines()
-    line = _line(lines, keys, int(index[1]) if index else None, key)
+    line = _line(lines, keys, index, key)
     what = re.sub(r"^Object ", "", what.replace("`", "'"))
     what = what[:1].lower() + what[1:]
-    entry = _entry(source, keys, int(index[1])) if index else ""
+    entry = _entry(source, keys, index) if index is not None else ""
     return f"{path}:{line}: {entry}{what}{f' ({key})' if key and key not in what else ''}."
 
 
@@ -91,8 +92,9 @@ def _entry(source: str, tables: list[str], index: int) -> str:
     return f"{tables[-1]} {named}: " if tables else ""
 
 
-def _mistyped(path: Path, source: str, tables: list[str], problem: str) -> str:
-    """The same of the first entry of a table of texts, or of numbers, that is none."""
+def _mistyped(path: Path, source: str, tables: list[str], problem: str, index: int | None) -> str:
+    """The same of the first entry of a table of texts, or of numbers, that is none; the table is
+    one of the `index`-th of many, where there are."""
     wanted = re.search(r"xpected `(\w+)`(?: ([<>]=?) (\S+))?", problem)
     numbers = wanted is not None and wanted[1] in ("int", "float")
 
@@ -118,8 +120,13 @@ def _mistyped(path: Path, source: str, tables: list[str], problem: str) -> str:
     table: Any = tomllib.loads(source)
     for key in tables:
         table = table[key]
+        table = table[index or 0] if isinstance(table, list) else table
     name = first(table, "")
     lines = source.splitlines()
+    if index is not None:
+        line = _line(lines, tables[:1], index, tables[-1])
+        what = f"{_entry(source, tables[:1], index)}{problem[:1].lower()}{problem[1:]}"
+        return f"{path}:{line}: {what.replace('`', chr(39))} ({name})."
     line = _line(lines, tables, None, name)
     if len(tables) > 1 and line == 1:  # it has no header, and is a value of the table above
         line = _line(lines, tables[:-1], None, tables[-1])

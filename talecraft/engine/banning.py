@@ -40,13 +40,11 @@ class Bans:
     def __init__(self, phrases: Sequence[str]) -> None:
         self._phrases = [_lowered(one) for one in phrases if one.strip()]
         self._longest = max(map(len, self._phrases), default=0)
+        self._begun = {one[:size] for one in self._phrases for size in range(1, len(one))}
         self._before: dict[int, _Before] = {}
         self._ruled_out: dict[int, set[int]] = {}
         self._times = 0
         self._text = ""
-
-    def __bool__(self) -> bool:
-        return bool(self._phrases)
 
     def ruled_out(self, place: int) -> Set[int]:
         """The ids that may not be the `place`-th of the response."""
@@ -77,6 +75,11 @@ class Bans:
         if not found:
             return None
         keep = sum(end <= min(found) for end in ends)
+        # A character may be of several tokens, whose first ones gave no text: they go with it.
+        while 0 < keep <= len(written.ids) and not written.forced[keep - 1]:
+            if ends[keep - 1] != (ends[keep - 2] if keep > 1 else 0):
+                break
+            keep -= 1
         while keep < len(written.ids) and written.forced[keep]:
             keep += 1
         return keep if keep in self._before else None
@@ -100,14 +103,21 @@ class Bans:
 
     def possible(self, ends: Sequence[int]) -> int:
         """How many characters at the end of the text may yet be taken back, as a phrase could begin
-        in a token of theirs; `ends` counts characters after each token."""
-        for size in range(min(len(self._text), self._longest - 1), 0, -1):
-            tail = self._text[-size:]
-            begun = any(one.startswith(tail) and len(one) > size for one in self._phrases)
-            if begun and self._apart(len(self._text) - size):
-                start = len(self._text) - size
-                return len(self._text) - max((end for end in ends if end <= start), default=0)
-        return 0
+        in a token of theirs; `ends` counts characters after each token.
+
+        What is taken back may have ruled out another beginning just before it: that waits, too.
+        """
+        sure = len(self._text)
+        while (start := self._beginning(sure)) is not None:
+            sure = max((end for end in ends if end <= start), default=0)
+        return len(self._text) - sure
+
+    def _beginning(self, end: int) -> int | None:
+        """Where the longest beginning of a phrase starts that the text ends with at `end`."""
+        for size in range(min(end, self._longest - 1), 0, -1):
+            if self._text[end - size : end] in self._begun and self._apart(end - size):
+                return end - size
+        return None
 
     def _found(self, phrase: str, start: int) -> int | None:
         """Where `phrase` begins that ends after character `start`."""

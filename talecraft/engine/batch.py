@@ -59,6 +59,7 @@ class Row:
         self.taken_back = 0  # newest tokens that count no more: the one that comes is read for them
         if opening is not None:
             self._open(opening)
+        self.opened = len(self.response.ids)  # tokens that were there before the first step
 
     def _open(self, opening: Opening) -> None:
         style, response = self.codec.style, self.response
@@ -288,6 +289,8 @@ class Batch:
         back = torch.tensor([self._take_back(i, row) for i, row in enumerate(self._rows)])[:, None]
         step = torch.tensor(tokens)[:, None]
         self._written = torch.cat([self._written, step], 1)
+        for at in back[:, 0].nonzero()[:, 0].tolist():
+            self._written[at] = self._as_it_stands(self._rows[at])
         self._mask = torch.cat([self._mask, torch.ones_like(step)], 1)
         self._positions = self._positions[:, -1:] + 1 - back
         going = [i for i, row in enumerate(self._rows) if not row.done]
@@ -307,8 +310,14 @@ class Batch:
             return logits
         rows, tokens = zip(*found, strict=True)
         return logits.index_put(
-            (torch.tensor(rows), torch.tensor(tokens)), torch.tensor(-torch.inf)
+            (torch.tensor(rows), torch.tensor(tokens)), logits.new_tensor(-torch.inf)
         )
+
+    def _as_it_stands(self, row: Row) -> Tensor:
+        """What a row has written that stands, as wide as the batch: its first token, which counts
+        no more for being there several times, fills what was taken back."""
+        ids = row.response.ids[row.opened :] or row.response.ids[-1:]
+        return torch.tensor([ids[0]] * (self._written.shape[1] - len(ids)) + ids)
 
     def _take_back(self, at: int, row: Row) -> int:
         """Let the cache's newest tokens that the row has taken back be seen no more; how many."""

@@ -63,7 +63,7 @@ class Alternatives:
         if writing.temperature == 0:
             raise UsageError(
                 "At temperature 0 the model writes the same every time.",
-                "Raise temperature under [writing] in config.toml.",
+                "Raise it in the settings, or choose another preset.",
             )
         parent, beside = story.leaf_id, None
         if parent is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,12 @@ import msgspec
 
 from talecraft.config.presets import LONGEST_NAME, Preset, Presets
 from talecraft.config.settings import WritingSettings
-from talecraft.errors import UsageError, os_reason
+from talecraft.errors import ConfigError, UsageError, os_reason
 from talecraft.library import Library
-from talecraft.paths import Home
 from talecraft.story.clean import clean_line
 from talecraft.story.turns import Story
 
-MOST_BYTES = 1_000_000
+MOST_BYTES, LARGEST = 1_000_000, 1e9
 # What others call what we know. SillyTavern and KoboldAI keep JSON, text-generation-webui YAML.
 _NAMES: Mapping[str, Sequence[str]] = {
     "temperature": ("temperature", "temp"),
@@ -37,19 +37,23 @@ _OTHERS: Mapping[str, float] = {
     "tfs": 1, "top_a": 0, "epsilon_cutoff": 0, "eta_cutoff": 0, "mirostat_mode": 0, "mirostat": 0,
     "smoothing_factor": 0, "penalty_alpha": 0, "no_repeat_ngram_size": 0, "presence_penalty": 0,
     "frequency_penalty": 0, "encoder_repetition_penalty": 1, "encoder_rep_pen": 1,
-    "guidance_scale": 1, "top_n_sigma": 0, "rep_pen_slope": 0,
+    "guidance_scale": 1, "top_n_sigma": 0, "nsigma": 0, "freq_pen": 0, "presence_pen": 0,
+    "dynatemp": 0, "dynamic_temperature": 0, "skew": 0, "smoothing_curve": 1,
 }  # fmt: skip
 
 
 class Drawing:
-    """Opening it reads the writer's presets. Raises ConfigError for a file not understood."""
+    """A story's preset over the settings."""
 
-    def __init__(self, library: Library, home: Home) -> None:
+    def __init__(self, library: Library, presets: Presets) -> None:
         self._library = library
-        self.presets = Presets(home)
+        self.presets = presets
 
     def of(self, story: Story) -> Preset | None:
         """The story's; None where it has none, or one that is no more."""
+        if story.preset and story.preset not in self.presets:
+            with suppress(ConfigError):  # it may have come since, by another program of ours
+                self.presets.refresh()
         return self.presets.get(story.preset)
 
     def over(self, writing: WritingSettings, story: Story | None) -> WritingSettings:
@@ -81,7 +85,7 @@ class Drawing:
             ours: table[theirs]
             for ours, names in _NAMES.items()
             for theirs in names
-            if isinstance(table.get(theirs), int | float) and not isinstance(table[theirs], bool)
+            if _is_number(table.get(theirs))
         }
         if phrases := _phrases(table):
             found["banned"] = phrases
@@ -98,17 +102,34 @@ class Drawing:
         return preset, left
 
 
-def _checked(path: Path, fields: dict[str, object]) -> Preset:
+def _checked(path: Path, fields: dict[str, Any]) -> Preset:
     """The same with whole numbers where those are meant. Raises UsageError for one out of range."""
-    for name in ("top_k", "dry_allowed_length"):
-        if isinstance(fields.get(name), float):
-            fields[name] = int(float(str(fields[name])))
-    fields["top_k"] = max(0, int(str(fields.get("top_k", 0)))) or None  # -1 is "all" elsewhere
+    if "top_k" in fields:
+        fields["top_k"] = max(0, int(fields["top_k"]))  # -1 is "all" elsewhere
+    if "dry_allowed_length" in fields:
+        fields["dry_allowed_length"] = int(fields["dry_allowed_length"])
+    # What belongs to a sampler that is off may be anything.
+    for off, idle in (("xtc_probability", "xtc_threshold"), ("dry_multiplier", "dry_base"),
+                      ("dry_multiplier", "dry_allowed_length")):  # fmt: skip
+        if not fields.get(off, 1):
+            fields.pop(idle, None)
+    if not fields.get("top_p", 1):
+        del fields["top_p"]
     try:
         return msgspec.convert(fields, Preset)
     except msgspec.ValidationError as error:
-        what = str(error).replace("`", "'").replace(" - at '$.", " (").rstrip("'")
-        raise UsageError(f"{path}: {what}).", "Correct it there, and import it again.") from error
+        what, _, place = str(error).replace("`", "").partition(" - at ")
+        place = place.rpartition("$.")[2] or "bias"
+        raise UsageError(
+            f"{path}: {what} ({place}).", "Correct it there, and import it again."
+        ) from error
+
+
+def _is_number(value: object) -> bool:
+    """A finite one, no larger than any that means something."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= LARGEST
 
 
 def _read(path: Path) -> Mapping[str, Any]:
@@ -120,7 +141,7 @@ def _read(path: Path) -> Mapping[str, Any]:
         raise UsageError(f"{path}: {os_reason(error)}.", "Check the file's name.") from error
     try:
         table = msgspec.json.decode(source)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         table = _yaml(path, source)
     if not isinstance(table, dict):
         raise UsageError(f"{path}: no preset.", "A table of samplers is meant.")
@@ -132,7 +153,7 @@ def _yaml(path: Path, source: bytes) -> object:
 
     try:
         return yaml.safe_load(source)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise UsageError(
             f"{path}: neither JSON nor YAML.", "Export the preset once more."
         ) from error
@@ -144,7 +165,7 @@ def _phrases(table: Mapping[str, Any]) -> Sequence[str]:
         value = table.get(name)
         lines = value.splitlines() if isinstance(value, str) else value
         if isinstance(lines, list):
-            texts = [one.strip().strip('"') for one in lines if isinstance(one, str)]
+            texts = [_text(one).strip('"') for one in lines if isinstance(one, str)]
             # A list of numbers is of tokens, which are another model's.
             return [one for one in texts if one and not re.fullmatch(r"[\d\s,\[\]]+", one)]
     return []
@@ -156,11 +177,16 @@ def _bias(table: Mapping[str, Any]) -> dict[str, float]:
     if not isinstance(entries, list):
         return {}
     return {
-        one["text"].strip(): float(one["value"])
+        _text(one["text"]): float(one["value"])
         for one in entries
         if isinstance(one, dict)
         and isinstance(one.get("text"), str)
-        and isinstance(one.get("value"), int | float)
-        and one["text"].strip()
-        and not one["text"].strip().startswith("[")
+        and _is_number(one.get("value"))
+        and _text(one["text"])
+        and not _text(one["text"]).startswith("[")
     }
+
+
+def _text(text: str) -> str:
+    """On one line, without what no file can hold."""
+    return clean_line(text.encode("utf-8", "ignore").decode()).strip()

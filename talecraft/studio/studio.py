@@ -11,6 +11,7 @@ import msgspec
 
 from talecraft.config import models
 from talecraft.config.models import ModelSpec
+from talecraft.config.presets import Presets
 from talecraft.config.settings import Settings, WritingSettings
 from talecraft.errors import AdapterError, LibraryError, UsageError
 from talecraft.library import Library
@@ -79,9 +80,10 @@ class Studio:
         self.preferences = Preferences(self.home, self.catalogue)
         chosen = model or self.settings.writing.model
         self.model: ModelSpec = self.catalogue.get(chosen) if chosen else self.catalogue.default
+        presets = Presets(self.home)
         private_folder(self.home.data)
         self.library = Library(self.home.library)
-        self.drawing = Drawing(self.library, self.home)
+        self.drawing = Drawing(self.library, presets)
         self.adapters = AdapterHistory(self.library, self.home)
         with contextlib.suppress(LibraryError):  # a read-only disk: what is left does no harm
             self.adapters.sweep()

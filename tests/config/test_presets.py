@@ -51,6 +51,22 @@ def test_ones_own_is_kept_replaced_and_dropped_and_comments_stay(file):
     assert list(Presets(home())) == ["steady", "lively", "wild", "b"]
 
 
+def test_presets_on_one_line_are_changed_too(file):
+    file.write_text('preset = [{id = "a", temperature = 0.5}]\n')
+    presets = Presets(home())
+    presets.keep(Preset("b", top_k=2))
+    assert list(Presets(home()))[-2:] == ["a", "b"]
+
+
+def test_a_broken_file_stops_the_program_before_anything_is_made(file):
+    from talecraft.studio import Studio
+
+    file.write_text("nonsense = 1\n")
+    with pytest.raises(ConfigError, match="unknown field 'nonsense'"):
+        Studio()
+    assert not home().library.exists()
+
+
 def test_what_is_not_ones_own_is_not_dropped(own_home):
     with pytest.raises(UsageError, match="came with Talecraft"):
         Presets(home()).drop("wild")
@@ -68,6 +84,9 @@ def test_what_is_not_ones_own_is_not_dropped(own_home):
         ("[[preset]]\ntop_k = 1\n", 1, "missing required field 'id'"),
         ('[[preset]]\nid = "a"\n\n[[preset]]\nid = "a"\n', 5, "'a' stands there twice"),
         ('[[preset]]\nid = "a"\ntop_p = = 1\n', 3, "Invalid value"),
+        ('[[preset]]\nid = "a"\nbias = {a = 1000}\n', 3, "preset 'a': expected 'float' <= 100.0"),
+        ('[[preset]]\nid = "a"\nbias = {a = "x"}\n', 3, "got 'str' (a)"),
+        ('[[preset]]\nid = "a"\n[[preset]]\nid = "b"\nbanned = ["x", 3]\n', 5, "preset 'b'"),
     ],
 )
 def test_errors_name_their_line(file, text, line, words):

@@ -103,6 +103,79 @@ def test_what_the_writer_gave_is_not_taken_back():
     assert f"shy {word}".lower() not in after.prose.lower()
 
 
+def _turn(phrases, pieces):
+    """Write `pieces`, going back as a loop does; where that happens, the piece after it is the next
+    of the list. What was shown, and what stands."""
+    bans, ends = Bans(phrases), []
+    response, splitter = Response(), OutlineSplitter("<story>", (), "prose")
+    text = shown = ""
+    for token, piece in enumerate(pieces):
+        bans.remember(response, splitter)
+        bans.added(piece)
+        text += piece
+        ends.append(len(text))
+        if (keep := bans.begins(response, ends)) is not None:
+            bans.go_back(keep, token, ends)
+            del ends[keep:]
+            response.truncate(keep)
+            text = text[: ends[-1] if ends else 0]
+        else:
+            response.add(token, False, 0.0, 0.0)
+        sure = text[: len(text) - bans.possible(ends)]
+        assert sure.startswith(shown), f"{shown!r} was shown"
+        shown = sure
+    return shown, text
+
+
+def test_what_was_ruled_out_only_by_what_is_taken_back_waits_too():
+    """ "in the" is ruled out by " a", and possible again when "a big" is taken back."""
+    shown, text = _turn(["in the", "a big"], [" lives", " in", " a", " big", " the", " near"])
+    assert text == " lives near"
+    assert " in" not in shown
+
+
+@given(
+    st.lists(st.text("abA ", min_size=1, max_size=4).filter(str.strip), min_size=1, max_size=4),
+    st.lists(st.text("abA ", max_size=3), max_size=30),
+)
+def test_nothing_shown_is_ever_taken_back(phrases, texts):
+    _turn(phrases, texts)
+
+
+def test_a_character_of_several_tokens_is_taken_back_whole():
+    assert len(codec().encode("\u2728")) > 1, "else the test says nothing"
+    before, _, _ = write(GREEDY)
+    banned = [*sorted({one for one in before.prose if not one.isascii()}), "\u2728"]
+    sampling = Sampling(temperature=0, outline_tokens=24, prose_tokens=60, banned=banned)
+    after, _, _ = write(sampling)
+    assert "\ufffd" not in after.prose
+    assert not set(banned) & set(after.outline + after.prose)
+    (row,) = drafts(sampling)
+    assert (row.ids, row.prose) == (after.ids, after.prose)
+
+
+def test_in_sixteen_bits_too(monkeypatch):
+    """Logits of a coarser model are shaped as they come."""
+    banned = some_words(write(GREEDY)[0].prose, 4)
+    forward = Batch._forward
+    monkeypatch.setattr(Batch, "_forward", lambda self, *a: forward(self, *a).bfloat16())
+    sampling = Sampling(temperature=0, outline_tokens=24, prose_tokens=60, banned=banned)
+    (made,) = drafts(sampling)
+    assert not [one for one in banned if one.lower() in written(made)]
+
+
+def test_a_penalty_does_not_see_what_was_taken_back():
+    prompts = (PROMPT, "<prompt>\nTwo mice build a boat\n")
+    penalised = Sampling(temperature=0, outline_tokens=24, prose_tokens=60, repetition_penalty=1.2)
+    pages = [write(penalised, one)[0] for one in prompts]
+    banned = [one for page in pages for one in some_words(page.prose, 4)]
+    sampling = Sampling(
+        temperature=0, outline_tokens=24, prose_tokens=60, repetition_penalty=1.2, banned=banned
+    )
+    for prompt, made in zip(prompts, drafts(sampling, prompts=prompts), strict=True):
+        assert made.ids == write(sampling, prompt)[0].ids
+
+
 def test_in_there_there_is_no_here():
     bans = Bans(["here", "O, my"])
     response, splitter = Response(), OutlineSplitter("<story>", ("<prompt>",), "prose")

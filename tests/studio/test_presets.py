@@ -71,26 +71,61 @@ def test_sillytaverns(studio, tmp_path):
         assert again.drawing.presets["My Tavern"] == preset
 
 
+def test_what_is_off_is_no_reason_to_refuse_and_all_is_all(studio, tmp_path):
+    file = tmp_path / "Deterministic.json"
+    off = {"temp": 0, "top_p": 0, "top_k": 0, "xtc_probability": 0, "xtc_threshold": 0,
+           "dry_multiplier": 0, "dry_allowed_length": 0, "freq_pen": 0.7}  # fmt: skip
+    file.write_text(json.dumps(off))
+    preset, left = studio.drawing.take_in(file)
+    assert preset.values == {
+        "temperature": 0, "top_k": 0, "xtc_probability": 0, "dry_multiplier": 0
+    }  # fmt: skip
+    assert left == ["freq_pen"]
+
+
+def test_hostile_letters_are_left_out(studio, tmp_path):
+    file = tmp_path / "p.yaml"
+    file.write_text('temp: 1\nbanned_tokens: ["a \\e[2Jb"]\n')
+    preset, _ = studio.drawing.take_in(file)
+    assert preset.banned == ["a b"]
+    with pytest.raises(UsageError, match="no name for a preset"):
+        studio.drawing.take_in(file, "as the settings say")
+
+
+def test_a_preset_that_came_since_is_found(studio):
+    story = studio.writing.new_story("A fox")
+    with Studio() as other:
+        other.drawing.presets.keep(Preset("late", temperature=1.5))
+        other.drawing.use(story.id, "late")
+    assert sampling(studio, story).temperature == 1.5
+
+
 def test_koboldais_and_the_web_uis(studio, tmp_path):
     kobold = tmp_path / "kobold.settings"
     kobold.write_text(json.dumps({"presetname": "x", "temp": 0.7, "top_k": 0, "typical": 0.9}))
     preset, left = studio.drawing.take_in(kobold, "Kobold")
-    assert (preset.id, preset.values) == ("Kobold", {"temperature": 0.7, "typical_p": 0.9})
+    assert preset.values == {"temperature": 0.7, "top_k": 0, "typical_p": 0.9}
     assert not left
     web = tmp_path / "min_p.yaml"
     web.write_text("temperature: 1\ntop_p: 1\nmin_p: 0.1\ntop_k: -1\nmirostat_mode: 2\n")
     preset, left = studio.drawing.take_in(web)
-    assert preset.values == {"temperature": 1, "top_p": 1, "min_p": 0.1}
+    assert preset.values == {"temperature": 1, "top_k": 0, "top_p": 1, "min_p": 0.1}
     assert left == ["mirostat_mode"]
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"temp": 9}', "expected 'float' <= 5.0"),
+        ('{"temp": 9}', "expected float <= 5.0 (temperature)"),
         ('{"temp": "hot"}', "no sampler is set there"),
         ("[1, 2]", "no preset"),
         ("a: [", "neither JSON nor YAML"),
+        ("a: 2020-13-45", "neither JSON nor YAML"),
+        ("[" * 100_000, "neither JSON nor YAML"),
+        ('{"temp": ' + "9" * 5000 + "}", "JSON"),
+        ("top_k: .inf", "no sampler is set there"),
+        ("dry_allowed_length: .nan", "no sampler is set there"),
+        ('{"temp": 1, "logit_bias": [{"text": "' + "x" * 60 + '", "value": 1}]}', "(bias)"),
         ("!!python/object/apply:os.system ['true']", "neither JSON nor YAML"),
     ],
 )

@@ -140,6 +140,8 @@ class LibraryScreen(TalecraftScreen):
 
     def why_not_do(self, action: str) -> str:
         match action:
+            case "rename" | "trash" | "restore" if self._trash and self._chosen is None:
+                return "The trash is empty."
             case "rename" | "trash" if self._trash:
                 key = hint("library.restore", "u")
                 return f"It is in the trash. {key} brings it back first."

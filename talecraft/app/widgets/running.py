@@ -90,6 +90,8 @@ def running_words(watch: RunWatch, width: int) -> Content:
         words = f"Paused. Press {go_on} to go on." if watch.waiting else "Pausing at the next step"
     elif watch.waiting == "writing":
         sign, words = ("‖ ", "$text-warning"), "Waiting while a passage is written"
+    elif phase is not None and phase.progress and not watch.steps:
+        words = f"{words}, {phase.progress:.0%}"
     share = watch.share
     lines = [
         said((mark(sign[0]), sign[1]), (words, "bold")),
