@@ -151,7 +151,7 @@ async def test_what_is_left_of_it_stays_where_it_stands_while_words_are_taken(ru
         "looked at the boats that were lying there in the dark, and he thought of the winter that"
         " had taken his brother, and of the summer that had brought him home again."
     )
-    for width in (60, 71, 80):
+    for width in (60, 80):
         async with running((width, 24)) as (app, pilot):
             page = await begun(app, pilot, "A harbour")
             await typed(pilot, "The old man went down to the water and ")

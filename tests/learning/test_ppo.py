@@ -110,12 +110,12 @@ class Articles(Short):
 
 def test_it_learns_what_the_reward_asks_for():
     settings = _with(
-        SMALL, updates=8, batch=16, oversample=1, minibatch=8, micro_batch=8, learning_rate=3e-3
+        SMALL, updates=5, batch=16, oversample=1, minibatch=8, micro_batch=8, learning_rate=5e-3
     )
     settings = _with(settings, prose_tokens=32, kl_target=10.0)
     _, ppo = made(settings, reward=Articles(), base=bundled_base())
     steps = list(ppo.run())
-    first, last = steps[0].reward, np.mean([s.reward for s in steps[-3:]])
+    first, last = steps[0].reward, np.mean([s.reward for s in steps[-2:]])
     assert last > first + 0.2
     assert steps[-1].kl > 0
 
