@@ -17,6 +17,7 @@ from talecraft.config.settings import (
     DryAllowed,
     DryBase,
     DryMultiplier,
+    MinP,
     Phrases,
     Probability,
     RepetitionPenalty,
@@ -45,7 +46,7 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     temperature: Temperature | None = None
     top_k: TopK | None = None
     top_p: Share | None = None
-    min_p: Annotated[float, Meta(ge=0, lt=1)] | None = None
+    min_p: MinP | None = None
     typical_p: Share | None = None
     xtc_probability: Probability | None = None
     xtc_threshold: XtcThreshold | None = None
@@ -124,7 +125,10 @@ class Presets(Mapping[str, Preset]):
         if preset.id == AS_SETTINGS:
             raise UsageError(f"'{AS_SETTINGS}' is no name for a preset.", "Choose another.")
         self._write(
-            lambda tables: [*(one for one in tables if one["id"] != preset.id), _table(preset)]
+            lambda tables: [
+                *(one for one in tables if one["id"] != preset.id),
+                _tabled(msgspec.to_builtins(preset)),
+            ]
         )
         self._own = {**self._own, preset.id: preset}
 
@@ -153,10 +157,6 @@ class Presets(Mapping[str, Preset]):
         document["preset"] = tables
         private_folder(self._path.parent)
         private_write(self._path, document.as_string().encode())
-
-
-def _table(preset: Preset) -> Table:
-    return _tabled(msgspec.to_builtins(preset))
 
 
 def _tabled(values: Mapping[str, object]) -> Table:

@@ -16,6 +16,7 @@ from talecraft.story.turns import Sampling
 # What numbers of sampling may be; presets have the same.
 Temperature = Annotated[float, Meta(ge=0, le=5)]
 Share = Annotated[float, Meta(gt=0, le=1)]
+MinP = Annotated[float, Meta(ge=0, lt=1)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 TopK = Annotated[int, Meta(ge=0, le=100_000)]
 XtcThreshold = Annotated[float, Meta(gt=0, le=0.5)]
@@ -45,9 +46,7 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     top_p: Annotated[
         Share, Meta(description="Only the likeliest words, up to this share in all.")
     ] = 0.92
-    min_p: Annotated[
-        float, Meta(ge=0, lt=1, description="No word below this share of the likeliest one.")
-    ] = 0.0
+    min_p: Annotated[MinP, Meta(description="No word below this share of the likeliest one.")] = 0.0
     top_k: Annotated[TopK, Meta(description="Only so many of the likeliest words; 0: all.")] = 0
     typical_p: Annotated[
         Share, Meta(description="Below 1: words about as surprising as expected.")
