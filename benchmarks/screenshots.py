@@ -12,11 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from talecraft.app.app import TalecraftApp
+from talecraft.app.widgets.context import ContextList
 from talecraft.app.widgets.pair import PairView
 from talecraft.app.widgets.run_plan import RunPlan
 from talecraft.config.assets import reference
 from talecraft.paths import Home, private_folder, private_write
 from talecraft.story.feedback import Feedback
+from talecraft.story.notes import Entry
 from talecraft.studio import Studio, simulated
 from talecraft.studio.waiting import Inbox
 
@@ -78,7 +80,12 @@ async def shoot(home: Home) -> None:
         await until(lambda: app.live is not None and len(app.live.prose) > 80)
         save("writing")
         await until(lambda: app.live is None)
-        await pilot.press("f3")
+        note(app.studio)
+        await pilot.press("f6")
+        await until(lambda: bool(app.screen.query_one(ContextList).rows))
+        await pilot.pause()
+        save("context")
+        await pilot.press("escape", "f3")
         await until(lambda: app.screen.query_one(RunPlan).knows_taste)
         await pilot.pause()
         save("training-plan")
@@ -104,6 +111,15 @@ async def shoot(home: Home) -> None:
         await pilot.press("escape", "f1")
         await pilot.pause()
         save("help")
+
+
+def note(studio: Studio) -> None:
+    """What a writer may have written down beside the newest story."""
+    story, book = studio.library.stories.list()[0].id, studio.notebook
+    book.remember(story, "It is the winter of 1887. Nobody else lives on the island.")
+    book.tell_model(story, "Keep it quiet, and let the sea be heard.", 1)
+    book.keep(story, Entry("The ship", "no longer than a thumb, and its lamps are lit"))
+    book.keep(story, Entry("The mill", "It burned down before the story begins."))
 
 
 def _pair_waits(app: TalecraftApp) -> bool:

@@ -22,14 +22,15 @@ from talecraft.corpus.rendering import plan
 from talecraft.corpus.tales import Tale
 from talecraft.engine import loading
 from talecraft.engine.decoding import Writer
-from talecraft.engine.service import SPARE_TOKENS
+from talecraft.engine.prompting import SPARE_TOKENS
 from talecraft.engine.session import Session
 from talecraft.learning import rollouts
 from talecraft.learning.rollouts import Rollout
 from talecraft.paths import home
 from talecraft.process.messages import ModelRef
-from talecraft.story.context import Block, PromptStyle, assemble
+from talecraft.story.context import Block, PromptStyle
 from talecraft.story.turns import Sampling
+from talecraft.story.window import assemble
 from talecraft.story.words import content
 
 # Children's stories and tales; novels and magazines are read too, but the model is not for them.
@@ -91,7 +92,8 @@ class Teller:
     ) -> list[list[Rollout]]:
         """`count` turns after each premise, each prompted with the ones before it."""
         codec = self.opened.codec
-        stories = [[Block(f"{self.style.premise_open}{one}\n")] for one in premises]
+        opening = self.style.premise_open
+        stories = [[Block(f"{opening}{one}\n", source="premise")] for one in premises]
         budgets = self.sampling.outline_tokens + self.sampling.prose_tokens
         room = self.context - budgets - SPARE_TOKENS
         found: list[list[Rollout]] = [[] for _ in premises]
@@ -101,7 +103,7 @@ class Teller:
                 written = rollouts.sample(
                     self.opened.base,
                     codec,
-                    [assemble(stories[at], codec.block, room) for at in some],
+                    [assemble(stories[at], codec, room).ids for at in some],
                     self.sampling,
                     [(seed, turn, at) for at in some],
                     self.opened.pad,

@@ -71,6 +71,7 @@ class TalecraftApp(TrainingRuns, Fetches):
         "styles/settings.tcss",
         "styles/tree.tcss",
         "styles/tokens.tcss",
+        "styles/context.tcss",
         "styles/manners.tcss",
     ]
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
@@ -316,6 +317,10 @@ class TalecraftApp(TrainingRuns, Fetches):
     def on_span_came(self, message: messages.SpanCame) -> None:
         for screen in self._screens():
             screen.span_came(message.event)
+
+    def on_prompt_came(self, message: messages.PromptCame) -> None:
+        for screen in self._screens():
+            screen.prompt_came(message.event)
 
     def on_ghost_came(self, message: messages.GhostCame) -> None:
         for screen in self._screens():

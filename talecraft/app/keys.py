@@ -60,9 +60,11 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.app import TalecraftApp
     from talecraft.app.screens.choosing import ChoosingScreen
     from talecraft.app.screens.comparing import ComparisonScreen
+    from talecraft.app.screens.context import ContextScreen
     from talecraft.app.screens.dialogs import AskName, Choose, Confirm
     from talecraft.app.screens.difference import DifferenceScreen
     from talecraft.app.screens.focus import FocusMode
+    from talecraft.app.screens.form import Form
     from talecraft.app.screens.help import HelpScreen
     from talecraft.app.screens.library import LibraryScreen, StoryList
     from talecraft.app.screens.models import ModelList, ModelsScreen
@@ -76,6 +78,7 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.screens.writing import WritingScreen
     from talecraft.app.widgets.adapters import AdapterList
     from talecraft.app.widgets.composer import Composer
+    from talecraft.app.widgets.context import ContextList
     from talecraft.app.widgets.editor import Editor
     from talecraft.app.widgets.ghost import GhostComposer
     from talecraft.app.widgets.manuscript import Manuscript
@@ -91,11 +94,11 @@ def help_groups() -> Iterator[type[DOMNode]]:
     yield from (WritingScreen, FocusMode, Composer, ScoringComposer, GhostComposer)
     yield from (Manuscript, OutlinePane, Skeleton, Editor, ProposalView)
     yield from (ChoosingScreen, TokensScreen, TokenFlow, TokenChoices)
-    yield from (TreeScreen, TreeList, DifferenceScreen)
+    yield from (TreeScreen, TreeList, DifferenceScreen, ContextScreen, ContextList)
     yield from (LibraryScreen, StoryList, OpeningScreen, OpeningComposer)
     yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList)
     yield from (TastingScreen, ComparisonScreen, SettingsScreen, SettingsList)
-    yield from (AskName, Choose, Confirm, LongPaste, HelpScreen)
+    yield from (AskName, Choose, Confirm, Form, LongPaste, HelpScreen)
 
 
 def places() -> list[Place]:

@@ -16,6 +16,8 @@ from talecraft.studio.events import (
     GhostReady,
     Notice,
     PairReady,
+    PromptFailed,
+    PromptRead,
     RoundFailed,
     SpanFailed,
     SpanReady,
@@ -134,6 +136,14 @@ class GhostCame(Message):
         super().__init__()
 
 
+class PromptCame(Message):
+    """What the model is shown is known, or cannot be said."""
+
+    def __init__(self, event: PromptRead | PromptFailed) -> None:
+        self.event = event
+        super().__init__()
+
+
 class PatternPlanned(Message):
     """What there is to learn the pattern from, or why it could not be read."""
 
@@ -188,6 +198,8 @@ def message_for(event: StudioEvent) -> Message:
             return SpanCame(event)
         case GhostReady() | GhostFailed():
             return GhostCame(event)
+        case PromptRead() | PromptFailed():
+            return PromptCame(event)
         case PairReady():
             return PairCame()
         case RoundFailed():

@@ -12,6 +12,9 @@ UNDONE: dict[StepKind, str] = {
     "edit": "The edit is taken back.",
     "prune": "What was thrown away is back.",
     "restore": "It is thrown away again.",
+    "bookmark": "The bookmark is as it was before.",
+    "title": "The story has its title from before.",
+    "note": "What you had noted for the model is as it was before.",
 }
 REDONE: dict[StepKind, str] = {
     "write": "Your passage is back.",
@@ -21,4 +24,7 @@ REDONE: dict[StepKind, str] = {
     "edit": "The edit is back.",
     "prune": "It is thrown away again.",
     "restore": "What was thrown away is back.",
+    "bookmark": "The bookmark is changed again.",
+    "title": "The story has its new title again.",
+    "note": "What you had noted for the model is changed again.",
 }

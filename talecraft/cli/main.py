@@ -20,6 +20,7 @@ from talecraft.cli import (
     console,
     feedback,
     models,
+    notes,
     pattern,
     presets,
     stories,
@@ -58,6 +59,7 @@ app.add_typer(train.app, name="train")
 app.add_typer(pattern.app, name="pattern")
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(config.app, name="config")
+app.add_typer(notes.app, name="notes")
 app.add_typer(presets.app, name="presets")
 app.command()(keys)
 app.command()(demo)

@@ -97,7 +97,9 @@ def _read(source: str) -> str:
 
 def _preview(studio: Studio, orders: list[_Order], as_json: bool) -> None:
     for order in orders:
-        blocks = studio.writing.preview(order.story, order.text)
+        blocks = [
+            block for block in studio.writing.preview(order.story, order.text) if not block.left
+        ]
         if as_json:
             console.out_json(
                 {

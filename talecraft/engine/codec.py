@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from talecraft.story.context import Block, PromptStyle
+from talecraft.story.window import Piece as Stretch
 
 _BROKEN = "�"  # what a decoder gives for half a character
 _SPACES = ("Ġ", "▁")  # how tokenisers write the space before a word
@@ -82,20 +84,61 @@ class Codec:
         """The tale that shows the form; empty for who has learned it, and in a chat."""
         return self.encode(self.style.example) if self.style.example and not self.style.chat else []
 
+    def cut(self, text: str, most: int) -> str:
+        """The beginning of `text`, at most `most` tokens of it, with its last word whole."""
+        ids = self.encode(text)
+        if len(ids) <= most:
+            return text
+        cut = self.decode(ids[:most])
+        return cut[: max(cut.rfind(" "), cut.rfind("\n"))] if " " in cut else ""
+
     def premise(self, block: Block) -> list[int]:
-        """The first block: as it is, after the style's example, or as the user's message of the
-        model's chat template. A template that opens the model's thinking leaves that to the
-        program."""
-        if not self.style.chat:
-            return self.example + self.block(block)
-        messages = [{"role": "user", "content": f"{self.style.system}\n\n{block.text}".strip()}]
-        text = self._tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True
+        """The ids of a prompt that is no more than its premise."""
+        return [token for one in self.head([block]) for token in one.ids]
+
+    def head(self, blocks: Sequence[Block]) -> list[Stretch]:
+        """What stands before the first passage: as it is, after the style's example, or as the
+        user's message of the model's chat template. A template that opens the model's thinking
+        leaves that to the program."""
+        if self.style.chat:
+            return self._message(blocks)
+        example = [Stretch("form", "", self.example)] if self.example else []
+        return example + [Stretch(one.source, one.name, self.block(one)) for one in blocks]
+
+    def _message(self, blocks: Sequence[Block]) -> list[Stretch]:
+        told = "\n\n".join(block.text.strip() for block in blocks)
+        messages = [{"role": "user", "content": f"{self.style.system}\n\n{told}".strip()}]
+        text = str(
+            self._tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True
+            )
         )
         opened = self.style.think_open.strip()
-        if opened and str(text).rstrip().endswith(opened):
-            text = str(text).rstrip().removesuffix(opened)
-        return self.encode(text)
+        if opened and text.rstrip().endswith(opened):
+            text = text.rstrip().removesuffix(opened)
+        return self._parted(text, blocks)
+
+    def _parted(self, text: str, blocks: Sequence[Block]) -> list[Stretch]:
+        """The ids of the whole `text`, each given to the block in which it begins."""
+        where: list[tuple[int, Block | None]] = [(0, None)]
+        at = len(self.style.system)
+        for block in blocks:
+            told = block.text.strip()
+            start = text.find(told, at)
+            if start < 0:  # a template that changes what it is given
+                continue
+            where += [(start, block), (at := start + len(told), None)]
+        tokens = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        parts: list[Stretch] = []
+        owner = -1
+        for token, (begins, _) in zip(tokens["input_ids"], tokens["offset_mapping"], strict=True):
+            now = max(n for n, (start, _) in enumerate(where) if start <= begins)
+            if now != owner:
+                owner, of = now, where[now][1]
+                source, name = (of.source, of.name) if of is not None else ("form", "")
+                parts.append(Stretch(source, name, []))
+            parts[-1].ids.append(int(token))
+        return parts
 
 
 class TextStream:

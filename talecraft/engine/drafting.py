@@ -16,12 +16,13 @@ from talecraft.engine.lookahead import Place
 from talecraft.engine.session import ReadingCancelled
 from talecraft.process.messages import AdapterRef, Draft, Drafted, DraftsOver, Finished
 from talecraft.story.turns import Sampling
+from talecraft.story.window import Window
 
 # As many as decode together for little more than the price of one, and as fit beside the page.
 ROWS_AT_ONCE = 8
 TOKENS_AT_ONCE = 8192
 
-Record = Callable[[Sampling, list[int], Response, float], Finished]
+Record = Callable[[Sampling, Window, Response, float], Finished]
 
 
 class Drafting:
@@ -35,7 +36,7 @@ class Drafting:
     def __init__(
         self,
         command: Draft,
-        prompts: Sequence[list[int]],
+        prompts: Sequence[Window],
         codec: Codec,
         pad: int,
         record: Record,
@@ -107,10 +108,10 @@ class Drafting:
         longest = count = 0
         for index in range(self._next, len(self._prompts)):
             seeds = self._seeds(index)
-            longest, count = max(longest, len(self._prompts[index])), count + len(seeds)
+            prompt, place = self._prompts[index].ids, self._place
+            longest, count = max(longest, len(prompt)), count + len(seeds)
             if self._rows and (count > ROWS_AT_ONCE or count * longest > TOKENS_AT_ONCE):
                 break
-            prompt, place = self._prompts[index], self._place
             opening = place.open(prompt) if place is not None else None
             grace = place is None or place.middle.whole
             self._rows.append(
@@ -124,7 +125,8 @@ class Drafting:
         turns = self._turns[self._next]
         for row, seed in zip(rows, self._seeds(self._next), strict=True):
             sampling = msgspec.structs.replace(self._command.sampling, seed=seed)
-            turns.append(self._record(sampling, row.prompt, row.response, self._seconds))
+            prompt = self._prompts[self._next]
+            turns.append(self._record(sampling, prompt, row.response, self._seconds))
         if self._round + 1 == self._rounds:
             self._send(Drafted(self.request, self._next, turns, self._fits(rows)))
         self._next += 1

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from talecraft.engine import loading, quantising
+from talecraft.engine import loading, prompting, quantising
 from talecraft.engine.codec import Codec
 from talecraft.engine.decoding import Response, Writer
 from talecraft.engine.deltas import Deltas
@@ -27,6 +27,8 @@ from talecraft.process.messages import (
     AdapterRef,
     Command,
     Draft,
+    Examine,
+    Examined,
     Failed,
     Finished,
     Generate,
@@ -39,11 +41,10 @@ from talecraft.process.messages import (
     Quit,
 )
 from talecraft.story.clean import clean
-from talecraft.story.context import Block, assemble
+from talecraft.story.context import Block
 from talecraft.story.turns import Generation, Sampling
+from talecraft.story.window import Window
 
-# Room beside the budgets for the tags that the program writes and the grace of a sentence.
-SPARE_TOKENS = 48
 MANY = "batch"  # the decode path of drafts, recorded with each of them
 _ANOTHER_MODEL = "Another model writes now."
 
@@ -82,7 +83,8 @@ class Service:
 
     def _answer(self, command: Command | None) -> None:
         """Do what is asked, or (None) a step of the oldest draft."""
-        request = command.request if isinstance(command, Generate | Draft | Probe) else None
+        asks = Generate | Draft | Probe | Examine
+        request = command.request if isinstance(command, asks) else None
         drafting = self._drafts[0] if command is None else None
         if command is not None:
             self._restore()
@@ -98,6 +100,8 @@ class Service:
                 self._generate(command)
             elif isinstance(command, Probe):
                 self._probe(command)
+            elif isinstance(command, Examine):
+                self._wire.send(self._examined(command))
             elif isinstance(command, Draft):
                 self._drafts.append(self._drafting(command))
                 self._wire.send(Phase("drafting"))
@@ -236,12 +240,12 @@ class Service:
             self._check_model(command.begun.model)
             given = command.begun.ids
             check_ids([*given, command.begun.then or 0], self._model)
-        prompt = self._prompt(command.blocks, codec, command.sampling, len(given))
+        prompt = self._prompt(command.blocks, command.sampling, len(given))
         stream = Deltas(self._wire, request)
         response = Response(stop_reason="cancelled")
         try:
             logits = self._session.read(
-                prompt, cancelled, lambda done, total: self._reading(done, total)
+                prompt.ids, cancelled, lambda done, total: self._reading(done, total)
             )
             writer = Writer(self._session, codec, command.sampling, stream.add)
             response = writer.write(
@@ -289,25 +293,20 @@ class Service:
         if key != self._ref.key:
             raise EngineError(_ANOTHER_MODEL, "Begin again.")
 
-    def _prompt(
-        self, blocks: Sequence[Block], codec: Codec, sampling: Sampling, given: int = 0
-    ) -> list[int]:
-        """Room is left for the turn, of which `given` tokens are there already."""
+    def _prompt(self, blocks: Sequence[Block], sampling: Sampling, given: int = 0) -> Window:
+        """Raises EngineError where the window is too small for the turn."""
         assert self._ref is not None
-        plan = max(given, sampling.outline_tokens)
-        budget = self._ref.context_length - plan - sampling.prose_tokens - SPARE_TOKENS
-        if budget < 16:
-            raise EngineError(
-                f"{self._ref.id} has a window of {self._ref.context_length} tokens: too small for"
-                " this plan and passage.",
-                "Shorten the plan, or lower outline_tokens and prose_tokens in config.toml.",
-            )
-        first = blocks[0]
-        return assemble(
-            blocks,
-            lambda block: codec.premise(block) if block is first else codec.block(block),
-            budget,
-        )
+        assert self._codec is not None
+        return prompting.prompt(blocks, self._codec, self._ref, sampling, given)
+
+    def _examined(self, command: Examine) -> Examined:
+        """Raises EngineError for another model's ids, and as `_prompt` does."""
+        self._check_model(command.model)
+        assert self._ref is not None
+        assert self._codec is not None
+        if not command.blocks:
+            check_ids(command.prompt_ids, self._model)
+        return prompting.examined(command, self._codec, self._ref)
 
     def _drafting(self, command: Draft) -> Drafting:
         """Raises EngineError where the prompts are not for the model that writes now."""
@@ -324,7 +323,7 @@ class Service:
         given = place.tokens if place is not None else 0
         return Drafting(
             command,
-            [self._prompt(blocks, codec, command.sampling, given) for blocks in command.prompts],
+            [self._prompt(blocks, command.sampling, given) for blocks in command.prompts],
             codec,
             self._pad,
             partial(self._finished, request, mode=MANY),
@@ -349,7 +348,7 @@ class Service:
             self._wire.send(Phase("reading", done=done, total=total))
 
     def _finished(
-        self, request: int, sampling: Sampling, prompt: list[int], response: Response,
+        self, request: int, sampling: Sampling, prompt: Window, response: Response,
         seconds: float, mode: str,
     ) -> Finished:  # fmt: skip
         assert self._ref is not None
@@ -364,7 +363,7 @@ class Service:
                 adapter_id=self._worn,
                 engine_mode=f"{mode}-{self._device.name}-{self._device.dtype_name}",
                 sampling=sampling,
-                prompt_ids=prompt,
+                prompt_ids=prompt.ids,
                 response_ids=response.ids,
                 forced=response.forced,
                 prose_start=response.prose_start,
@@ -373,6 +372,8 @@ class Service:
                 sampled_logprobs=response.sampled,
                 stop_reason=response.stop_reason,
                 seconds=seconds,
+                shown=prompt.shown,
+                left_out=prompt.left_out,
             ),
         )
 

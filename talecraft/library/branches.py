@@ -74,7 +74,7 @@ class Branches:
         row = rows[0]
         return Step(row["id"], row["story_id"], row["kind"], _CHANGES.decode(row["changes"]))
 
-    def _point(self, story_id: int, change: Change, to: int | None) -> None:
+    def _point(self, story_id: int, change: Change, to: int | str | None) -> None:
         match change.what:
             case "leaf":
                 self._db.execute("UPDATE stories SET leaf_id=? WHERE id=?", (to, story_id))
@@ -86,6 +86,19 @@ class Branches:
                 self._db.execute("INSERT OR IGNORE INTO pruned VALUES (?)", (change.turn_id,))
             case "pruned":
                 self._db.execute("DELETE FROM pruned WHERE turn_id=?", (change.turn_id,))
+            case "title":
+                self._db.execute("UPDATE stories SET title=? WHERE id=?", (to, story_id))
+            case "bookmark":
+                self._db.execute("DELETE FROM bookmarks WHERE turn_id=?", (change.turn_id,))
+                if to is not None:
+                    self._db.execute("INSERT INTO bookmarks VALUES (?, ?)", (change.turn_id, to))
+            case "note":
+                where = (story_id, change.turn_id, change.key)
+                self._db.execute(
+                    "DELETE FROM notes WHERE story_id=? AND turn_id=? AND key=?", where
+                )
+                if to is not None:
+                    self._db.execute("INSERT INTO notes VALUES (?, ?, ?, ?)", (*where, to))
 
     # ------------------------------------------------------------------ texts
     def add_revision(self, turn_id: int, prose: str) -> Revision:
@@ -142,12 +155,11 @@ class Branches:
         )
         return frozenset(int(row["turn_id"]) for row in rows)
 
-    def bookmark(self, turn_id: int, name: str | None) -> None:
-        """Set a turn's bookmark; None takes it away."""
-        with self._db.transaction():
-            self._db.execute("DELETE FROM bookmarks WHERE turn_id=?", (turn_id,))
-            if name is not None:
-                self._db.execute("INSERT INTO bookmarks VALUES (?, ?)", (turn_id, name))
+    def bookmark(self, story_id: int, turn_id: int, name: str | None) -> None:
+        """Set a turn's bookmark, as a step that can be undone; None takes it away."""
+        before = self.bookmarks(story_id).get(turn_id)
+        if name != before:
+            self.take(story_id, "bookmark", [Change("bookmark", turn_id, before, name)])
 
     def bookmarks(self, story_id: int) -> dict[int, str]:
         """Each marked turn's name, which may be empty."""

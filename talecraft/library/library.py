@@ -13,6 +13,7 @@ from talecraft.library.feedback import FeedbackLog
 from talecraft.library.growth import Growth
 from talecraft.library.landmarks import Landmarks
 from talecraft.library.lengths import Lengths
+from talecraft.library.notes import StoryNotes
 from talecraft.library.runs import Runs
 from talecraft.library.stories import Stories
 
@@ -27,6 +28,7 @@ class Library:
         self.branches = Branches(self.database)
         self.stories = Stories(self.database, self.branches)
         self.lengths = Lengths(self.database)
+        self.notes = StoryNotes(self.database, self.branches)
         self.growth = Growth(self.database)
         self.landmarks = Landmarks(self.database)
         self.feedback = FeedbackLog(self.database)

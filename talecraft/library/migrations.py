@@ -202,4 +202,15 @@ MIGRATIONS: Mapping[str, str] = {
         DROP TABLE edit_drafts;
     """,
     "0011_presets": "ALTER TABLE stories ADD COLUMN preset TEXT NOT NULL DEFAULT ''",
+    "0012_notes": """
+        CREATE TABLE notes (
+            story_id INTEGER NOT NULL REFERENCES stories(id),
+            turn_id INTEGER NOT NULL,
+            key TEXT NOT NULL,
+            value TEXT NOT NULL,
+            PRIMARY KEY (story_id, turn_id, key)
+        ) WITHOUT ROWID;
+        ALTER TABLE generations ADD COLUMN shown TEXT NOT NULL DEFAULT '[]';
+        ALTER TABLE generations ADD COLUMN left_out TEXT NOT NULL DEFAULT '[]';
+    """,
 }

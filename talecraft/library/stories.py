@@ -16,7 +16,9 @@ from talecraft.story.turns import (
     Author,
     Change,
     Generation,
+    LeftOut,
     Sampling,
+    Shown,
     StepKind,
     Story,
     Tree,
@@ -35,6 +37,9 @@ _READ = (
 _READ_ALONE = _READ.replace("g.*", "NULL AS turn_id").removesuffix(
     "LEFT JOIN generations g ON g.turn_id = t.id "
 )
+
+_SHOWN = msgspec.json.Decoder(list[Shown])
+_LEFT_OUT = msgspec.json.Decoder(list[LeftOut])
 
 
 class Stories:
@@ -69,7 +74,10 @@ class Stories:
         ]
 
     def rename(self, story_id: int, title: str) -> None:
-        self._set(story_id, "title", title)
+        """As a step that can be undone."""
+        before = self.get(story_id).title
+        if title != before:
+            self._branches.take(story_id, "title", [Change("title", 0, before, title)])
 
     def trash(self, story_id: int, trashed: bool = True) -> None:
         self._set(story_id, "trashed", int(trashed))
@@ -180,7 +188,7 @@ class Stories:
         self._db.execute("INSERT INTO counted VALUES (?, 0, words(?))", (turn_id, prose))
         if generation is not None:
             self._db.execute(
-                f"INSERT INTO generations VALUES ({','.join('?' * 16)})",
+                f"INSERT INTO generations VALUES ({','.join('?' * 18)})",
                 (turn_id, *_generation_row(generation)),
             )
         return turn_id
@@ -293,7 +301,8 @@ def _generation_row(made: Generation) -> tuple[object, ...]:
         msgspec.json.encode(made.sampling).decode(), _pack("I", made.prompt_ids),
         _pack("I", made.response_ids), bytes(made.forced), made.prose_start, made.prose_end,
         _pack("f", made.raw_logprobs), _pack("f", made.sampled_logprobs), made.stop_reason,
-        made.seconds,
+        made.seconds, msgspec.json.encode(made.shown).decode(),
+        msgspec.json.encode(made.left_out).decode(),
     )  # fmt: skip
 
 
@@ -304,7 +313,8 @@ def _generation(row: sqlite3.Row) -> Generation:
         _ints(row["prompt_ids"]), _ints(row["response_ids"]),
         [bool(b) for b in row["forced"]], row["prose_start"], row["prose_end"],
         _floats(row["raw_logprobs"]), _floats(row["sampled_logprobs"]),
-        row["stop_reason"], row["seconds"],
+        row["stop_reason"], row["seconds"], _SHOWN.decode(row["shown"]),
+        _LEFT_OUT.decode(row["left_out"]),
     )  # fmt: skip
 
 

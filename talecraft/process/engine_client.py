@@ -29,6 +29,8 @@ from talecraft.process.messages import (
     Draft,
     DraftsOver,
     Event,
+    Examine,
+    Examined,
     Failed,
     Finished,
     Generate,
@@ -121,7 +123,7 @@ class EngineClient:
         self._callback(Phase("asleep"))
         return True
 
-    def generate(self, request: Generate | Draft | Probe) -> None:
+    def generate(self, request: Generate | Draft | Probe | Examine) -> None:
         """Raises EngineError where nothing was loaded."""
         with self._lock:
             if self._load is None:
@@ -188,7 +190,7 @@ class EngineClient:
                 event = messages.decode_event(line)
             except msgspec.MsgspecError:
                 continue
-            over = isinstance(event, Finished | DraftsOver | Probed | Failed)
+            over = isinstance(event, Finished | DraftsOver | Probed | Examined | Failed)
             if over and event.request is not None:
                 with self._lock:
                     self._open_requests.pop(event.request, None)

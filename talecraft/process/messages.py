@@ -8,7 +8,7 @@ import msgspec
 
 from talecraft.story.context import Block, PromptStyle
 from talecraft.story.outline import Part
-from talecraft.story.turns import Generation, Sampling
+from talecraft.story.turns import Generation, LeftOut, Sampling, Shown, Source
 
 EnginePhase = Literal[
     "starting",
@@ -139,6 +139,19 @@ class Probe(msgspec.Struct, frozen=True, tag="probe"):
     top: int = 8
 
 
+class Examine(msgspec.Struct, frozen=True, tag="examine"):
+    """Say what a turn after `blocks` would be prompted with; without any, what a recorded turn was,
+    whose `prompt_ids` are made up as `shown` says. `model` is the `id@revision` that is asked."""
+
+    request: int
+    model: str
+    blocks: list[Block] = []
+    sampling: Sampling = Sampling()
+    outline: str = ""
+    prompt_ids: list[int] = []
+    shown: list[Shown] = []
+
+
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
     """Stop `request` between two tokens or two chunks of reading, and keep what came.
 
@@ -152,7 +165,7 @@ class Quit(msgspec.Struct, frozen=True, tag="quit"):
     """End the engine."""
 
 
-Command = Load | Generate | Draft | Probe | Cancel | Quit
+Command = Load | Generate | Draft | Probe | Examine | Cancel | Quit
 
 
 # ------------------------------------------------------------------------ engine to parent
@@ -246,6 +259,24 @@ class Probed(msgspec.Struct, frozen=True, tag="probed"):
     adapter_id: str | None
 
 
+class Stretch(msgspec.Struct, frozen=True):
+    """A part of a prompt, in words and in ids: what it is from, see `story.turns.Shown`."""
+
+    source: Source
+    name: str
+    text: str
+    ids: list[int]
+
+
+class Examined(msgspec.Struct, frozen=True, tag="examined"):
+    """The prompt, in order, what was left out of it, and the `budget` in tokens that it had."""
+
+    request: int
+    stretches: list[Stretch]
+    left_out: list[LeftOut]
+    budget: int
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """What was asked could not be done. `request` is None for a load."""
 
@@ -255,7 +286,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     adapter_refused: bool = False
 
 
-Event = Phase | Loaded | Delta | Finished | Drafted | DraftsOver | Probed | Failed
+Event = Phase | Loaded | Delta | Finished | Drafted | DraftsOver | Probed | Examined | Failed
 
 encode = msgspec.json.Encoder().encode
 decode_command = msgspec.json.Decoder(Command).decode

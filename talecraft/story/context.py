@@ -1,16 +1,18 @@
-"""What the model is shown: the story as blocks of text, fitted to the model's window.
+"""What the model is shown: the story and the writer's notes as blocks of text.
 
 The writing side builds blocks (it knows the tree), the engine counts them (it knows the
-tokeniser); the rules of both are here and pure.
+tokeniser) and fits them to its window (story/window.py); the rules of both are pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-from talecraft.story.turns import Story, Turn
+from talecraft.story import sofar
+from talecraft.story.notes import Entry, Notes, called
+from talecraft.story.turns import Source, Story, Turn
 
 
 class PromptStyle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -19,7 +21,8 @@ class PromptStyle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `ending` is the beat that asks the model to bring the story to its end. With `chat` the premise
     goes into the user's message of the model's own chat template, under `system`, and the
     manuscript is the assistant's message, so far as it is written. `example` is a short tale in
-    this form that stands before every prompt of a model that has not learned the pattern.
+    this form that stands before every prompt of a model that has not learned the pattern. `aside`
+    is how a note of the writer's stands in the midst of the text.
     """
 
     premise_open: str = "<prompt>\n"
@@ -30,6 +33,7 @@ class PromptStyle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chat: bool = False
     system: str = ""
     example: str = ""
+    aside: str = "[{}]"
 
     @property
     def prose_tag(self) -> str:
@@ -57,64 +61,104 @@ class PromptStyle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Block(msgspec.Struct, frozen=True):
-    """A stretch of context. `ids`, where given, are the very tokens the model once wrote."""
+    """A stretch of context. `ids`, where given, are the very tokens the model once wrote.
+
+    `name` tells it from others of its `source`: an entry's title, a passage's number. What stands
+    for a passage once it has left is its `beat`; the summary's `earlier` are those of passages that
+    are not among the blocks at all. `left` says why it is not shown, whatever room there is; `late`
+    that it stands among the passages.
+    """
 
     text: str
     ids: list[int] = []
+    source: Source = "text"
+    name: str = ""
+    beat: str = ""
+    earlier: list[str] = []
+    left: str = ""
+    late: bool = False
+    priority: int = 0
+    limit: int = 0
 
 
-def blocks(story: Story, path: Sequence[Turn], style: PromptStyle, model: str) -> list[Block]:
-    """The story up to the end of `path`, premise first.
+NOT_CALLED = "not spoken of"
+LATE, LATE_STEP = 2, 4  # at least so many passages follow what is called; the place moves in steps
+MOST_BEATS = 256  # of passages that are not among the blocks
+
+
+def blocks(
+    story: Story,
+    path: Sequence[Turn],
+    style: PromptStyle,
+    model: str,
+    notes: Notes | None = None,
+    before: Sequence[Turn] = (),
+) -> list[Block]:
+    """The story up to the end of `path`, premise first, and what `notes` tell; `before` are the
+    passages before `path`, too far back to be shown.
 
     `model` is `id@revision`: only its own tokens are passed on as ids, others are re-tokenised.
+    What always holds stands before the first passage; what is called, and the author's note, as
+    late as may be, so that they weigh more and little has to be read anew when they change.
     """
-    result = [Block(f"{style.premise_open}{story.premise.strip()}\n")]
-    for turn in path:
-        text = f"{style.story_open}{turn.prose.strip()}\n"
-        ids: list[int] = []
-        if turn.author == "model":
-            if turn.outline.strip():
-                text = f"{style.think_open}{turn.outline.strip()}\n{text}"
-            made = turn.generation if not turn.revision else None  # ids are those of its first text
-            if made is not None and f"{made.model_id}@{made.revision}" == model:
-                ids = made.response_ids[: made.prose_end]
-        result.append(Block(text, ids))
-    return result
+    notes = notes or Notes()
+    head = [Block(f"{style.premise_open}{story.premise.strip()}\n", source="premise")]
+    if notes.memory.strip():
+        head.append(Block(f"{notes.memory.strip()}\n", source="memory"))
+    passages = [
+        _passage(number, turn, style, model, notes)
+        for number, turn in enumerate(path, 1 + len(before))
+    ]
+    told = [turn.prose for turn in path] or [story.premise]
+    entries = [_entry(one, told, style) for one in notes.ordered]
+    head += [one for one in entries if one.left or not one.late]
+    head += _summary(notes, before)
+    late = [one for one in entries if one.late and not one.left]
+    late_at = max(0, len(path) - LATE)
+    late_at = max(0, late_at - (len(before) + late_at) % LATE_STEP)
+    asides = {late_at: late}
+    if notes.note.text.strip():
+        aside = f"{style.aside.format(notes.note.text.strip())}\n"
+        at = max(0, len(path) - notes.note.depth)
+        asides[at] = [*asides.get(at, ()), Block(aside, source="note")]
+    text = []
+    for at, passage in enumerate(passages):
+        text += [*asides.pop(at, ()), passage]
+    return [*head, *text, *(one for rest in asides.values() for one in rest)]
 
 
-def fit(lengths: Sequence[int], budget: int) -> int:
-    """How many of the oldest blocks after the first leave so that the rest fit `budget` tokens.
-
-    The first block (the premise) always stays. Text leaves in steps of a quarter of the budget,
-    so that between two steps the prefix, and with it the engine's cache, stays as it is. The
-    newest block always stays, even alone too long: the engine then cuts its beginning.
-    """
-    if not lengths:
-        return 0
-    over = sum(lengths) - budget
-    if over <= 0:
-        return 0
-    step = max(1, budget // 4)
-    must_leave = -(-over // step) * step
-    gone = count = 0
-    for length in lengths[1:-1]:
-        if gone >= must_leave:
-            break
-        gone += length
-        count += 1
-    return count
+def _entry(entry: Entry, told: Sequence[str], style: PromptStyle) -> Block:
+    text = entry.told.strip()
+    return Block(
+        f"{text if entry.always else style.aside.format(text)}\n",
+        source=entry.kind,
+        name=entry.title,
+        left="" if called(entry, told) else NOT_CALLED,
+        late=not entry.always,
+        priority=entry.priority,
+        limit=entry.limit,
+    )
 
 
-def assemble(
-    story: Sequence[Block],
-    encode: Callable[[Block], list[int]],
-    budget: int,
-) -> list[int]:
-    """The prompt's ids, at most `budget` of them. `encode` turns one block into ids."""
-    parts = [encode(block) for block in story]
-    dropped = fit([len(part) for part in parts], budget)
-    head, rest = parts[0], parts[1 + dropped :]
-    tail = [token for part in rest for token in part]
-    if len(head) + len(tail) > budget:  # a premise of half the window and more is cut
-        head = head[: budget // 2] if rest else head[:budget]
-    return head + tail[max(0, len(tail) - (budget - len(head))) :]
+def _summary(notes: Notes, before: Sequence[Turn]) -> list[Block]:
+    """The writer's summary, and the beats of what came after it and is not among the blocks."""
+    rest = [turn for turn in before if turn.id > notes.summary.upto]  # else it is told already
+    # More than fit any window are never sent; which these are changes as seldom as it may.
+    earlier = [sofar.beat(turn) for turn in sofar.faded(rest, MOST_BEATS)]
+    told = Block(
+        notes.summary.text.strip(), source="summary", earlier=[one for one in earlier if one]
+    )
+    return [told] if told.text or told.earlier else []
+
+
+def _passage(number: int, turn: Turn, style: PromptStyle, model: str, notes: Notes) -> Block:
+    text = f"{style.story_open}{turn.prose.strip()}\n"
+    ids: list[int] = []
+    if turn.author == "model" and notes.plans:
+        if turn.outline.strip():
+            text = f"{style.think_open}{turn.outline.strip()}\n{text}"
+        made = turn.generation if not turn.revision else None  # ids are those of its first text
+        if made is not None and f"{made.model_id}@{made.revision}" == model:
+            ids = made.response_ids[: made.prose_end]
+    told = notes.summary.upto and turn.id <= notes.summary.upto
+    return Block(text, ids, name=str(number), beat="" if told else sofar.beat(turn))

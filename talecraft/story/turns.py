@@ -10,6 +10,8 @@ import msgspec
 Author = Literal["writer", "model"]
 StopReason = Literal["end", "length", "cancelled", "plan"]
 StoryKind = Literal["story", "taste"]
+# What a stretch of context is from; "form" is what the model's own form of asking adds.
+Source = Literal["form", "premise", "memory", "character", "lore", "summary", "note", "text"]
 
 
 class Sampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,6 +45,24 @@ class Sampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     banned: list[str] = []
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """A stretch of a prompt: what it was from, and how many tokens of it. `name` is an entry's
+    title, or a passage's number in its branch."""
+
+    source: Source
+    name: str
+    tokens: int
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """What might have been shown and was not, and why. 0 tokens: never counted."""
+
+    source: Source
+    name: str
+    tokens: int
+    why: str
+
+
 class Generation(msgspec.Struct, frozen=True):
     """Exactly what the policy did to write one turn; one record per model turn, immutable.
 
@@ -50,7 +70,8 @@ class Generation(msgspec.Struct, frozen=True):
     the response. `forced` marks ids the program wrote, not the model (their log-probs are still
     the model's own). `raw` is log p at temperature 1 before any processor, `sampled` after them.
     `prose_start` is the index of the first prose token; `prose_end` the index after the last one
-    that later turns see (a stop tag is not carried on).
+    that later turns see (a stop tag is not carried on). `shown` says what `prompt_ids` are from, in
+    order, `left_out` what was not among them; both are empty where that was not recorded.
     """
 
     model_id: str
@@ -68,6 +89,8 @@ class Generation(msgspec.Struct, frozen=True):
     sampled_logprobs: list[float]
     stop_reason: StopReason
     seconds: float
+    shown: list[Shown] = []
+    left_out: list[LeftOut] = []
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -98,18 +121,31 @@ class Revision(msgspec.Struct, frozen=True):
     created_at: str
 
 
-StepKind = Literal["write", "continue", "version", "choice", "edit", "prune", "restore"]
+StepKind = Literal[
+    "write",
+    "continue",
+    "version",
+    "choice",
+    "edit",
+    "prune",
+    "restore",
+    "bookmark",
+    "title",
+    "note",
+]
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     """One pointer moved: the story's open `leaf`, which `text` of a turn is shown (a revision's
-    id), whether a turn is `pruned`, which `choice` of it stands (a feedback line's id). `turn_id`
-    0 where it is the story's."""
+    id), whether a turn is `pruned`, which `choice` of it stands (a feedback line's id); or words
+    changed: the story's `title`, a turn's `bookmark`, the `note` of a `key` (as JSON) that holds
+    from a turn on. None: there is none. `turn_id` 0 where it is the story's."""
 
-    what: Literal["leaf", "text", "pruned", "choice"]
+    what: Literal["leaf", "text", "pruned", "choice", "title", "bookmark", "note"]
     turn_id: int
-    before: int | None
-    after: int | None
+    before: int | str | None
+    after: int | str | None
+    key: str = ""
 
 
 class Step(msgspec.Struct, frozen=True):

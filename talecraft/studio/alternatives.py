@@ -12,10 +12,9 @@ from talecraft.errors import LibraryError, UsageError
 from talecraft.library import Library
 from talecraft.process.engine_client import EngineClient
 from talecraft.process.messages import Draft, Drafted, DraftsOver, Failed, Finished
-from talecraft.story import context
 from talecraft.studio.awaited import Awaited
 from talecraft.studio.events import AlternativesFailed, AlternativesReady, Listener
-from talecraft.studio.recent import recent
+from talecraft.studio.recent import shown
 from talecraft.studio.writing import Prompting
 
 FEWEST, MOST = 2, 4
@@ -70,13 +69,12 @@ class Alternatives:
             leaf = self._library.stories.turn(parent)
             if leaf.author == "model":
                 parent, beside = leaf.parent_id, leaf.id if leaf.prose else None
-        path = recent(self._library, parent, model.context_length)
         dice = random.Random(seed)
         missing = max(1, min(MOST, max(FEWEST, count)) - (beside is not None))
         draft = Draft(
             next(self._numbers),
             model.key,
-            [context.blocks(story, path, model.style, model.key)],
+            [shown(self._library, story, parent, model)],
             writing.sampling(0),
             [[dice.getrandbits(31) for _ in range(missing)]],
         )

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from talecraft.errors import UsageError
 from talecraft.process.engine_client import EngineClient
-from talecraft.process.messages import Draft, Probe
+from talecraft.process.messages import Draft, Examine, Probe
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class Awaited(Generic[T]):
         asked = self._asked
         return asked[1] if asked is not None else None
 
-    def ask(self, command: Draft | Probe, about: T, busy: str = "") -> int:
+    def ask(self, command: Draft | Probe | Examine, about: T, busy: str = "") -> int:
         """Send `command`; what was waited for before is given up, unless (`busy`) it has to be
         waited for: then UsageError. Returns the request's number. Raises as the engine does."""
         if busy and self._asked is not None:

@@ -9,9 +9,10 @@ import msgspec
 from talecraft.process.engine_client import EngineClient
 from talecraft.process.messages import Draft, Drafted, DraftsOver, Failed, Finished, Load
 from talecraft.story import context
+from talecraft.story.notes import Notes
 from talecraft.story.turns import Sampling, Story, Turn
 
-Where = tuple[Story, tuple[Turn, ...]]
+Where = tuple[Story, tuple[Turn, ...], Notes]
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -82,8 +83,8 @@ class Bout:
                 request,
                 model.key,
                 [
-                    context.blocks(story, path, model.style, model.key)
-                    for story, path in self._where
+                    context.blocks(story, path, model.style, model.key, notes)
+                    for story, path, notes in self._where
                 ],
                 side.sampling,
                 [[seed] for seed in self._seeds],

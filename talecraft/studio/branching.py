@@ -168,7 +168,9 @@ class Branching:
 
     def bookmark(self, turn_id: int, name: str | None) -> None:
         """Mark a passage, with a name or an empty one; None takes the mark away."""
-        self._library.branches.bookmark(turn_id, None if name is None else clean_line(name).strip())
+        story_id = self._library.stories.turn(turn_id).story_id
+        words = None if name is None else clean_line(name).strip()
+        self._library.branches.bookmark(story_id, turn_id, words)
 
     def map(self, story_id: int) -> Sequence[Place]:
         """Every turn, each branch right after the passage it parts from.
@@ -232,7 +234,7 @@ class Branching:
         nothing."""
         lines = []
         for change in changes:
-            if change.what == "leaf":
+            if change.what in ("leaf", "bookmark", "title", "note"):
                 continue
             if change.what == "choice":
                 lines.append(self._chosen(change, undone))

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from talecraft.process.engine_client import Stopped
-from talecraft.process.messages import Delta, Loaded, Phase, TokenOdds
-from talecraft.story.turns import Turn
+from talecraft.process.messages import Delta, Loaded, Phase, Stretch, TokenOdds
+from talecraft.story.turns import LeftOut, Turn
 
 
 class TurnWritten(msgspec.Struct, frozen=True):
@@ -122,6 +122,25 @@ class GhostFailed(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
+class PromptRead(msgspec.Struct, frozen=True):
+    """What the model is shown for the next passage, or was for the one of `turn_id`, in order; what
+    was left out; and how many tokens a prompt may have."""
+
+    request: int
+    turn_id: int | None
+    stretches: Sequence[Stretch]
+    left_out: Sequence[LeftOut]
+    budget: int
+
+
+class PromptFailed(msgspec.Struct, frozen=True):
+    """What the model is shown could not be said."""
+
+    request: int
+    message: str
+    hint: str = ""
+
+
 StudioEvent = (
     Phase
     | Loaded
@@ -140,5 +159,7 @@ StudioEvent = (
     | SpanFailed
     | GhostReady
     | GhostFailed
+    | PromptRead
+    | PromptFailed
 )
 Listener = Callable[[StudioEvent], None]

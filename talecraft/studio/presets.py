@@ -12,12 +12,13 @@ import msgspec
 
 from talecraft.config.presets import LONGEST_NAME, Preset, Presets
 from talecraft.config.settings import WritingSettings
-from talecraft.errors import ConfigError, UsageError, os_reason
+from talecraft.errors import ConfigError, UsageError
 from talecraft.library import Library
 from talecraft.story.clean import clean_line
 from talecraft.story.turns import Story
+from talecraft.studio import foreign
 
-MOST_BYTES, LARGEST = 1_000_000, 1e9
+LARGEST = 1e9
 # What others call what we know. SillyTavern and KoboldAI keep JSON, text-generation-webui YAML.
 _NAMES: Mapping[str, Sequence[str]] = {
     "temperature": ("temperature", "temp"),
@@ -77,7 +78,9 @@ class Drawing:
         Raises UsageError where it cannot be read or says nothing, ConfigError where it cannot be
         kept.
         """
-        table = _read(path)
+        table = foreign.read(path, "preset", yaml=True)
+        if not isinstance(table, dict):
+            raise UsageError(f"{path}: no preset.", "A table of samplers is meant.")
         name = clean_line(name or path.stem).strip()[:LONGEST_NAME]
         if not name:
             raise UsageError("It needs a name.", "Give one with --name.")
@@ -132,40 +135,13 @@ def _is_number(value: object) -> bool:
     return abs(value) <= LARGEST
 
 
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UsageError(f"{path}: too large for a preset.", "Give the preset's own file.")
-        source = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {os_reason(error)}.", "Check the file's name.") from error
-    try:
-        table = msgspec.json.decode(source)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        table = _yaml(path, source)
-    if not isinstance(table, dict):
-        raise UsageError(f"{path}: no preset.", "A table of samplers is meant.")
-    return table
-
-
-def _yaml(path: Path, source: bytes) -> object:
-    import yaml  # transformers' own; the rest of Talecraft reads no YAML
-
-    try:
-        return yaml.safe_load(source)
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
-        raise UsageError(
-            f"{path}: neither JSON nor YAML.", "Export the preset once more."
-        ) from error
-
-
 def _phrases(table: Mapping[str, Any]) -> Sequence[str]:
     """Banned phrases: a text with one a line, as SillyTavern has them in quotation marks."""
     for name in ("banned_tokens", "banned_strings", "custom_token_bans"):
         value = table.get(name)
         lines = value.splitlines() if isinstance(value, str) else value
         if isinstance(lines, list):
-            texts = [_text(one).strip('"') for one in lines if isinstance(one, str)]
+            texts = [foreign.line(one).strip('"') for one in lines if isinstance(one, str)]
             # A list of numbers is of tokens, which are another model's.
             return [one for one in texts if one and not re.fullmatch(r"[\d\s,\[\]]+", one)]
     return []
@@ -177,16 +153,11 @@ def _bias(table: Mapping[str, Any]) -> dict[str, float]:
     if not isinstance(entries, list):
         return {}
     return {
-        _text(one["text"]): float(one["value"])
+        foreign.line(one["text"]): float(one["value"])
         for one in entries
         if isinstance(one, dict)
         and isinstance(one.get("text"), str)
         and _is_number(one.get("value"))
-        and _text(one["text"])
-        and not _text(one["text"]).startswith("[")
+        and foreign.line(one["text"])
+        and not foreign.line(one["text"]).startswith("[")
     }
-
-
-def _text(text: str) -> str:
-    """On one line, without what no file can hold."""
-    return clean_line(text.encode("utf-8", "ignore").decode()).strip()

@@ -1,7 +1,9 @@
-"""The end of a branch, as much of it as a model could be shown, with the records of its turns; and
-what it is shown in the midst of a passage."""
+"""What a model could be shown of a branch: its end, with the records of its turns, and the writer's
+notes that hold there; and what it is shown in the midst of a passage."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import msgspec
 
@@ -18,8 +20,20 @@ _CHARACTERS_A_TOKEN = 16
 _STEP = 32
 
 
-def recent(library: Library, leaf_id: int | None, window: int) -> list[Turn]:
-    """The last turns up to `leaf_id` that fill `window` tokens for certain.
+def shown(
+    library: Library, story: Story, leaf_id: int | None, model: ModelRef, text: str = ""
+) -> list[Block]:
+    """The blocks of `story` up to `leaf_id`, and of `text` that is to follow it, for `model`."""
+    before, path = recent(library, leaf_id, model.context_length)
+    if text:
+        path.append(Turn(leaf_id or 0, story.id, leaf_id, "writer", "", text, ""))
+    notes = library.notes.at(story.id, leaf_id)
+    return context.blocks(story, path, model.style, model.key, notes, before)
+
+
+def recent(library: Library, leaf_id: int | None, window: int) -> tuple[Sequence[Turn], list[Turn]]:
+    """The turns up to `leaf_id`: those too far back, and the last ones that fill `window` tokens
+    for certain, with their records.
 
     Of a short story these are all; of a long one only so much is read from the disk and sent to
     the engine as it could ever take in.
@@ -29,9 +43,12 @@ def recent(library: Library, leaf_id: int | None, window: int) -> list[Turn]:
     while first and room > 0:
         first -= 1
         room -= len(path[first].outline) + len(path[first].prose)
-    shown = path[first - first % _STEP :]
-    written = {one.id: one.generation for one in library.stories.turns([t.id for t in shown])}
-    return [msgspec.structs.replace(one, generation=written[one.id]) for one in shown]
+    first -= first % _STEP
+    written = {
+        one.id: one.generation for one in library.stories.turns([t.id for t in path[first:]])
+    }
+    near = [msgspec.structs.replace(one, generation=written[one.id]) for one in path[first:]]
+    return path[:first], near
 
 
 def in_the_midst(
@@ -39,11 +56,9 @@ def in_the_midst(
 ) -> tuple[list[Block], str]:
     """What is shown of `story` up to `leaf_id` and of the passage around `here` that follows it;
     and the words of that passage that a draft goes on from."""
-    path = recent(library, leaf_id, model.context_length)
-    shown = context.blocks(story, path, model.style, model.key)
     head, begun = spans.cut(spans.begun(how, here))
-    if head:
-        shown.append(Block(f"{model.style.story_open}{head}\n"))
+    blocks = shown(library, story, leaf_id, model, head)
     if model.style.chat:
-        shown[0] = Block(f"{shown[0].text.rstrip()}\n\n{spans.instruction(how, here)}")
-    return shown, begun
+        told = f"{blocks[0].text.rstrip()}\n\n{spans.instruction(how, here)}"
+        blocks[0] = msgspec.structs.replace(blocks[0], text=told)
+    return blocks, begun

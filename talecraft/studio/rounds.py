@@ -12,6 +12,7 @@ import msgspec
 from talecraft.errors import TalecraftError, UsageError
 from talecraft.process.messages import AdapterRef, Drafted, DraftsOver, Failed, Finished
 from talecraft.story.feedback import Feedback
+from talecraft.story.notes import Notes
 from talecraft.story.traits import traits
 from talecraft.story.turns import Story, Turn
 from talecraft.studio.bouts import Side
@@ -30,10 +31,12 @@ _BEFORE = 2000  # characters of the text before a pair: more than any screen sho
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a pair is written: after `path` in `story`, which has the id 0 where it is new."""
+    """Where a pair is written: after `path` in `story`, which has the id 0 where it is new, under
+    what the writer's `notes` tell there."""
 
     story: Story
     path: tuple[Turn, ...] = ()
+    notes: Notes = Notes()
 
     @property
     def before(self) -> str:

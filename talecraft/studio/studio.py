@@ -25,6 +25,7 @@ from talecraft.process.messages import (
     Drafted,
     DraftsOver,
     Event,
+    Examined,
     Failed,
     Finished,
     Load,
@@ -45,7 +46,9 @@ from talecraft.studio.fetching import Fetching
 from talecraft.studio.fit import Fitting
 from talecraft.studio.ghosts import Ghosts
 from talecraft.studio.guide import Guide
+from talecraft.studio.looking import Looking
 from talecraft.studio.memory import Room
+from talecraft.studio.notebook import Notebook
 from talecraft.studio.pattern import PatternLearning
 from talecraft.studio.preferences import Preferences
 from talecraft.studio.presets import Drawing
@@ -104,6 +107,8 @@ class Studio:
         self.tokens = Tokens(*asking[:3], self.writing, self.model_ref, self._living_ref, drafts)
         self.spans = Spans(*asking, drafts)
         self.ghosts = Ghosts(*asking[:4], self.writing.base, drafts)
+        self.notebook = Notebook(self.library)
+        self.looking = Looking(*asking[:4], drafts)
         self.training = Training(
             self.library,
             self.home,
@@ -337,6 +342,9 @@ class Studio:
             case Probed():
                 self.tokens.settle(event)
                 self.make_room()
+            case Examined():
+                self.looking.settle(event)
+                self.make_room()
             case Failed(request=int()):  # whichever of them has asked
                 self.writing.settle(event)
                 self.tasting.settle(event)
@@ -344,6 +352,7 @@ class Studio:
                 self.tokens.settle(event)
                 self.spans.settle(event)
                 self.ghosts.settle(event)
+                self.looking.settle(event)
                 self.make_room()
             case Failed():
                 self._tell(Notice(event.message, event.hint))

@@ -37,7 +37,10 @@ def places(library: Library, story_id: int | None, pairs: int, dice: random.Rand
         path = library.stories.tree(story_id).path(story.leaf_id)
         # After a plan that was stopped before its prose there is nothing to go on from.
         cuts = [n for n in range(len(path) + 1) if n == 0 or path[n - 1].prose]
-        own = [Place(story, tuple(path[:n])) for n in cuts]
+        own = [
+            Place(story, tuple(path[:n]), library.notes.at(story_id, path[n - 1].id if n else None))
+            for n in cuts
+        ]
         last = own.pop()
         dice.shuffle(own)
         own = [last, *own][: (pairs + 1) // 2]
@@ -136,7 +139,7 @@ class Tasting:
         """Raises EngineError."""
         seeds = [[dice.getrandbits(31) for _ in range(DRAFTS)] for _ in asked]
         if self._bout is not None:
-            where = [(one.story, one.path) for one in asked]
+            where = [(one.story, one.path, one.notes) for one in asked]
             return self._bout.ask(where, [seed for seed, *_ in seeds])
         if contest is not None:
             seeds = [[seed, seed] for seed, *_ in seeds]
@@ -147,7 +150,10 @@ class Tasting:
             Draft(
                 request,
                 model.key,
-                [context.blocks(one.story, one.path, model.style, model.key) for one in asked],
+                [
+                    context.blocks(one.story, one.path, model.style, model.key, one.notes)
+                    for one in asked
+                ],
                 short(page),
                 seeds,
                 list(contest.adapters) if contest is not None else [],

@@ -12,7 +12,14 @@ from talecraft.process.engine_client import Stopped
 from talecraft.process.messages import Loaded
 from talecraft.process.run_client import EventTail
 from talecraft.process.run_events import Example, RunEvent, RunPhase, Step
-from talecraft.studio.events import Notice, StudioEvent, TurnFailed, TurnWritten
+from talecraft.studio.events import (
+    Notice,
+    PromptFailed,
+    PromptRead,
+    StudioEvent,
+    TurnFailed,
+    TurnWritten,
+)
 from talecraft.studio.rounds import Pair, Round
 from talecraft.studio.training import Training
 
@@ -56,6 +63,16 @@ class Inbox:
                 return event
             if isinstance(event, TurnFailed) and event.request == request:
                 raise EngineError(event.message or "Stopped before a word came.", event.hint)
+
+    def prompt(self, request: int, hear: Hear) -> PromptRead:
+        """Wait for what the model is shown. Raises EngineError where that cannot be said."""
+        while True:
+            event = self._next()
+            hear(event)
+            if isinstance(event, PromptRead) and event.request == request:
+                return event
+            if isinstance(event, PromptFailed) and event.request == request:
+                raise EngineError(event.message, event.hint)
 
     def pair(self, round_: Round, hear: Hear) -> Pair | None:
         """Wait for what is to be judged now; None where the round is over.

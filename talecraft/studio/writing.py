@@ -22,7 +22,7 @@ from talecraft.story.feedback import Aspect, Feedback, Kind
 from talecraft.story.splitting import passages
 from talecraft.story.turns import Story, Turn, title_from, word_count
 from talecraft.studio.events import Listener, TurnFailed, TurnWritten
-from talecraft.studio.recent import recent
+from talecraft.studio.recent import shown
 
 
 class Prompting(Protocol):
@@ -173,10 +173,7 @@ class Writing:
         if story_id is None:
             return context.blocks(_premise(text), [], model.style, model.key)
         story = self._library.stories.get(story_id)
-        path = recent(self._library, self.base(story_id), model.context_length)
-        if text:
-            path.append(Turn(0, story_id, None, "writer", "", text, ""))
-        return context.blocks(story, path, model.style, model.key)
+        return shown(self._library, story, self.base(story_id), model, text)
 
     def stop(self) -> None:
         """Stop whatever is being written and keep what came."""
@@ -314,7 +311,7 @@ class Writing:
         begun: Begun | None = None,
     ) -> int:
         model, writing = self._prompting(story)
-        path = recent(self._library, parent_id, model.context_length)
+        blocks = shown(self._library, story, parent_id, model)
         request = next(self._numbers)
         with self._lock:
             self._pending[request] = _Pending(story.id, parent_id)
@@ -322,7 +319,7 @@ class Writing:
             self._engine.generate(
                 Generate(
                     request,
-                    context.blocks(story, path, model.style, model.key),
+                    blocks,
                     writing.sampling(random.getrandbits(31) if seed is None else seed),
                     outline,
                     ending,

@@ -203,7 +203,7 @@ async def finished(app: TalecraftApp, pilot: Pilot[int]) -> None:
 def generation(studio: Studio, seed: int = 1) -> Generation:
     return Generation(
         studio.model.id, studio.model.revision, "none", None, "scripted", Sampling(seed=seed),
-        [1, 2], [3, 4], [False, False], 1, 2, [-1.0, -1.0], [-1.0, -1.0], "end", 0.1,
+        [1, 2, 0], [3, 4], [False, False], 1, 2, [-1.0, -1.0], [-1.0, -1.0], "end", 0.1,
     )  # fmt: skip
 
 

@@ -168,6 +168,21 @@ WALK = {
     "a yes": "f3 b",
     "a choice": "f5 enter",
     "a paste": "enter",
+    "tokens": "enter tab t …",
+    "what else": "enter tab t … enter",
+    "proposal": "enter tab e shift+home alt+r …",
+    "ghost": "enter A ctrl+o …",
+    "context": "enter f6 …",
+    "a note": "enter f6 … m",
+}
+# What "…" waits for, where the engine has to answer.
+ANSWERED = {
+    "what else": lambda screen: screen._flow.odds is not None,
+    "tokens": lambda screen: screen._flow.odds is not None,
+    "proposal": lambda screen: screen.proposal.is_open and not screen.proposal.waiting,
+    "ghost": lambda screen: screen.composer.ghost,
+    "context": lambda screen: screen._event is not None,
+    "a note": lambda screen: screen._event is not None,
 }
 # Shown by the program itself, over what the keys lead to.
 COMES = {
@@ -209,6 +224,9 @@ async def test_key_palette_and_mouse_do_the_same(running, studio, place, monkeyp
                             "stars", 4)  # fmt: skip
     async with running((300, 50)) as (app, pilot):
         for key in WALK[where].split():
+            if key == "…":
+                await until(pilot, lambda: ANSWERED[where](app.screen))
+                continue
             await pilot.press("N" if keys and key == "n" else key)
             await pilot.pause()
         if where == "taste":

@@ -198,7 +198,7 @@ async def test_a_taste_round_has_one_passage_below_the_other(running, plain):
 
 
 async def test_help_and_footer_name_keys_in_letters(running, plain):
-    async with running((80, 60), loaded=False) as (_app, pilot):
+    async with running((80, 70), loaded=False) as (_app, pilot):
         await pilot.press("f1")
         await pilot.pause()
         text = words(pilot)

@@ -11,10 +11,12 @@ from textual.widgets import Input, TextArea
 
 from talecraft.app.screens.choosing import ChoosingScreen
 from talecraft.app.screens.dialogs import AskName, Confirm
+from talecraft.app.screens.form import Form
 from talecraft.app.screens.pasting import LongPaste
 from talecraft.app.widgets import whisper
 from talecraft.library import stories
 from talecraft.process.run_events import Example, Sample
+from talecraft.story.notes import Entry
 from talecraft.studio import memory
 from talecraft.studio.fetching import Progress
 from tests.app.conftest import (
@@ -390,6 +392,40 @@ async def test_adapters(looks, studio):
         await pilot.press("f3")
         await pilot.press("a")
         await pilot.pause()
+
+    await looks(prepare)
+
+
+async def a_storys_notes(app, pilot, studio):
+    """A story with everything a writer can note beside it, and what the model sees of it."""
+    story = studio.writing.new_story(PREMISE)
+    for words in (
+        "Maren went down to the rocks at low tide. Tomas watched from the door.",
+        "Far out a horn answered. The ship was near the Teeth, where no ship should be.",
+    ):
+        studio.writing.say(story.id, words)
+    notebook = studio.notebook
+    notebook.remember(story.id, "It is the winter of 1887. Nobody else lives on the island.")
+    notebook.tell_model(story.id, "Keep the sentences short.", 1)
+    notebook.keep(story.id, Entry("The Teeth", "black rocks north of the island", keys=("Teeth",)))
+    notebook.keep(story.id, Entry("Tomas", "Maren's brother, afraid of water", "character"))
+    notebook.keep(story.id, Entry("The mill", "It burned down long ago."))
+    await page_of(app, pilot, story.id)
+    await pilot.press("f6")
+    await until(pilot, lambda: getattr(app.screen, "_event", None) is not None)
+
+
+async def test_context(looks, studio):
+    await looks(lambda app, pilot: a_storys_notes(app, pilot, studio))
+
+
+async def test_context_entry(looks, studio):
+    async def prepare(app, pilot):
+        await a_storys_notes(app, pilot, studio)
+        await pilot.pause()
+        app.screen._list.choose("character")
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, Form))
 
     await looks(prepare)
 

@@ -5,8 +5,9 @@ import torch
 
 from talecraft.engine.decoding import GRACE, Writer
 from talecraft.engine.session import ReadingCancelled, Session
-from talecraft.story.context import Block, assemble
+from talecraft.story.context import Block
 from talecraft.story.turns import Sampling
+from talecraft.story.window import assemble
 from tests.support.models import codec, shared_base
 
 PREMISE = Block("<prompt>\nA shy fox learns to share\n")
@@ -32,7 +33,7 @@ def write(
     """One turn; returns the response, its prompt and the session."""
     made = codec()
     session = session or Session(shared_base(), "cpu")
-    prompt = assemble(blocks, made.block, 700)
+    prompt = assemble(blocks, made, 700).ids
     logits = session.read(prompt, never, ignore)
     on_piece = ignore if pieces is None else pieces.append
     writer = Writer(session, made, sampling, on_piece)
@@ -166,7 +167,7 @@ def test_the_next_turn_reads_only_what_is_new():
     made = codec()
     first, prompt, session = write(Sampling(seed=1))
     blocks = [PREMISE, Block("", first.ids[: first.prose_end]), Block("<story>\nThen it rained.\n")]
-    follow = assemble(blocks, made.block, 700)
+    follow = assemble(blocks, made, 700).ids
     assert follow[: len(prompt) + first.prose_end] == prompt + first.ids[: first.prose_end]
     read = []
     original = session.feed
@@ -253,7 +254,7 @@ def test_a_passage_goes_on_from_how_it_begins():
     made, begun = codec(), "The fox had never seen so many apples, and"
     pieces = []
     session = Session(shared_base(), "cpu")
-    prompt = assemble((PREMISE,), made.block, 700)
+    prompt = assemble((PREMISE,), made, 700).ids
     logits = session.read(prompt, never, ignore)
     writer = Writer(session, made, Sampling(seed=3, prose_tokens=20), pieces.append)
     response = writer.write(logits, never, "- The fox counts apples", prose=begun)
@@ -272,7 +273,7 @@ def test_a_passage_goes_on_from_how_it_begins():
 
 def test_a_passage_without_a_plan_goes_on_without_one():
     session = Session(shared_base(), "cpu")
-    logits = session.read(assemble((PREMISE,), codec().block, 700), never, ignore)
+    logits = session.read(assemble((PREMISE,), codec(), 700).ids, never, ignore)
     writer = Writer(session, codec(), Sampling(seed=3), ignore)
     response = writer.write(logits, never, None, prose="Once, an")
     assert response.outline == ""
@@ -284,7 +285,7 @@ def test_a_passage_without_a_plan_goes_on_without_one():
 def test_a_plan_alone_ends_where_the_prose_would_begin(seed, budget):
     pieces = []
     session = Session(shared_base(), "cpu")
-    logits = session.read(assemble((PREMISE,), codec().block, 700), never, ignore)
+    logits = session.read(assemble((PREMISE,), codec(), 700).ids, never, ignore)
     sampling = Sampling(seed=seed, outline_tokens=budget)
     writer = Writer(session, codec(), sampling, pieces.append)
     response = writer.write(logits, never, plan_only=True)

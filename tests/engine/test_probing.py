@@ -8,8 +8,8 @@ from talecraft.engine.probing import check_ids, probe
 from talecraft.engine.session import ReadingCancelled, Session
 from talecraft.errors import EngineError
 from talecraft.process.messages import Begun, Probe
-from talecraft.story.context import assemble
 from talecraft.story.turns import Sampling
+from talecraft.story.window import assemble
 from tests.engine.test_decoding import PREMISE, full_logprobs, ignore, never, write
 from tests.support.models import bundled_ref, codec, shared_base, tiny_llama
 
@@ -28,7 +28,7 @@ def probed(prompt, ids, session=None, top=8):
 def begin(begun, seed=1, outline_tokens=64, prose_tokens=30, ending=False, session=None):
     """A turn begun with these tokens: the response, its prompt, its pieces."""
     session = session or Session(shared_base(), "cpu")
-    prompt = assemble((PREMISE,), codec().block, 700)
+    prompt = assemble((PREMISE,), codec(), 700).ids
     logits = session.read(prompt, never, ignore)
     sampling = Sampling(seed=seed, outline_tokens=outline_tokens, prose_tokens=prose_tokens)
     pieces = []
@@ -140,7 +140,7 @@ def test_a_turn_begun_in_its_prose_keeps_every_token_and_goes_on(seed):
 
 
 def probed_at(first, at):
-    prompt = assemble((PREMISE,), codec().block, 700)
+    prompt = assemble((PREMISE,), codec(), 700).ids
     return probed(prompt, first.ids)[at].top
 
 
@@ -216,7 +216,7 @@ def test_what_is_over_already_cannot_be_begun_with():
 def test_beginning_is_cancelled_between_two_chunks():
     ids = codec().encode("<story>\n" + "The fox slept. " * 60)
     session = Session(shared_base(), "cpu")
-    prompt = assemble((PREMISE,), codec().block, 700)
+    prompt = assemble((PREMISE,), codec(), 700).ids
     logits = session.read(prompt, never, ignore)
     asked_often = []
     writer = Writer(session, codec(), Sampling(), ignore)

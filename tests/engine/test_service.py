@@ -21,6 +21,8 @@ from talecraft.process.messages import (
     Draft,
     Drafted,
     DraftsOver,
+    Examine,
+    Examined,
     Failed,
     Finished,
     Generate,
@@ -495,6 +497,37 @@ def test_a_writing_adapter_that_was_damaged_meanwhile_is_said_to_be_off(shared, 
     assert events[-1].adapter_id is None
     assert shared.until(Failed)[-1].request is None
     assert shared.write(142, seed=1)[-1].generation.adapter_id is None
+
+
+# ---------------------------------------------------------------------- looking at prompts
+def test_a_look_at_the_prompt_is_what_the_turn_is_given(shared):
+    blocks = [
+        Block("<prompt>\nA shy fox\n", source="premise"),
+        Block("It is winter.\n", source="memory"),
+        Block("[Owl: wise]\n", source="lore", name="Owl", left="not spoken of", late=True),
+        *[Block(f"<story>\nIt sat by river {n}. {'It waited. ' * 60}\n", name=str(n), beat=f"R{n}")
+          for n in range(1, 6)],
+        Block("[Let it snow.]\n", source="note"),
+    ]  # fmt: skip
+    shared.client.generate(Examine(191, bundled_ref().key, blocks, Sampling(seed=3)))
+    seen = shared.until(Examined, Failed)[-1]
+    made = shared.write(192, blocks, seed=3)[-1].generation
+    assert [token for one in seen.stretches for token in one.ids] == made.prompt_ids
+    assert [(one.source, one.name, len(one.ids)) for one in seen.stretches] == [
+        (one.source, one.name, one.tokens) for one in made.shown
+    ]
+    assert seen.left_out == made.left_out
+    assert {one.source for one in made.left_out} == {"lore", "text"}
+    assert "R1." in next(one.text for one in seen.stretches if one.source == "summary")
+    assert len(made.prompt_ids) <= seen.budget
+    back = Examine(193, bundled_ref().key, [], made.sampling, "", made.prompt_ids, made.shown)
+    shared.client.generate(back)
+    assert shared.until(Examined, Failed)[-1].stretches == seen.stretches
+    shared.client.generate(msgspec.structs.replace(back, request=194, model="other@1"))
+    assert shared.until(Examined, Failed)[-1].message == "Another model writes now."
+    broken = msgspec.structs.replace(back, request=195, prompt_ids=[10**6])
+    shared.client.generate(broken)
+    assert "cannot be read" in shared.until(Examined, Failed)[-1].message
 
 
 # ---------------------------------------------------------------------- looking at tokens

@@ -153,17 +153,17 @@ def test_a_migration_is_recorded_and_the_old_library_kept(path: Path) -> None:
     library.close()
     newer = {
         **MIGRATIONS,
-        "0050_notes": "CREATE TABLE notes (id INTEGER); CREATE INDEX n ON notes(id);",
+        "0050_sketches": "CREATE TABLE sketches (id INTEGER); CREATE INDEX n ON sketches(id);",
     }
     for _ in range(2):  # the second time there is nothing to do
         database = Database(path, newer)
-        assert database.rows("SELECT * FROM notes") == []
+        assert database.rows("SELECT * FROM sketches") == []
         database.close()
-    backup = path.with_name("library.before-0050_notes.db")
+    backup = path.with_name("library.before-0050_sketches.db")
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     old = sqlite3.connect(backup)
     assert old.execute("SELECT title FROM stories").fetchall() == [("T",)]
-    assert old.execute("SELECT name FROM sqlite_master WHERE name='notes'").fetchall() == []
+    assert old.execute("SELECT name FROM sqlite_master WHERE name='sketches'").fetchall() == []
     old.close()
 
 
@@ -202,12 +202,12 @@ def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
     Library(path).close()
     broken = {
         **MIGRATIONS,
-        "0050_broken": "CREATE TABLE notes (id INTEGER); CREATE TABLE turns (x);",
+        "0050_broken": "CREATE TABLE sketches (id INTEGER); CREATE TABLE turns (x);",
     }
     with pytest.raises(LibraryError):
         Database(path, broken)
     library = Library(path)
-    assert library.database.rows("SELECT name FROM sqlite_master WHERE name='notes'") == []
+    assert library.database.rows("SELECT name FROM sqlite_master WHERE name='sketches'") == []
     library.close()
 
 

@@ -1,14 +1,11 @@
-"""What the model is shown, and what leaves when the window is full."""
+"""The story and the writer's notes as blocks for the model."""
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from talecraft.story.context import Block, PromptStyle, assemble, blocks, fit
+from talecraft.story.context import NOT_CALLED, Block, PromptStyle, blocks
+from talecraft.story.notes import AuthorsNote, Entry, Notes, Summary
 from talecraft.story.turns import Generation, Sampling, Story, Turn
 
 STYLE = PromptStyle()
@@ -22,88 +19,95 @@ def made(model: str = "m", prose_end: int = 3) -> Generation:
     )  # fmt: skip
 
 
+PATH = [
+    Turn(1, 1, None, "model", " - plan ", " It ran. ", "", made()),
+    Turn(2, 1, 1, "writer", "", "It hid under the old bridge.", ""),
+    Turn(3, 1, 2, "model", "", "It slept.", "", made(model="other")),
+]
+
+
 def test_blocks_follow_the_pattern() -> None:
-    path = [
-        Turn(1, 1, None, "model", " - plan ", " It ran. ", "", made()),
-        Turn(2, 1, 1, "writer", "", "It hid.", ""),
-        Turn(3, 1, 2, "model", "", "It slept.", "", made(model="other")),
+    assert blocks(STORY, PATH, STYLE, "m@r1") == [
+        Block("<prompt>\nA fox.\n", source="premise"),
+        # the stop tag is not carried on
+        Block("<think>\n- plan\n<story>\nIt ran.\n", [10, 11, 12], name="1", beat="plan"),
+        Block(
+            "<story>\nIt hid under the old bridge.\n", name="2", beat="It hid under the old bridge"
+        ),
+        # another model's ids mean nothing here
+        Block("<story>\nIt slept.\n", name="3", beat="It slept"),
     ]
-    assert blocks(STORY, path, STYLE, "m@r1") == [
-        Block("<prompt>\nA fox.\n"),
-        Block("<think>\n- plan\n<story>\nIt ran.\n", [10, 11, 12]),  # the stop tag is not carried
-        Block("<story>\nIt hid.\n"),
-        Block("<story>\nIt slept.\n"),  # another model's ids mean nothing here
+    assert blocks(STORY, PATH, STYLE, "m@r2")[1].ids == []
+
+
+def test_notes_stand_before_the_text_and_the_authors_in_its_midst() -> None:
+    notes = Notes(
+        memory=" The fox is called Ro. ",
+        note=AuthorsNote("Make it rain.", depth=1),
+        entries={
+            "1": Entry("Bridge", "built by trolls", priority=1),
+            "2": Entry("Mill", "the mill burned down", kind="character"),
+            "3": Entry("Ro", "a fox", always=True),
+        },
+    )
+    assert blocks(STORY, PATH, STYLE, "m@r1", notes)[:4] == [
+        Block("<prompt>\nA fox.\n", source="premise"),
+        Block("The fox is called Ro.\n", source="memory"),
+        Block("Ro: a fox\n", source="lore", name="Ro"),
+        Block(
+            "[Mill: the mill burned down]\n", [], "character", "Mill", left=NOT_CALLED, late=True
+        ),
     ]
-    assert blocks(STORY, path, STYLE, "m@r2")[1].ids == []
+    text = blocks(STORY, PATH, STYLE, "m@r1", notes)[4:]
+    assert [one.source for one in text] == ["lore", "text", "text", "note", "text"]
+    assert text[0] == Block(
+        "[Bridge: built by trolls]\n", [], "lore", "Bridge", late=True, priority=1
+    )
+    assert text[3].text == "[Make it rain.]\n"
+    deep = Notes(note=AuthorsNote("Rain.", depth=9))
+    assert blocks(STORY, PATH, STYLE, "m@r1", deep)[1].source == "note"
+
+
+def test_the_place_of_what_is_called_moves_in_steps() -> None:
+    notes = Notes(entries={"1": Entry("Owl", "wise")})
+
+    def after(passages: int) -> int:
+        path = [
+            Turn(n, 1, n - 1 or None, "writer", "", "An owl.", "") for n in range(1, passages + 1)
+        ]
+        before, near = path[:32], path[32:]
+        if passages < 40:
+            before, near = [], path
+        shown = blocks(STORY, near, STYLE, "m@r1", notes, before)
+        return next(n for n, one in enumerate(reversed(shown)) if one.source == "lore")
+
+    assert [after(n) for n in range(1, 12)] == [1, 2, 3, 4, 5, 2, 3, 4, 5, 2, 3]
+    assert [after(n) for n in (38, 39, 40, 41, 42)] == [2, 3, 4, 5, 2], "also where it is cut"
+
+
+def test_entries_are_called_by_the_premise_where_there_is_no_text() -> None:
+    notes = Notes(entries={"1": Entry("Fox", "red")})
+    assert [one.left for one in blocks(STORY, [], STYLE, "m@r1", notes)] == ["", ""]
+
+
+def test_without_plans_only_the_prose_is_shown() -> None:
+    bare = blocks(STORY, PATH, STYLE, "m@r1", Notes(plans=False))
+    assert bare[1] == Block("<story>\nIt ran.\n", name="1", beat="plan")
+
+
+def test_what_the_writer_has_summed_up_has_no_beats_of_its_own() -> None:
+    before = [Turn(n, 1, n - 1 or None, "writer", "", f"Owl {n} flew off.", "") for n in (1, 2, 3)]
+    path = [Turn(4, 1, 3, "writer", "", "Owl 4 flew off.", "")]
+    told = Notes(summary=Summary("Two owls left. ", upto=2))
+    shown = blocks(STORY, path, STYLE, "m@r1", told, before)
+    assert shown[1].text == "Two owls left."
+    assert shown[1].earlier == ["Owl 3 flew off"]
+    assert (shown[2].name, shown[2].beat) == ("4", "Owl 4 flew off")
+    assert blocks(STORY, path, STYLE, "m@r1", Notes(summary=Summary("All.", upto=4)))[2].beat == ""
 
 
 def test_the_prose_tag_is_bare() -> None:
     assert PromptStyle(story_open="\n<story>\n").prose_tag == "<story>"
-
-
-def test_nothing_leaves_while_there_is_room() -> None:
-    assert fit([10, 30, 60], 100) == 0
-    assert fit([], 100) == 0
-
-
-def test_text_leaves_in_quarters() -> None:
-    # 10 too many: a step of 25 must leave, which takes two blocks of 20.
-    assert fit([10, 20, 20, 20, 20, 20], 100) == 2
-    # 30 too many: two steps, 50, three blocks.
-    assert fit([10, 20, 20, 20, 20, 20, 20], 100) == 3
-
-
-def test_premise_and_newest_stay_even_when_too_long() -> None:
-    assert fit([50, 10, 10, 500], 100) == 2
-    assert fit([500], 100) == 0
-
-
-lengths = st.lists(st.integers(1, 60), min_size=1, max_size=40)
-
-
-@given(lengths, st.integers(16, 300))
-def test_the_budget_is_kept(sizes: list[int], budget: int) -> None:
-    numbers = itertools.count()
-    story = [Block("", [next(numbers) for _ in range(size)]) for size in sizes]
-    ids = assemble(story, lambda block: block.ids, budget)
-    assert len(ids) <= budget
-    if len(sizes) > 1:
-        assert ids[-1] == story[-1].ids[-1]  # the newest word is always there
-    assert ids[0] == story[0].ids[0]  # and so is the premise
-    if sum(sizes) <= budget:
-        assert ids == [token for block in story for token in block.ids]
-
-
-@given(lengths, st.integers(60, 300))
-def test_the_prefix_is_stable_between_drops(sizes: list[int], budget: int) -> None:
-    """While a story grows the dropped count never falls, and each drop frees a quarter or more."""
-    step = budget // 4
-    before = 0
-    for end in range(1, len(sizes) + 1):
-        dropped = fit(sizes[:end], budget)
-        assert dropped >= before
-        if dropped > before and dropped < end - 2:
-            gone = sum(sizes[1 : 1 + dropped])
-            assert sum(sizes[:end]) - gone <= budget
-            assert gone >= step
-        before = dropped
-
-
-def test_drops_are_rare() -> None:
-    """Sixty passages of 20 tokens in a window of 200: a drop every second or third, not each."""
-    drops = [fit([20] * n, 200) for n in range(1, 61)]
-    changes = sum(a != b for a, b in itertools.pairwise(drops))
-    assert drops[-1] > 40
-    assert changes <= len(drops) / 2
-
-
-def test_a_long_premise_is_cut_only_where_it_must_be() -> None:
-    premise, last = Block("", list(range(60))), Block("", list(range(100, 130)))
-    whole = assemble([premise, last], lambda block: block.ids, 100)
-    assert whole == [*range(60), *range(100, 130)]
-    cut = assemble([premise, last], lambda block: block.ids, 80)
-    assert cut == [*range(40), *range(100, 130)]
-    assert assemble([premise], lambda block: block.ids, 50) == list(range(50))
 
 
 @pytest.mark.parametrize(

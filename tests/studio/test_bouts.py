@@ -15,6 +15,7 @@ from talecraft.process.messages import (
     ModelRef,
 )
 from talecraft.story.context import PromptStyle
+from talecraft.story.notes import Notes
 from talecraft.story.turns import Generation, Sampling, Story
 from talecraft.studio.bouts import Bout, Side
 
@@ -53,7 +54,7 @@ def wrote(name):
 def begun(engine):
     bout = Bout(engine, itertools.count(-1, -1), (side("one"), side("two")))
     story = Story(0, "", "An owl.", None, "", "")
-    return bout, bout.ask([(story, ()), (story, ())], [7, 8])
+    return bout, bout.ask([(story, (), Notes()), (story, (), Notes(memory="It rains."))], [7, 8])
 
 
 def drafts(engine):

@@ -20,6 +20,7 @@ from talecraft.story.feedback import Feedback, Score
 from talecraft.story.turns import Generation, Sampling, Turn
 from talecraft.studio import reading
 from talecraft.studio.branching import Branching, Parting
+from talecraft.studio.notebook import Notebook
 
 MADE = Generation(
     "m",
@@ -201,7 +202,20 @@ def test_the_map_shows_every_branch_where_it_parts(shelf: Shelf) -> None:
     shelf.branching.bookmark(one.id, None)
     assert {place.bookmark for place in shelf.branching.map(shelf.story)} == {None}
     shelf.branching.go_to(two.id)
-    assert shelf.branching.undo(shelf.story).kind == "prune"  # type: ignore[union-attr]
+    taken = [shelf.branching.undo(shelf.story) for _ in range(3)]
+    assert [one.kind for one in taken if one] == ["bookmark", "prune", "bookmark"]
+    assert {place.bookmark for place in shelf.branching.map(shelf.story)} == {None}
+
+
+def test_a_title_is_taken_back(shelf: Shelf) -> None:
+    before = shelf.library.stories.get(shelf.story).title
+    shelf.library.stories.rename(shelf.story, "Another")
+    shelf.library.stories.rename(shelf.story, "Another")
+    assert shelf.branching.undo(shelf.story).kind == "title"  # type: ignore[union-attr]
+    assert shelf.library.stories.get(shelf.story).title == before
+    assert shelf.branching.undo(shelf.story) is None
+    shelf.branching.redo(shelf.story)
+    assert shelf.library.stories.get(shelf.story).title == "Another"
 
 
 def seen_map(shelf: Shelf) -> list[tuple[str, int, bool, bool, bool, str]]:
@@ -262,7 +276,8 @@ def test_two_branches_are_compared_from_where_they_part(shelf: Shelf) -> None:
 
 
 class Telling(RuleBasedStateMachine):
-    """Any order of writing, retrying, editing, undoing, redoing, pruning, restoring."""
+    """Any order of writing, retrying, editing, undoing, redoing, pruning, restoring, marking,
+    naming, noting."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -301,15 +316,39 @@ class Telling(RuleBasedStateMachine):
         self.shelf.branching.edit(self._some(at), text)
         self.edited.add(text)
 
+    @precondition(lambda self: self.turns)
+    @rule(at=st.integers(0, 99), name=st.sampled_from(["", "good", None]))
+    def bookmark(self, at: int, name: str | None) -> None:
+        self.shelf.branching.bookmark(self._some(at), name)
+
+    @rule(title=st.sampled_from(["A", "B"]))
+    def rename(self, title: str) -> None:
+        self.shelf.library.stories.rename(self.shelf.story, title)
+
+    @rule(text=st.sampled_from(["", "x", "y"]), here=st.booleans())
+    def note(self, text: str, here: bool) -> None:
+        notebook = Notebook(self.shelf.library)
+        notebook.remember(self.shelf.story, text, here)
+        assert notebook.of(self.shelf.story).memory == text
+
+    @property
+    def _state(self) -> object:
+        library, story = self.shelf.library, self.shelf.story
+        leaf = library.stories.get(story).leaf_id
+        return (
+            self.shelf.read, library.stories.get(story).title, library.branches.bookmarks(story),
+            library.notes.at(story, leaf),
+        )  # fmt: skip
+
     @rule()
     def undo(self) -> None:
-        before = self.shelf.read
+        before = self._state
         if self.shelf.branching.undo(self.shelf.story) is not None:
-            after = self.shelf.read
+            after = self._state
             self.shelf.branching.redo(self.shelf.story)
-            assert self.shelf.read == before
+            assert self._state == before
             self.shelf.branching.undo(self.shelf.story)
-            assert self.shelf.read == after
+            assert self._state == after
 
     @rule()
     def redo(self) -> None:

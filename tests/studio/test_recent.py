@@ -34,19 +34,21 @@ def written(library: Library, turns: int) -> list[Turn]:
 
 def test_a_short_story_is_told_whole_and_with_its_records(library: Library) -> None:
     turns = written(library, 40)
-    assert recent(library, turns[-1].id, 1_000) == turns
-    assert recent(library, None, 1_000) == []
+    assert recent(library, turns[-1].id, 1_000) == ([], turns)
+    assert recent(library, None, 1_000) == ([], [])
 
 
 def test_a_long_one_from_a_beginning_that_moves_in_steps(library: Library) -> None:
     turns = written(library, 140)
     window = 100  # tokens: sixteen passages of a hundred characters
-    begins = [turns.index(recent(library, turn.id, window)[0]) for turn in turns]
+    begins = [turns.index(recent(library, turn.id, window)[1][0]) for turn in turns]
     assert begins[:48] == [0] * 47 + [32]
     assert set(begins) == {0, 32, 64, 96}
     for at, begin in enumerate(begins):
         assert at - begin + 1 >= min(at + 1, 16), "the window is filled for certain"
-        assert recent(library, turns[at].id, window) == turns[begin : at + 1]
+        far, near = recent(library, turns[at].id, window)
+        assert [one.id for one in far] == [one.id for one in turns[:begin]]
+        assert near == turns[begin : at + 1]
 
 
 def test_what_was_edited_is_told_as_it_reads_now(library: Library) -> None:
@@ -56,5 +58,5 @@ def test_what_was_edited_is_told_as_it_reads_now(library: Library) -> None:
 
     change = Change("text", turns[1].id, 0, revision.id)
     library.branches.take(turns[1].story_id, "edit", [change])
-    last = recent(library, turns[1].id, 1_000)[-1]
+    last = recent(library, turns[1].id, 1_000)[1][-1]
     assert (last.prose, last.revision, last.generation) == ("edited", revision.id, RECORD)

@@ -121,7 +121,8 @@ def test_a_model_with_instructions_gets_one(
     monkeypatch.setattr(studio.spans, "_prompting", lambda story: (chat, writing))
     ready(heard, ask(studio, turn, "shorten"))
     (block,) = sent[0].prompts[0]
-    assert block == Block(f"<prompt>\nA fox.\n\nTell this in half the length: “{TEXT[START:END]}”")
+    told = f"<prompt>\nA fox.\n\nTell this in half the length: “{TEXT[START:END]}”"
+    assert block == Block(told, source="premise")
 
 
 def test_what_is_taken_stands_above_what_was_passed_over(

@@ -2,7 +2,8 @@
 
 Words in the story choose the script: CRASH dies in the middle, SLOW writes until it is cancelled,
 PLANONLY is slow before its first prose, ESCAPES and MARKUP send hostile text, EMPTY nothing, LONG
-many paragraphs. LOOKWAIT lets a look at tokens wait until it is cancelled, LOOKFAIL refuses it.
+many paragraphs. PROMPTFAIL says not what the model sees. LOOKWAIT lets a look at tokens wait until
+it is cancelled, LOOKFAIL refuses it.
 Drafts know ESCAPES, MARKUP and SLOW, which waits until it is cancelled, and in a passage NOTHING.
 LOADFAIL
 as model location is not needed: a model that is not installed is never loaded.
@@ -23,6 +24,7 @@ from talecraft.process.messages import (
     Draft,
     Drafted,
     DraftsOver,
+    Examine,
     Failed,
     Finished,
     Generate,
@@ -34,6 +36,7 @@ from talecraft.process.messages import (
     Quit,
 )
 from talecraft.story.turns import Generation, Sampling, StopReason
+from tests.support.examined import examined
 from tests.support.scripted_tokens import Vocabulary
 
 OUTLINE = "- The fox waits at the harbour\n- A boat comes in without a crew\n"
@@ -87,6 +90,8 @@ class ScriptedEngine:
                     self._draft(command)
                 case Probe():
                     self._probe(command)
+                case Examine():
+                    self.wire.send(examined(command))
             self.wire.send(Phase("ready"))
 
     def _load(self, command: Load) -> None:

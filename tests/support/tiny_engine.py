@@ -24,6 +24,7 @@ from talecraft.process.messages import (
     Draft,
     Drafted,
     DraftsOver,
+    Examine,
     Failed,
     Finished,
     Generate,
@@ -36,6 +37,7 @@ from talecraft.process.messages import (
     TokenOdds,
 )
 from talecraft.story.turns import Generation, Sampling, StopReason
+from tests.support.examined import examined
 
 
 class TinyEngine:
@@ -59,6 +61,8 @@ class TinyEngine:
                 self.draft(command)
             elif isinstance(command, Probe):
                 self.look(command)
+            elif isinstance(command, Examine):
+                self.wire.send(examined(command))
             self.wire.send(Phase("ready"))
 
     def look(self, command: Probe) -> None:

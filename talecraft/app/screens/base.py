@@ -19,6 +19,8 @@ from talecraft.studio.events import (
     AlternativesReady,
     GhostFailed,
     GhostReady,
+    PromptFailed,
+    PromptRead,
     SpanFailed,
     SpanReady,
     TokensFailed,
@@ -144,6 +146,9 @@ class TalecraftScreen(Screen[None]):
 
     def tokens_came(self, event: TokensRead | TokensFailed) -> None:
         """The tokens of a passage are there, or cannot be read."""
+
+    def prompt_came(self, event: PromptRead | PromptFailed) -> None:
+        """What the model is shown is known, or cannot be said."""
 
     def run_changed(self) -> None:
         """The training run that is watched has said something, or has ended."""

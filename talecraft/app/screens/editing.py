@@ -261,7 +261,8 @@ class EditingActions(PassageActions):
     def _words_of(self, step: Step) -> str:
         """What the writer had written in this step; '' where it is more than a composer holds."""
         change = step.changes[0]
-        path = self.talecraft.studio.library.stories.path(change.after)
+        leaf = change.after if isinstance(change.after, int) else None
+        path = self.talecraft.studio.library.stories.path(leaf)
         ids = [turn.id for turn in path]
         begin = ids.index(change.before) + 1 if change.before in ids else 0
         words = "\n\n".join(turn.prose for turn in path[begin:] if turn.author == "writer")

@@ -60,6 +60,9 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
                 tooltip="Fold or open the plan", id="plan.fold"),
         Binding("f4", "tree", "Tree",
                 tooltip="The story as a tree: search, compare, bring back", id="story.tree"),
+        Binding("f6", "context", "Context", priority=True,  # a text area has it too
+                tooltip="What the model sees: memory, lore, notes, and what is left out",
+                id="story.context"),
         Binding("pageup", "turn_page(-1)", "Page up", show=False, priority=True,
                 tooltip="Read back, a page at a time", id="page.up"),
         Binding("pagedown", "turn_page(1)", "Page down", show=False, priority=True,
@@ -153,6 +156,15 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
         """Choose how words are drawn in this story."""
         choose_preset(self.talecraft, self.page.story)
 
+    def action_context(self) -> None:
+        """What the model sees next, or was shown for the chosen passage of its own."""
+        from talecraft.app.screens.context import ContextScreen
+
+        chosen = self.manuscript.chosen
+        turn = self.page.path[chosen] if chosen is not None else None
+        at = turn.id if turn is not None and turn.author == "model" else None
+        self.app.push_screen(ContextScreen(self.story_id, self.composer.text, at, self.reload))
+
     # ------------------------------------------------------------------ what can be done now
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if not self.is_mounted:  # its widgets are not there yet
@@ -174,7 +186,7 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
                 return at_composer and not (here or editing or self.alone)
             case "fold_plan":
                 return not self.alone and not editing
-            case "turn_page" | "tree" | "focus_mode" if editing:
+            case "turn_page" | "tree" | "context" | "focus_mode" if editing:
                 return False
             case "edit" | "throw_away":
                 return not writing and not editing and self._acted_on is not None

@@ -1,0 +1,224 @@
+"""What the model sees: every part of the prompt, what was left out, and the notes to change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from talecraft.app.keymap import hint
+from talecraft.app.marks import mark
+from talecraft.app.screens.noting import NotingActions
+from talecraft.app.text import count, said
+from talecraft.app.widgets.context import ContextBar, ContextList, Row
+from talecraft.errors import TalecraftError
+from talecraft.story.turns import Source, Turn
+from talecraft.studio.events import PromptFailed, PromptRead
+
+_KEPT_BESIDE: tuple[Source, ...] = ("memory", "note", "summary")
+
+
+class ContextScreen(NotingActions):
+    """Over the page of `story_id`, after `draft` of the writer's; begins with what the model was
+    shown for the passage `at`, None: what it is shown for the next one. `leave` is called when it
+    is left."""
+
+    PAGE = True
+    HELP = "What the model sees"
+    COMMAND_WIDGETS = ("#context",)
+    AUTO_FOCUS = "#context"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("m", "memory", "Memory",
+                tooltip="What the model is always told in this story", id="context.memory"),
+        Binding("a", "note", "Note",
+                tooltip="A word to the model that stands near the end of the text",
+                id="context.note"),
+        Binding("n", "new_entry", "New entry",
+                tooltip="Lore or a character: told when it is spoken of", id="context.new"),
+        Binding("l", "draft_entry", "From the story",
+                tooltip="Draft an entry from what the story says of someone", id="context.draft"),
+        Binding("s", "summary", "So far", show=False,
+                tooltip="The story so far, in your own words", id="context.summary"),
+        Binding("o", "plans", "Plans", show=False,
+                tooltip="Show the model its earlier plans, or only the prose", id="context.plans"),
+        Binding("x,delete", "remove", "Remove", show=False,
+                tooltip="Take the entry one is at out of the story's lore", id="context.remove"),
+        Binding("left_square_bracket", "other(-1)", "Earlier",
+                tooltip="What it was shown for the passage before", id="context.before"),
+        Binding("right_square_bracket", "other(1)", "Later",
+                tooltip="What it was shown for the passage after; last: what comes next",
+                id="context.after"),
+        Binding("ctrl+z", "undo", "Undo", show=False,
+                tooltip="Take back what was done last", id="story.undo"),
+        Binding("ctrl+y", "redo", "Redo", show=False,
+                tooltip="Do again what was taken back", id="story.redo"),
+        Binding("escape,f6", "leave", "Page", tooltip="Back to the page", id="context.leave"),
+    ]  # fmt: skip
+
+    def __init__(
+        self, story_id: int, draft: str, at: int | None, leave: Callable[[], None]
+    ) -> None:
+        super().__init__(story_id)
+        self._draft, self._at, self._leave = draft, at, leave
+        self._request: int | None = None
+        self._event: PromptRead | PromptFailed | None = None
+        self._path: Sequence[Turn] = ()
+
+    def body(self) -> ComposeResult:
+        yield Static(id="context-head", markup=False)
+        yield ContextBar()
+        with Vertical(id="context-body"):
+            yield ContextList()
+
+    def on_mount(self) -> None:
+        self._ask()
+
+    # ------------------------------------------------------------------ what is shown
+    @property
+    def _list(self) -> ContextList:
+        return self.query_one(ContextList)
+
+    def reload(self) -> None:
+        if self.is_mounted:
+            self._ask()
+
+    def _ask(self) -> None:
+        """Ask what the model sees."""
+        studio = self.talecraft.studio
+        self._event = None
+        try:
+            story = studio.library.stories.get(self.story_id)
+            self._path = [
+                turn for turn in studio.library.stories.path(story.leaf_id)
+                if turn.author == "model"
+            ]  # fmt: skip
+            if self._at is not None:
+                self._request = studio.looking.back(self._at)
+            else:
+                self._request = studio.looking.ahead(self.story_id, self._draft)
+        except TalecraftError as error:
+            self._event = PromptFailed(0, error.message, error.hint)
+        self._show()
+
+    def prompt_came(self, event: PromptRead | PromptFailed) -> None:
+        if event.request == self._request:
+            self._event = event
+            self._show()
+
+    def _show(self) -> None:
+        event = self._event
+        rows = self._shown(event) if isinstance(event, PromptRead) else []
+        budget = event.budget if isinstance(event, PromptRead) else 0
+        self.query_one(ContextBar).show(rows, budget)
+        if event is not None:
+            self._list.show([*rows, *self._beside(rows)])
+        self._show_head(rows)
+        self.refresh_bindings()
+
+    def _show_head(self, rows: Sequence[Row]) -> None:
+        event = self._event
+        if event is None:
+            facts = "The model is asked …"
+        elif isinstance(event, PromptFailed):
+            facts = f"{event.message} {event.hint}"
+        else:
+            used = sum(row.tokens for row in rows if not row.why)
+            facts = f"{used:,} of {count(event.budget, 'token')}"
+            out = sum(bool(row.why) for row in rows)
+            if out:
+                facts += f"{mark(' · ', ', ')}{count(out, 'part')} left out"
+        plans = "" if self._notes.plans else f"{mark(' · ', ', ')}earlier plans are not shown"
+        self.query_one("#context-head", Static).update(
+            said(
+                ("What the model sees", "bold $text-primary"),
+                f"   {self._which}{mark(' · ', ', ')}{facts}",
+                plans,
+            )
+        )
+
+    @property
+    def _which(self) -> str:
+        if self._at is None:
+            return "for the next passage"
+        number = self._numbers.get(self._at)
+        return f"as it was for passage {number}" if number else "as it was then"
+
+    def _shown(self, event: PromptRead) -> list[Row]:
+        """What is in the prompt, in order, then what is not."""
+        rows = [Row(one.source, one.name, len(one.ids), one.text) for one in event.stretches]
+        texts = dict[tuple[Source, str], str]()
+        for entry in self._notes.entries.values():
+            texts[entry.kind, entry.title] = entry.text
+        return rows + [
+            Row(one.source, one.name, one.tokens, texts.get((one.source, one.name), ""), one.why)
+            for one in event.left_out
+        ]
+
+    def _beside(self, rows: Sequence[Row]) -> list[Row]:
+        """What can be written down and is not: so that one finds it."""
+        if self._at is not None:
+            return []
+        there = {row.source for row in rows}
+        nothing: dict[Source, str] = {
+            "memory": f"nothing yet; {hint('context.memory', 'm')} writes what the model is always"
+            " told",
+            "note": f"nothing yet; {hint('context.note', 'a')} writes a word to the model that"
+            " stands near the end of the text",
+            "summary": "nothing has left the window yet; what does is told here, beat by beat",
+        }
+        found = [Row(one, "", 0, "", nothing[one]) for one in _KEPT_BESIDE if one not in there]
+        if not there & {"lore", "character"}:
+            keys = hint("context.new", "n"), hint("context.draft", "l")
+            why = f"nothing yet; {keys[0]} writes an entry, {keys[1]} drafts one from the story"
+            found.append(Row("lore", "", 0, "", why))
+        return found
+
+    @property
+    def _numbers(self) -> dict[int, int]:
+        """The number of each passage that is read, by its turn."""
+        studio = self.talecraft.studio
+        story = studio.library.stories.get(self.story_id)
+        path = studio.library.stories.path(story.leaf_id)
+        return {turn.id: number for number, turn in enumerate(path, 1)}
+
+    # ------------------------------------------------------------------ what can be done now
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if not self.is_mounted:
+            return super().check_action(action, parameters)
+        if action == "other":
+            return self._other(parameters[0] if isinstance(parameters[0], int) else 0) is not ...
+        return super().check_action(action, parameters)
+
+    def _other(self, step: int) -> object:
+        """The turn that comes `step` after the one that is shown; None: the next passage, `...`:
+        there is none."""
+        ids = [turn.id for turn in self._path if turn.prose]
+        at = ids.index(self._at) if self._at in ids else len(ids)
+        to = at + step
+        if not 0 <= to <= len(ids):
+            return ...
+        return ids[to] if to < len(ids) else None
+
+    def action_other(self, step: int) -> None:
+        to = self._other(step)
+        if to is ...:
+            return
+        self._at = to if isinstance(to, int) else None
+        self._ask()
+
+    def changed(self) -> None:
+        """A note was changed: what the model sees next is shown."""
+        self._at = None
+        self._ask()
+
+    def on_context_list_moved(self) -> None:
+        self.refresh_bindings()
+
+    def action_leave(self) -> None:
+        self.talecraft.studio.looking.stop()
+        self.app.pop_screen()
+        self._leave()

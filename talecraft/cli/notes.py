@@ -1,0 +1,235 @@
+"""`talecraft notes`: what the model is told beside a story, and what it sees of it all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from talecraft.cli import console, opening
+from talecraft.story.notes import AuthorsNote, Entry, EntryKind
+from talecraft.story.turns import LeftOut
+
+if TYPE_CHECKING:
+    from talecraft.process.messages import Stretch
+
+app = typer.Typer(
+    help="Memory, lore and notes to the model; and what it sees.", no_args_is_help=True
+)
+Story = Annotated[int, typer.Argument(metavar="STORY", help="The story's number.")]
+Text = Annotated[str | None, typer.Argument(metavar="TEXT", help="Else what is piped in.")]
+Title = Annotated[str, typer.Argument(metavar="TITLE")]
+Here = Annotated[bool, typer.Option("--here", help="Only from the open end on, in this branch.")]
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+_PLAIN, _NOTE = Entry("", ""), AuthorsNote()
+
+
+def _given(text: str | None) -> str:
+    return text if text is not None else console.read_stdin()
+
+
+@app.command()
+def show(story: Story, as_json: Json = False) -> None:
+    """All that is noted, as it holds at the story's open end."""
+    with opening.studio() as studio:
+        notes = studio.notebook.of(story)
+    if as_json:
+        console.out_json(msgspec.to_builtins(notes))
+        return
+    for name, text in (
+        ("memory", notes.memory),
+        (f"note to the model, {_before_the_end(notes.note.depth)}", notes.note.text),
+        ("the story so far", notes.summary.text),
+    ):
+        if text:
+            console.out(f"# {name}\n{text}\n")
+    for entry in notes.ordered:
+        called = "always told" if entry.always else ", ".join(entry.keys) or "its title"
+        console.out(f"# {entry.kind}: {entry.title} (called by: {called})\n{entry.text}\n")
+    if not notes.plans:
+        console.out("The model is not shown its earlier plans.")
+
+
+@app.command()
+def memory(story: Story, text: Text = None, here: Here = False) -> None:
+    """What the model is always told; '' takes it away."""
+    with opening.studio() as studio:
+        studio.notebook.remember(story, _given(text), here)
+    console.note(f"Kept for story {story}.")
+
+
+@app.command()
+def tell(
+    story: Story,
+    text: Text = None,
+    depth: Annotated[int, typer.Option(min=0, help="Passages that come after it.")] = _NOTE.depth,
+    here: Here = False,
+) -> None:
+    """A word to the model that stands near the end of the text; '' takes it away."""
+    with opening.studio() as studio:
+        studio.notebook.tell_model(story, _given(text), depth, here)
+    console.note(f"Kept for story {story}.")
+
+
+@app.command("sofar")
+def so_far(
+    story: Story,
+    text: Text = None,
+    upto: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="It tells of passages 1 to N.")
+    ] = None,
+) -> None:
+    """The story so far in your own words; '' leaves it to the plans' beats."""
+    with opening.studio() as studio:
+        studio.notebook.sum_up(story, _given(text), upto)
+    console.note(f"Kept for story {story}.")
+
+
+@app.command()
+def plans(
+    story: Story,
+    shown: Annotated[bool, typer.Option("--show/--hide", help="Its earlier plans.")],
+    here: Here = False,
+) -> None:
+    """Whether the model is shown its earlier plans, or the prose alone."""
+    with opening.studio() as studio:
+        studio.notebook.show_plans(story, shown, here)
+    console.note(f"Kept for story {story}.")
+
+
+@app.command()
+def entry(
+    story: Story,
+    title: Title,
+    text: Text = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORDS", help="Calls it, or /a pattern/; any number; none: TITLE."),
+    ] = None,
+    character: Annotated[bool, typer.Option("--character", help="It is somebody.")] = False,
+    always: Annotated[bool, typer.Option("--always", help="Told without a call.")] = False,
+    priority: Annotated[
+        int, typer.Option(help="The highest come in where there is no room for all.")
+    ] = _PLAIN.priority,
+    scan: Annotated[int, typer.Option(help="Passages looked through for its keys.")] = _PLAIN.scan,
+    limit: Annotated[
+        int, typer.Option(help="The most of it that is told, in tokens; 0: all.")
+    ] = _PLAIN.limit,
+    here: Here = False,
+) -> None:
+    """Lore or a character, told when it is spoken of; one of that title is replaced."""
+    kind: EntryKind = "character" if character else "lore"
+    made = Entry(title, _given(text), kind, tuple(key or ()), always, priority, scan, limit)
+    with opening.studio() as studio:
+        held = studio.notebook.of(story).entries.items()
+        same = (one for one, old in held if old.title.lower() == title.strip().lower())
+        studio.notebook.keep(story, made, next(same, ""), here)
+    console.note(f"{title} is kept for story {story}.")
+
+
+@app.command()
+def forget(story: Story, title: Title, here: Here = False) -> None:
+    """Take an entry out."""
+    with opening.studio() as studio:
+        studio.notebook.forget(story, studio.notebook.named(story, title), here)
+    console.note(f"{title} is out.")
+
+
+@app.command()
+def draft(
+    story: Story,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Without: of whom there could be one.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep it as it is.")] = False,
+) -> None:
+    """An entry in the story's own words: what it says of somebody or something."""
+    with opening.studio() as studio:
+        if name is None:
+            for one in studio.notebook.names(story):
+                console.out(one)
+            return
+        made = studio.notebook.draft(story, name)
+        if keep:
+            studio.notebook.keep(story, made)
+    console.out(made.text)
+
+
+@app.command("import")
+def import_(
+    story: Story, file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: Json = False
+) -> None:
+    """Take in a lorebook of SillyTavern, NovelAI or KoboldAI (JSON)."""
+    with opening.studio() as studio:
+        found = studio.notebook.take_in(story, file)
+    if as_json:
+        console.out_json(msgspec.to_builtins(found))
+        return
+    for one in found:
+        console.out(one.title)
+    console.note(f"{len(found)} entries are kept for story {story}.")
+
+
+@app.command()
+def context(
+    story: Story,
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="As if you had written this next.")
+    ] = "",
+    turn: Annotated[
+        int | None, typer.Option(metavar="ID", help="What it was shown for this turn.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What the model sees for the next passage, part by part, and what is left out."""
+    from talecraft.cli.taste import narrate
+    from talecraft.studio.waiting import Inbox
+
+    inbox = Inbox()
+    with opening.studio(None, inbox.put) as studio:
+        studio.library.stories.get(story)
+        using = studio.start_engine()
+        inbox.loaded(using.id if using else None, narrate)
+        if turn is not None:
+            request = studio.looking.back(turn)
+        else:
+            request = studio.looking.ahead(story, text)
+        read = inbox.prompt(request, narrate)
+    if as_json:
+        console.out_json(
+            {
+                "budget": read.budget,
+                "parts": [_part(one) for one in read.stretches],
+                "left_out": [msgspec.to_builtins(one) for one in read.left_out],
+            }
+        )
+        return
+    for one in read.stretches:
+        console.out(f"--- {_named(one.source, one.name)}, {len(one.ids)} tokens")
+        console.out(one.text.rstrip("\n"))
+    for left in read.left_out:
+        console.out(f"--- left out: {_left(left)}")
+    used = sum(len(one.ids) for one in read.stretches)
+    console.note(f"{used} of {read.budget} tokens.")
+
+
+def _before_the_end(passages: int) -> str:
+    return "at the end" if not passages else f"{passages} before the end"
+
+
+def _part(one: Stretch) -> dict[str, Any]:
+    return {
+        "source": one.source, "name": one.name, "tokens": len(one.ids), "text": one.text,
+        "ids": one.ids,
+    }  # fmt: skip
+
+
+def _named(source: str, name: str) -> str:
+    return f"{source} {name}".strip()
+
+
+def _left(one: LeftOut) -> str:
+    tokens = f", {one.tokens} tokens" if one.tokens else ""
+    return f"{_named(one.source, one.name)}{tokens}: {one.why}"

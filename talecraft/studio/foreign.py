@@ -1,0 +1,47 @@
+"""Files of other programs: read with care, into plain values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from talecraft.errors import UsageError, os_reason
+from talecraft.story.clean import clean_line
+
+MOST_BYTES = 1_000_000
+
+
+def read(path: Path, what: str, most: int = MOST_BYTES, yaml: bool = False) -> object:
+    """The values in a JSON file of at most `most` bytes, or, where it may be, in YAML.
+
+    Raises UsageError where it cannot be read; `what` says what it was to be.
+    """
+    try:
+        if path.stat().st_size > most:
+            raise UsageError(f"{path}: too large for a {what}.", f"Give the {what}'s own file.")
+        source = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {os_reason(error)}.", "Check the file's name.") from error
+    try:
+        return msgspec.json.decode(source)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        if yaml:
+            return _yaml(path, source, what)
+        raise UsageError(f"{path}: no JSON.", f"Export the {what} once more.") from error
+
+
+def _yaml(path: Path, source: bytes, what: str) -> object:
+    import yaml  # transformers' own; the rest of Talecraft reads no YAML
+
+    try:
+        return yaml.safe_load(source)
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+        raise UsageError(
+            f"{path}: neither JSON nor YAML.", f"Export the {what} once more."
+        ) from error
+
+
+def line(text: str) -> str:
+    """On one line, without what no file can hold."""
+    return clean_line(text.encode("utf-8", "ignore").decode()).strip()
