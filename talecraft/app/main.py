@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from talecraft.app import pasting
@@ -21,6 +22,8 @@ def run(model: str | None = None, plain: bool = False) -> int:
     finally:
         app.let_go_of_terminal()
         app.studio.close()
+        if app.farewell:
+            print(app.farewell, file=sys.stderr)
     return code if code is not None else app.return_code or 0
 
 

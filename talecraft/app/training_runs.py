@@ -28,6 +28,16 @@ class TrainingRuns(Manners, Navigation):
     run_watch: RunWatch | None = None
     _looks = 0
 
+    @property
+    def farewell(self) -> str:
+        """What is to be known when the program is closed; empty where nothing is."""
+        if self.run_watch is None:
+            return ""
+        return (
+            "The training run goes on by itself. Talecraft shows it again when it is opened;"
+            " `talecraft train status` tells how far it is."
+        )
+
     def refresh_status(self) -> None:
         """Say on the status line what is true now."""
 

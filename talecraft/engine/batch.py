@@ -262,7 +262,7 @@ class Batch:
             input_ids=ids.to(device),
             attention_mask=self._mask[:, :width].to(device),
             position_ids=positions.to(device),
-            past_key_values=self._cache,
+            cache=self._cache,
             use_cache=True,
             logits_to_keep=1,
         )

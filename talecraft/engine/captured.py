@@ -140,7 +140,7 @@ class Captured:
                 input_ids=self._token,
                 attention_mask=mask,
                 position_ids=self._place[None],
-                past_key_values=self.cache,
+                cache=self.cache,
                 use_cache=True,
             )
         finally:

@@ -107,7 +107,7 @@ class Session:
             if logits is None:
                 logits = self._model(
                     input_ids=torch.tensor([ids], device=self._device),
-                    past_key_values=self._cache,
+                    cache=self._cache,
                     use_cache=True,
                     logits_to_keep=1 if last_only else 0,
                 ).logits[0]

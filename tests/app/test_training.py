@@ -205,10 +205,12 @@ async def test_a_run_that_was_cut_off_goes_on_with_c(running, studio, place, mon
     async with running((100, 50), loaded=False) as (app, pilot):
         await until(pilot, lambda: studio.library.runs.get(run.run_id).state == "interrupted")
         await shown(app, pilot)
+        assert app.farewell == ""
         await until(pilot, lambda: "Press c to go on." in seen(pilot))
         await pilot.press("c")
         await until(pilot, lambda: "Step 3 of 14" in seen(pilot))
         assert [one.step for one in app.run_watch.steps] == [1, 2, 3], "the second was taken again"
+        assert "goes on by itself" in app.farewell, "it is said when the program is closed"
         assert studio.library.runs.get(run.run_id).state == "running"
     run.end()
 

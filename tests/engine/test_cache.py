@@ -24,7 +24,7 @@ def test_a_model_says_the_same_with_it(rows):
         chunk = ids[:, start : start + 3]
         with torch.inference_mode():
             theirs, ours = (
-                model(input_ids=chunk, past_key_values=cache, use_cache=True).logits
+                model(input_ids=chunk, cache=cache, use_cache=True).logits
                 for cache in (plain, growing)
             )
         assert torch.equal(ours, theirs)

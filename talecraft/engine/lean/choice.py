@@ -66,7 +66,7 @@ def distance(model: Any, steps: LeanSteps) -> float:
     steps.forget()
     vocabulary = model.get_input_embeddings().num_embeddings
     ids = torch.linspace(0, vocabulary - 1, CHECKED).long().tolist()
-    model(input_ids=torch.tensor([ids[:-1]]), past_key_values=steps.cache, use_cache=True)
+    model(input_ids=torch.tensor([ids[:-1]]), cache=steps.cache, use_cache=True)
     found = []
     for _ in range(CHECKED):
         found.append(steps.step(ids[-1])[0])
