@@ -60,7 +60,7 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
                 tooltip="Fold or open the plan", id="plan.fold"),
         Binding("f4", "tree", "Tree",
                 tooltip="The story as a tree: search, compare, bring back", id="story.tree"),
-        Binding("f6", "context", "Context", priority=True,  # a text area has it too
+        Binding("f6", "context", "Context",
                 tooltip="What the model sees: memory, lore, notes, and what is left out",
                 id="story.context"),
         Binding("pageup", "turn_page(-1)", "Page up", show=False, priority=True,

@@ -27,6 +27,8 @@ class WritingArea(TextArea):
             id=name, placeholder=placeholder, highlight_cursor_line=False, soft_wrap=True
         )
         self.cursor_blink = not marks.plain()
+        # Textual's own, in no help of ours: here it would select the line.
+        self._bindings.key_to_bindings.pop("f6", None)
 
     async def _on_key(self, event: events.Key) -> None:
         """Whatever this widget has on a key is done here, before the next key.
