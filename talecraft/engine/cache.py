@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 ROOM = 64  # tokens
 
@@ -71,11 +71,46 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
         return made
 
 
+class WindowedLayer(GrowingLayer):
+    """A layer that looks back `sliding_window` tokens and keeps all: cropped anywhere, only what
+    follows is computed again. transformers' own forgets what has left its window and cannot be
+    cropped from then on."""
+
+    is_sliding = True
+
+    def __init__(self, sliding_window: int) -> None:
+        super().__init__()
+        self.sliding_window = sliding_window
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Append (B, H, n, D); returns what n queries can see of it."""
+        seen, _ = self.get_mask_sizes(key_states.shape[2])
+        keys, values = super().update(key_states, value_states, *args, **kwargs)
+        return keys[:, :, -seen:], values[:, :, -seen:]
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """How many keys `query_length` more tokens see, and the place of the first of them."""
+        held = self.get_seq_length()
+        seen = min(held, self.sliding_window - 1)
+        return seen + query_length, held - seen
+
+    def get_max_length(self) -> int:
+        return self.sliding_window
+
+
 def growing_cache(config: Any) -> DynamicCache:
-    """An empty cache for a model of this configuration; layers with a window, or of another kind,
-    stay transformers' own."""
+    """An empty cache for a model of this configuration; layers of another kind stay transformers'
+    own."""
     cache = DynamicCache(config=config)
-    cache.layers = [
-        GrowingLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers
-    ]
+    cache.layers = [_growing(layer) for layer in cache.layers]
     return cache
+
+
+def _growing(layer: Any) -> Any:
+    if type(layer) is DynamicLayer:
+        return GrowingLayer()
+    if type(layer) is DynamicSlidingWindowLayer:
+        return WindowedLayer(layer.sliding_window)
+    return layer

@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from transformers import DynamicCache, MistralConfig
-from transformers.cache_utils import DynamicSlidingWindowLayer
+from transformers import DynamicCache
 
 from talecraft.engine.cache import ROOM, GrowingLayer, growing_cache
 from tests.support.models import shared_base
@@ -62,8 +61,3 @@ def test_a_token_is_written_where_there_is_room():
     layer.reset()
     states(layer, 3, 1, 0)
     assert layer.keys.shape == (3, 2, 1, 4)
-
-
-def test_a_window_stays_transformers_own():
-    config = MistralConfig(num_hidden_layers=2, sliding_window=16)
-    assert all(type(one) is DynamicSlidingWindowLayer for one in growing_cache(config).layers)
