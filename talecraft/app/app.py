@@ -169,9 +169,17 @@ class TalecraftApp(TrainingRuns, Fetches):
 
     async def action_quit(self) -> None:
         """Quit, unless there is text that could not be saved."""
-        if self._save_all():
+        if self._form_is_open():
+            self.say("First keep what you are writing down, or leave it.")
+        elif self._save_all():
             self._closing_down = True
             self.exit(0)
+
+    def _form_is_open(self) -> bool:
+        """Is something being written down that is on no disk yet?"""
+        from talecraft.app.screens.form import Form
+
+        return any(isinstance(one, Form) and one.changed for one in self.screen_stack)
 
     def _save_all(self) -> bool:
         saved = [screen.save_draft() for screen in self._screens()]

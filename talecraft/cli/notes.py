@@ -123,9 +123,7 @@ def entry(
     kind: EntryKind = "character" if character else "lore"
     made = Entry(title, _given(text), kind, tuple(key or ()), always, priority, scan, limit)
     with opening.studio() as studio:
-        held = studio.notebook.of(story).entries.items()
-        same = (one for one, old in held if old.title.lower() == title.strip().lower())
-        studio.notebook.keep(story, made, next(same, ""), here)
+        studio.notebook.keep(story, made, studio.notebook.key_of(story, title), here)
     console.note(f"{title} is kept for story {story}.")
 
 
@@ -163,13 +161,14 @@ def import_(
 ) -> None:
     """Take in a lorebook of SillyTavern, NovelAI or KoboldAI (JSON)."""
     with opening.studio() as studio:
-        found = studio.notebook.take_in(story, file)
+        found, left = studio.notebook.take_in(story, file)
     if as_json:
         console.out_json(msgspec.to_builtins(found))
         return
     for one in found:
         console.out(one.title)
-    console.note(f"{len(found)} entries are kept for story {story}.")
+    out = f" {left} more say nothing that could be used." if left else ""
+    console.note(f"{len(found)} entries are kept for story {story}.{out}")
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
@@ -171,10 +171,21 @@ def load(home: Home) -> Catalogue:
         if path != shipped_file() and not path.exists():
             continue
         found = strict.read(path, ModelsFile)
+        _check_styles(path, found.style)
         _check(path, found.model, {*styles, *found.style})
         styles.update(found.style)
         specs.update((spec.id, spec) for spec in found.model)
     return Catalogue(specs, styles, home)
+
+
+def _check_styles(path: Path, styles: Mapping[str, PromptStyle]) -> None:
+    """Raises ConfigError, with file and style."""
+    for name, style in styles.items():
+        if style.aside.count("{}") != 1:
+            raise ConfigError(
+                f"{path}: style '{name}' says no place for a note (aside).",
+                "Write {} once where the note is to stand.",
+            )
 
 
 def _check(path: Path, entries: list[ModelSpec], styles: set[str]) -> None:

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from talecraft.story import window
 from talecraft.story.context import Block, PromptStyle
-from talecraft.story.window import Piece as Stretch
 
 _BROKEN = "�"  # what a decoder gives for half a character
+_COUNTS = 4096  # texts whose length is kept
 _SPACES = ("Ġ", "▁")  # how tokenisers write the space before a word
 _DIVIDERS = frozenset('\n:"“”*<>')
 
@@ -38,6 +39,7 @@ class Codec:
         self.end_ids = end_ids
         self._tokenizer = tokenizer
         self._pieces = dict[int, Piece]()
+        self._counts = dict[str, int]()
         self._repeatable: Tensor | None = None
 
     def encode(self, text: str) -> list[int]:
@@ -84,28 +86,38 @@ class Codec:
         """The tale that shows the form; empty for who has learned it, and in a chat."""
         return self.encode(self.style.example) if self.style.example and not self.style.chat else []
 
+    def count(self, text: str) -> int:
+        """How many ids `text` is. Of what stands beside a story the same is asked at every turn."""
+        if text not in self._counts:
+            if len(self._counts) >= _COUNTS:
+                self._counts.clear()
+            self._counts[text] = len(self.encode(text))
+        return self._counts[text]
+
     def cut(self, text: str, most: int) -> str:
-        """The beginning of `text`, at most `most` tokens of it, with its last word whole."""
+        """The beginning of `text`, at most `most` tokens of it, with its last word whole where
+        words are told apart by blanks."""
         ids = self.encode(text)
         if len(ids) <= most:
             return text
-        cut = self.decode(ids[:most])
-        return cut[: max(cut.rfind(" "), cut.rfind("\n"))] if " " in cut else ""
+        cut = self.decode(ids[: max(0, most)]).rstrip(_BROKEN)
+        blank = max(cut.rfind(" "), cut.rfind("\n"))
+        return cut[:blank] if blank >= len(cut) // 2 else cut
 
     def premise(self, block: Block) -> list[int]:
         """The ids of a prompt that is no more than its premise."""
         return [token for one in self.head([block]) for token in one.ids]
 
-    def head(self, blocks: Sequence[Block]) -> list[Stretch]:
+    def head(self, blocks: Sequence[Block]) -> list[window.Piece]:
         """What stands before the first passage: as it is, after the style's example, or as the
         user's message of the model's chat template. A template that opens the model's thinking
         leaves that to the program."""
         if self.style.chat:
             return self._message(blocks)
-        example = [Stretch("form", "", self.example)] if self.example else []
-        return example + [Stretch(one.source, one.name, self.block(one)) for one in blocks]
+        example = [window.Piece("form", "", self.example)] if self.example else []
+        return example + [window.Piece(one.source, one.name, self.block(one)) for one in blocks]
 
-    def _message(self, blocks: Sequence[Block]) -> list[Stretch]:
+    def _message(self, blocks: Sequence[Block]) -> list[window.Piece]:
         told = "\n\n".join(block.text.strip() for block in blocks)
         messages = [{"role": "user", "content": f"{self.style.system}\n\n{told}".strip()}]
         text = str(
@@ -118,7 +130,7 @@ class Codec:
             text = text.rstrip().removesuffix(opened)
         return self._parted(text, blocks)
 
-    def _parted(self, text: str, blocks: Sequence[Block]) -> list[Stretch]:
+    def _parted(self, text: str, blocks: Sequence[Block]) -> list[window.Piece]:
         """The ids of the whole `text`, each given to the block in which it begins."""
         where: list[tuple[int, Block | None]] = [(0, None)]
         at = len(self.style.system)
@@ -129,14 +141,14 @@ class Codec:
                 continue
             where += [(start, block), (at := start + len(told), None)]
         tokens = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        parts: list[Stretch] = []
+        parts: list[window.Piece] = []
         owner = -1
         for token, (begins, _) in zip(tokens["input_ids"], tokens["offset_mapping"], strict=True):
             now = max(n for n, (start, _) in enumerate(where) if start <= begins)
             if now != owner:
                 owner, of = now, where[now][1]
                 source, name = (of.source, of.name) if of is not None else ("form", "")
-                parts.append(Stretch(source, name, []))
+                parts.append(window.Piece(source, name, []))
             parts[-1].ids.append(int(token))
         return parts
 

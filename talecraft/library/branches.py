@@ -65,6 +65,10 @@ class Branches:
         """The step that `undo` would take back."""
         return self._step(story_id, "NOT undone ORDER BY id DESC")
 
+    def next(self, story_id: int) -> Step | None:
+        """The step that `redo` would do again."""
+        return self._step(story_id, "undone ORDER BY id")
+
     def _step(self, story_id: int, where: str) -> Step | None:
         rows = self._db.rows(
             f"SELECT * FROM steps WHERE story_id=? AND {where} LIMIT 1", (story_id,)
@@ -157,9 +161,10 @@ class Branches:
 
     def bookmark(self, story_id: int, turn_id: int, name: str | None) -> None:
         """Set a turn's bookmark, as a step that can be undone; None takes it away."""
-        before = self.bookmarks(story_id).get(turn_id)
-        if name != before:
-            self.take(story_id, "bookmark", [Change("bookmark", turn_id, before, name)])
+        with self._db.transaction():
+            before = self.bookmarks(story_id).get(turn_id)
+            if name != before:
+                self.take(story_id, "bookmark", [Change("bookmark", turn_id, before, name)])
 
     def bookmarks(self, story_id: int) -> dict[int, str]:
         """Each marked turn's name, which may be empty."""

@@ -17,6 +17,7 @@ from talecraft.story.notes import AuthorsNote, Entry, Notes, Summary
 from talecraft.story.turns import Change
 
 T = TypeVar("T")
+DROPPED = object()  # as a value: nothing is kept there, and what holds above holds again
 MEMORY, NOTE, SUMMARY, PLANS, ENTRY = "memory", "note", "summary", "plans", "entry:"
 _HELD = (
     "WITH RECURSIVE up(id, parent_id) AS ("
@@ -75,16 +76,24 @@ class StoryNotes:
         rows = self._db.rows("SELECT DISTINCT key FROM notes WHERE story_id=?", (story_id,))
         return [str(row["key"]) for row in rows]
 
+    def branch(self, story_id: int, leaf_id: int | None, key: str) -> Sequence[int]:
+        """The turns of this branch at which something is kept under `key`, the nearest last."""
+        return [
+            row["turn_id"] for row in self._db.rows(_HELD, (leaf_id, story_id)) if row["key"] == key
+        ]
+
     def put(self, story_id: int, values: Sequence[tuple[int, str, object]]) -> None:
         """Keep each value at its turn under its key, all as one step that can be undone; None ends
-        what holds above it."""
-        changes = []
-        for turn_id, key, value in values:
-            before, after = self._json(story_id, turn_id, key), msgspec.json.encode(value).decode()
-            if after != before:
-                changes.append(Change("note", turn_id, before, after, key))
-        if changes:
-            self._branches.take(story_id, "note", changes)
+        what holds above it, DROPPED lets that hold again."""
+        with self._db.transaction():
+            changes = []
+            for turn_id, key, value in values:
+                before = self._json(story_id, turn_id, key)
+                after = None if value is DROPPED else msgspec.json.encode(value).decode()
+                if after != before:
+                    changes.append(Change("note", turn_id, before, after, key))
+            if changes:
+                self._branches.take(story_id, "note", changes)
 
     def _json(self, story_id: int, turn_id: int, key: str) -> str | None:
         """What is kept there, as it is kept."""

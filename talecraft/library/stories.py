@@ -75,9 +75,10 @@ class Stories:
 
     def rename(self, story_id: int, title: str) -> None:
         """As a step that can be undone."""
-        before = self.get(story_id).title
-        if title != before:
-            self._branches.take(story_id, "title", [Change("title", 0, before, title)])
+        with self._db.transaction():
+            before = self.get(story_id).title
+            if title != before:
+                self._branches.take(story_id, "title", [Change("title", 0, before, title)])
 
     def trash(self, story_id: int, trashed: bool = True) -> None:
         self._set(story_id, "trashed", int(trashed))
@@ -165,6 +166,15 @@ class Stories:
                     for prose, outline, made in trials
                 ]
             )
+
+    def base(self, story_id: int) -> int | None:
+        """The turn that new text follows: a plan stopped before its prose has none to follow."""
+        leaf_id = self.get(story_id).leaf_id
+        if leaf_id is not None:
+            leaf = self.turn(leaf_id)
+            if leaf.author == "model" and not leaf.prose:
+                return leaf.parent_id
+        return leaf_id
 
     def _leaf(self, story_id: int) -> int | None:
         rows = self._db.rows("SELECT leaf_id FROM stories WHERE id=?", (story_id,))

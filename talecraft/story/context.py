@@ -7,11 +7,12 @@ tokeniser) and fits them to its window (story/window.py); the rules of both are 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from talecraft.story import sofar
-from talecraft.story.notes import Entry, Notes, called
+from talecraft.story.notes import Calling, Entry, Notes
 from talecraft.story.turns import Source, Story, Turn
 
 
@@ -34,6 +35,12 @@ class PromptStyle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     system: str = ""
     example: str = ""
     aside: str = "[{}]"
+
+    @property
+    def around(self) -> tuple[str, str]:
+        """What stands before an aside, and after it."""
+        before, _, after = self.aside.partition("{}")
+        return before, after
 
     @property
     def prose_tag(self) -> str:
@@ -63,7 +70,8 @@ class PromptStyle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Block(msgspec.Struct, frozen=True):
     """A stretch of context. `ids`, where given, are the very tokens the model once wrote.
 
-    `name` tells it from others of its `source`: an entry's title, a passage's number. What stands
+    `end` is the last of `text`, which stays where it is shortened. `name` tells it from others of
+    its `source`: an entry's title, a passage's number. What stands
     for a passage once it has left is its `beat`; the summary's `earlier` are those of passages that
     are not among the blocks at all. `left` says why it is not shown, whatever room there is; `late`
     that it stands among the passages.
@@ -72,6 +80,7 @@ class Block(msgspec.Struct, frozen=True):
     text: str
     ids: list[int] = []
     source: Source = "text"
+    end: str = ""
     name: str = ""
     beat: str = ""
     earlier: list[str] = []
@@ -81,7 +90,6 @@ class Block(msgspec.Struct, frozen=True):
     limit: int = 0
 
 
-NOT_CALLED = "not spoken of"
 LATE, LATE_STEP = 2, 4  # at least so many passages follow what is called; the place moves in steps
 MOST_BEATS = 256  # of passages that are not among the blocks
 
@@ -93,61 +101,74 @@ def blocks(
     model: str,
     notes: Notes | None = None,
     before: Sequence[Turn] = (),
+    begun: str = "",
 ) -> list[Block]:
     """The story up to the end of `path`, premise first, and what `notes` tell; `before` are the
-    passages before `path`, too far back to be shown.
+    passages before `path`, too far back to be shown; `begun` is what is being written, which calls
+    entries as the newest passages do.
 
     `model` is `id@revision`: only its own tokens are passed on as ids, others are re-tokenised.
     What always holds stands before the first passage; what is called, and the author's note, as
     late as may be, so that they weigh more and little has to be read anew when they change.
     """
     notes = notes or Notes()
-    head = [Block(f"{style.premise_open}{story.premise.strip()}\n", source="premise")]
+    head = [_line("premise", story.premise.strip(), style.premise_open)]
     if notes.memory.strip():
-        head.append(Block(f"{notes.memory.strip()}\n", source="memory"))
+        head.append(_line("memory", _untagged(notes.memory, style)))
     passages = [
         _passage(number, turn, style, model, notes)
         for number, turn in enumerate(path, 1 + len(before))
     ]
-    told = [turn.prose for turn in path] or [story.premise]
-    entries = [_entry(one, told, style) for one in notes.ordered]
+    told = [story.premise, *(turn.prose for turn in path), *([begun] if begun else [])]
+    calling = Calling(told)
+    entries = [_entry(one, calling, style) for one in notes.ordered]
     head += [one for one in entries if one.left or not one.late]
-    head += _summary(notes, before)
+    head += _summary(notes, before, style)
     late = [one for one in entries if one.late and not one.left]
     late_at = max(0, len(path) - LATE)
     late_at = max(0, late_at - (len(before) + late_at) % LATE_STEP)
     asides = {late_at: late}
     if notes.note.text.strip():
-        aside = f"{style.aside.format(notes.note.text.strip())}\n"
         at = max(0, len(path) - notes.note.depth)
-        asides[at] = [*asides.get(at, ()), Block(aside, source="note")]
+        note = _line("note", _untagged(notes.note.text, style), *style.around)
+        asides[at] = [*asides.get(at, ()), note]
     text = []
     for at, passage in enumerate(passages):
         text += [*asides.pop(at, ()), passage]
     return [*head, *text, *(one for rest in asides.values() for one in rest)]
 
 
-def _entry(entry: Entry, told: Sequence[str], style: PromptStyle) -> Block:
-    text = entry.told.strip()
-    return Block(
-        f"{text if entry.always else style.aside.format(text)}\n",
-        source=entry.kind,
-        name=entry.title,
-        left="" if called(entry, told) else NOT_CALLED,
-        late=not entry.always,
-        priority=entry.priority,
+def _line(source: Source, text: str, opening: str = "", close: str = "", **more: Any) -> Block:
+    """A line of its own. Where it is shortened its `close` stays."""
+    end = f"{close}\n"
+    return Block(f"{opening}{text}{end}", source=source, end=end, **more)
+
+
+def _untagged(text: str, style: PromptStyle) -> str:
+    """A note without what the model takes for the beginning of something else."""
+    text = text.strip()
+    for tag in style.stops:
+        if tag.strip() and tag.strip() in text:
+            text = text.replace(tag.strip(), tag.strip().strip("<>/"))
+    return text
+
+
+def _entry(entry: Entry, calling: Calling, style: PromptStyle) -> Block:
+    around = ("", "") if entry.always else style.around
+    return _line(
+        entry.kind, _untagged(entry.told, style), *around, name=entry.title,
+        left=calling.why_not(entry), late=not entry.always, priority=entry.priority,
         limit=entry.limit,
-    )
+    )  # fmt: skip
 
 
-def _summary(notes: Notes, before: Sequence[Turn]) -> list[Block]:
+def _summary(notes: Notes, before: Sequence[Turn], style: PromptStyle) -> list[Block]:
     """The writer's summary, and the beats of what came after it and is not among the blocks."""
     rest = [turn for turn in before if turn.id > notes.summary.upto]  # else it is told already
     # More than fit any window are never sent; which these are changes as seldom as it may.
     earlier = [sofar.beat(turn) for turn in sofar.faded(rest, MOST_BEATS)]
-    told = Block(
-        notes.summary.text.strip(), source="summary", earlier=[one for one in earlier if one]
-    )
+    text = _untagged(notes.summary.text, style)
+    told = Block(text, source="summary", earlier=[one for one in earlier if one])
     return [told] if told.text or told.earlier else []
 
 

@@ -4,7 +4,9 @@ model, the story so far. Values; where in the tree each holds is for `library` t
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -14,8 +16,13 @@ from talecraft.errors import UsageError
 
 EntryKind = Literal["lore", "character"]
 
-_PATTERN = re.compile(r"/(?P<pattern>.+)/(?P<flags>[ims]*)", re.DOTALL)
-_PATIENCE = 0.1  # seconds a pattern may look through the newest passages
+# As SillyTavern writes them; of the flags g, u and y say nothing here.
+_PATTERN = re.compile(r"/(?P<pattern>.+)/(?P<flags>[gimsuy]*)", re.DOTALL)
+_REPEATS = re.compile(r"(?<=[{,])\d+(?=[,}])")
+_NEVER = regex.compile(r"(?!)")
+LONGEST_PATTERN, MOST_REPEATS = 500, 200
+PATIENCE = 0.2  # seconds for all patterns of a story, each time it is shown to the model
+NOT_CALLED, TOO_SLOW = "not spoken of", "its pattern takes too long"
 SCAN = 3  # passages looked through for an entry's keys where it does not say
 DEPTH = 1
 
@@ -88,37 +95,70 @@ def check(entry: Entry) -> None:
         if value < least:
             raise UsageError(f"{entry.title}: {name} is {value}.", f"At least {least}.")
     for key in entry.keys:
-        found = _PATTERN.fullmatch(key)
-        if found is not None:
-            try:
-                _compiled(found)
-            except regex.error as error:
-                raise UsageError(
-                    f"{entry.title}: {key} is no regular expression: {error}"
-                ) from None
+        if why := unusable(key):
+            raise UsageError(f"{entry.title}: {key[:80]} {why}.")
 
 
-def called(entry: Entry, passages: Sequence[str]) -> bool:
-    """Whether `passages`, the newest last, speak of it. Words are found whole, in any case; a
-    pattern that takes too long finds nothing."""
-    newest = "\n".join(passages[-entry.scan :])
-    return entry.always or any(_found(key, newest) for key in entry.keys or (entry.title,))
-
-
-def _found(key: str, text: str) -> bool:
-    pattern = _PATTERN.fullmatch(key)
-    if pattern is None:
-        words = r"\s+".join(re.escape(word) for word in key.split())
-        return bool(words) and re.search(rf"(?<!\w){words}(?!\w)", text, re.I) is not None
+def unusable(key: str) -> str:
+    """Why this key can call nothing; empty where it can."""
+    found = _PATTERN.fullmatch(key)
+    if found is None:
+        return ""
+    if len(key) > LONGEST_PATTERN:
+        return f"is longer than {LONGEST_PATTERN} characters"
+    if any(int(count) > MOST_REPEATS for count in _REPEATS.findall(found["pattern"])):
+        return f"repeats something more than {MOST_REPEATS} times"
     try:
-        return _compiled(pattern).search(text, timeout=_PATIENCE) is not None
-    except (regex.error, TimeoutError):
-        return False
+        _compiled(key)
+    except (regex.error, RecursionError, MemoryError, OverflowError) as error:
+        return f"is no regular expression: {str(error)[:80]}"
+    return ""
 
 
-def _compiled(found: re.Match[str]) -> regex.Pattern[str]:
-    flags = {"i": regex.I, "m": regex.M, "s": regex.S}
-    chosen = 0
-    for letter in found["flags"]:
-        chosen |= flags[letter]
-    return regex.compile(found["pattern"], chosen)
+class Calling:
+    """What `passages`, the newest last, speak of. All patterns together have PATIENCE seconds: an
+    entry whose pattern takes longer is not called."""
+
+    def __init__(self, passages: Sequence[str]) -> None:
+        self._passages = passages
+        self._left = PATIENCE
+
+    def why_not(self, entry: Entry) -> str:
+        """Why this entry is not called; empty where it is. Words are found whole, in any case."""
+        if entry.always:
+            return ""
+        newest = "\n".join(self._passages[-entry.scan :])
+        started, why = time.monotonic(), NOT_CALLED
+        for key in entry.keys or (entry.title,):
+            try:
+                if self._left > 0 and _compiled(key).search(newest, timeout=self._left):
+                    return ""
+            except (regex.error, RecursionError, MemoryError, OverflowError):
+                continue
+            except TimeoutError:
+                why = TOO_SLOW
+        self._left -= time.monotonic() - started
+        return TOO_SLOW if self._left <= 0 and entry.keys else why
+
+
+@lru_cache(4096)
+def _compiled(key: str) -> regex.Pattern[str]:
+    """A pattern as it is; words with any blanks between them, and whole: where an edge is a letter
+    of a script that puts blanks between words, none may stand before or after."""
+    found = _PATTERN.fullmatch(key)
+    if found is not None:
+        flags = {"i": regex.I, "m": regex.M, "s": regex.S}
+        chosen = 0
+        for letter in found["flags"]:
+            chosen |= flags.get(letter, 0)
+        return regex.compile(found["pattern"], chosen)
+    words = r"\s+".join(regex.escape(word) for word in key.split())
+    if not words:
+        return _NEVER
+    before = r"(?<!\w)" if _is_spaced(key.strip()[0]) else ""
+    after = r"(?!\w)" if _is_spaced(key.strip()[-1]) else ""
+    return regex.compile(before + words + after, regex.I)
+
+
+def _is_spaced(letter: str) -> bool:
+    return letter.isdigit() or letter.lower() != letter.upper()

@@ -59,13 +59,13 @@ def ends_a_sentence(text: str) -> bool:
 
 def plan(how: How, span: str) -> str:
     """What another text for `span` is to tell, a beat a line; '' for a span that is empty."""
-    found = _beats(span)
+    found = beats(span)
     most = {"shorten": 1, "describe": 1}.get(how, MOST_BEATS)
     worth = sorted(range(len(found)), key=lambda at: -len(content(found[at])))[:most]
-    beats = [found[at] for at in sorted(worth)]
+    chosen = [found[at] for at in sorted(worth)]
     if how == "describe":
-        beats.append(_SENSES)
-    return "\n".join(f"- {beat}" for beat in beats)
+        chosen.append(_SENSES)
+    return "\n".join(f"- {beat}" for beat in chosen)
 
 
 def budget(how: How, here: Place) -> int:
@@ -134,7 +134,7 @@ def paused(text: str) -> str:
     return text[: marks[-1]] if marks else text
 
 
-def _beats(span: str) -> list[str]:
+def beats(span: str) -> list[str]:
     """What is told in `span`, in order; what is spoken only where nothing else is told."""
     sentences = [one.strip() for one in _SENTENCE.split(span) if words(one)]
     told = [" ".join(_SPOKEN.sub(" ", one).split()) for one in sentences]

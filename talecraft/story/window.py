@@ -15,6 +15,7 @@ import msgspec
 
 from talecraft.story import sofar
 from talecraft.story.context import Block
+from talecraft.story.notes import NOT_CALLED
 from talecraft.story.turns import LeftOut, Shown, Source
 
 # The most of a window that each may take where not all fits; together at most BESIDE of it.
@@ -22,6 +23,9 @@ PREMISE, MEMORY, LORE, SUMMARY, NOTE = 1 / 2, 1 / 4, 1 / 4, 1 / 8, 1 / 8
 BESIDE = 3 / 4
 NO_ROOM, ALL_SHOWN = "no room", "nothing has left yet"
 NO_END, NO_BEGINNING = "no room for its end", "no room for its beginning"
+LIMIT = "longer than its limit"
+MOST_NAMED = 20  # entries that are not called, each by itself
+OWN = 3 / 4  # the most of the story so far that is the writer's, where beats follow
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -51,6 +55,9 @@ class Encoder(Protocol):
     """A model's way from text to ids."""
 
     def encode(self, text: str) -> list[int]: ...
+
+    def count(self, text: str) -> int:
+        """How many ids `encode` gives."""
 
     def block(self, block: Block) -> list[int]:
         """The ids of a block of text."""
@@ -107,9 +114,13 @@ class _Fitting:
         self._room = max(0, budget - self._form)
         self._blocks = blocks
         self._texts = [encoder.block(one) if one.source == "text" else [] for one in blocks]
-        self._lengths = [
-            len(ids) if one.source == "text" else self._count(one.text, one.limit)
+        self._whole = [
+            len(ids) if one.source == "text" else self._count(one.text)
             for one, ids in zip(blocks, self._texts, strict=True)
+        ]
+        self._lengths = [
+            min(length, one.limit) if one.limit else length
+            for one, length in zip(blocks, self._whole, strict=True)
         ]
         self._tight = sum(self._lengths) > self._room
         self._beside = int(self._room * BESIDE)
@@ -132,35 +143,34 @@ class _Fitting:
                 pieces.append(Piece("text", one.name, ids))
             elif one.late or one.source == "note":
                 pieces.append(Piece(one.source, one.name, self._encoder.encode(one.text)))
-        return Window(self._within(pieces), self._left)
+        return Window(self._within(pieces), _grouped(self._left))
 
     def _of(self, *sources: str) -> list[int]:
         return [at for at, one in enumerate(self._blocks) if one.source in sources]
 
-    def _count(self, text: str, limit: int = 0) -> int:
-        length = len(self._encoder.encode(text)) if text else 0
-        return min(length, limit) if limit else length
+    def _count(self, text: str) -> int:
+        return self._encoder.count(text) if text else 0
 
-    def _shortened(self, block: Block, most: int) -> Block:
-        """At most `most` tokens of it, on lines of their own as before."""
-        text = self._encoder.cut(block.text, most)
-        if text and block.text.endswith("\n") and not text.endswith("\n"):
-            text = self._encoder.cut(block.text, most - 1) + "\n"
+    def _shortened(self, at: int, most: int, why: str) -> Block:
+        """At most `most` tokens of it, its end as before; how many are missing is noted."""
+        block = self._blocks[at]
+        begin = block.text.removesuffix(block.end)
+        text = self._encoder.cut(begin, max(0, most - self._count(block.end))) + block.end
+        missing = self._whole[at] - self._count(text)
+        self._left.append(LeftOut(block.source, block.name, missing, why))
+        self._lengths[at] = self._whole[at] - missing
         return msgspec.structs.replace(block, text=text)
 
     def _cut(self, at: int, share: float) -> Block:
         """As much of it as it may have, which is spent."""
-        block, length = self._blocks[at], self._lengths[at]
+        block = self._blocks[at]
         if self._tight:
-            most = (
-                self._room
-                if share == 1
-                else min(int(self._room * share), max(0, self._beside - self._spent))
-            )
-            if length > most:
-                self._left.append(LeftOut(block.source, block.name, length - most, NO_END))
-                block, length = self._shortened(block, most), most
-        self._spent += length
+            most = self._room
+            if share < 1:
+                most = min(int(self._room * share), max(0, self._beside - self._spent))
+            if self._lengths[at] > most:
+                block = self._shortened(at, most, NO_END)
+        self._spent += self._lengths[at]
         return block
 
     def _entries(self, kept: dict[int, Block]) -> None:
@@ -175,12 +185,10 @@ class _Fitting:
             block, length = self._blocks[at], self._lengths[at]
             why = block.left or (NO_ROOM if length > free else "")
             if why:
-                self._left.append(LeftOut(block.source, block.name, length, why))
+                self._left.append(LeftOut(block.source, block.name, self._whole[at], why))
                 continue
             free -= length
-            if block.limit:
-                block = self._shortened(block, block.limit)
-            kept[at] = block
+            kept[at] = block if length == self._whole[at] else self._shortened(at, length, LIMIT)
         self._spent += min(most, sum(self._lengths[at] for at in entries))
 
     def _passages(self, kept: dict[int, Block]) -> None:
@@ -202,11 +210,16 @@ class _Fitting:
             if summary.text:
                 self._left.append(LeftOut("summary", "", self._lengths[story], ALL_SHOWN))
             return
-        lines = [*summary.earlier, *(self._blocks[at].beat for at in texts[:dropped])]
+        told = [*summary.earlier, *(self._blocks[at].beat for at in texts[:dropped])]
+        lines = [one for one in told if one]
         most = max(0, most - 1)  # it ends with its line
-        own = self._encoder.cut(summary.text, most) if summary.text else ""
-        text = sofar.fitted(own, [one for one in lines if one], most, self._count)
-        if text:
+        own = summary.text
+        room = int(most * OWN) if lines else most
+        if self._count(own) > room:
+            own = self._encoder.cut(own, room)
+            missing = self._whole[story] - self._count(own)
+            self._left.append(LeftOut("summary", "", missing, NO_END))
+        if text := sofar.fitted(own, lines, most, self._count):
             kept[story] = msgspec.structs.replace(summary, text=f"{text}\n")
 
     def _within(self, pieces: list[Piece]) -> list[Piece]:
@@ -225,6 +238,17 @@ class _Fitting:
             pieces[at] = msgspec.structs.replace(pieces[at], ids=ids)
             over -= cut
         return [one for one in pieces if one.ids]
+
+
+def _grouped(left: Sequence[LeftOut]) -> list[LeftOut]:
+    """The same, with entries that nobody spoke of as one where they are many: it is kept with each
+    turn."""
+    idle = [one for one in left if one.why == NOT_CALLED]
+    if len(idle) <= MOST_NAMED:
+        return list(left)
+    tokens = sum(one.tokens for one in idle)
+    rest = [one for one in left if one.why != NOT_CALLED]
+    return [*rest, LeftOut("lore", f"{len(idle)} entries", tokens, NOT_CALLED)]
 
 
 def _with_summary(blocks: Sequence[Block]) -> list[Block]:

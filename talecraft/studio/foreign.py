@@ -20,7 +20,7 @@ def read(path: Path, what: str, most: int = MOST_BYTES, yaml: bool = False) -> o
     try:
         if path.stat().st_size > most:
             raise UsageError(f"{path}: too large for a {what}.", f"Give the {what}'s own file.")
-        source = path.read_bytes()
+        source = path.read_bytes().removeprefix(b"\xef\xbb\xbf")  # Windows' mark
     except OSError as error:
         raise UsageError(f"{path}: {os_reason(error)}.", "Check the file's name.") from error
     try:

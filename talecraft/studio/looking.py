@@ -47,14 +47,14 @@ class Looking:
 
         Raises UsageError where there is no such story, EngineError where no model is loaded.
         """
-        story = self._library.stories.get(story_id)
+        stories = self._library.stories
+        story, base = stories.get(story_id), stories.base(story_id)
         model, writing = self._prompting(story)
-        leaf = story.leaf_id
-        if leaf is not None:
-            turn = self._library.stories.turn(leaf)
-            leaf = turn.parent_id if turn.author == "model" and not turn.prose else leaf
-        blocks = shown(self._library, story, leaf, model, clean(text).strip())
-        examine = Examine(next(self._numbers), model.key, blocks, writing.sampling(0))
+        text = clean(text).strip()
+        waits = story.leaf_id is not None and base != story.leaf_id and not text
+        outline = stories.turn(story.leaf_id).outline if waits and story.leaf_id else ""
+        blocks = shown(self._library, story, base, model, text)
+        examine = Examine(next(self._numbers), model.key, blocks, writing.sampling(0), outline)
         return self._awaited.ask(examine, _Asked(None))
 
     def back(self, turn_id: int) -> int:

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from talecraft.errors import UsageError
 from talecraft.story.clean import clean
-from talecraft.story.notes import Entry, check
+from talecraft.story.notes import Entry, check, unusable
 from talecraft.studio import foreign
 
 MOST_BYTES = 20_000_000
@@ -22,19 +24,35 @@ _ALWAYS = ("constant", "forceActivation")
 _PRIORITIES = ("order", "insertion_order", "priority", "budgetPriority")
 
 
-def read(path: Path) -> list[Entry]:
-    """Every entry of the file that is in use there. Raises UsageError where there are none."""
-    found = _entries(foreign.read(path, "lorebook", MOST_BYTES))
-    entries: dict[str, Entry] = {}
-    for one in found:
-        if (entry := _entry(one)) is not None:
-            entries.setdefault(entry.title.lower(), entry)
-    if not entries:
+def read(path: Path) -> tuple[list[Entry], int]:
+    """Every entry of the file that is in use there, and how many of these say nothing that could
+    be used. Of several with one title all but the first are numbered.
+
+    Raises UsageError where there are none.
+    """
+    used = [one for one in _entries(foreign.read(path, "lorebook", MOST_BYTES)) if _in_use(one)]
+    found = [entry for one in used if (entry := _entry(one)) is not None]
+    if not found:
         raise UsageError(
             f"{path}: no lore is there.",
             "SillyTavern, NovelAI and KoboldAI export lorebooks as JSON.",
         )
-    return list(entries.values())
+    entries: dict[str, Entry] = {}
+    for entry in found:
+        title, number = entry.title, 1
+        while title.lower() in entries:
+            number += 1
+            title = f"{entry.title} {number}"
+        entries[title.lower()] = msgspec.structs.replace(entry, title=title)
+    return list(entries.values()), len(used) - len(found)
+
+
+def _in_use(table: object) -> bool:
+    return (
+        isinstance(table, dict)
+        and table.get("disable") is not True
+        and table.get("enabled") is not False
+    )
 
 
 def _entries(table: object) -> Sequence[Any]:
@@ -55,11 +73,9 @@ def _entries(table: object) -> Sequence[Any]:
     return ()
 
 
-def _entry(table: object) -> Entry | None:
-    """None for what is no entry, or is switched off."""
-    if not isinstance(table, dict) or table.get("disable") is True or table.get("enabled") is False:
-        return None
-    keys = _words(_first(table, _KEYS))
+def _entry(table: Mapping[str, Any]) -> Entry | None:
+    """None for what is no entry. A pattern of another dialect is left out, its entry is not."""
+    keys = [key for key in _words(_first(table, _KEYS)) if not unusable(key)]
     text = _first(table, _TEXTS)
     title = _first(table, _TITLES)
     title = foreign.line(title) if isinstance(title, str) else ""
@@ -78,13 +94,13 @@ def _entry(table: object) -> Entry | None:
     )
     try:
         check(entry)
-    except UsageError:  # a pattern of another dialect: its words alone are of use
+    except UsageError:
         return None
     return entry
 
 
 def _first(table: Mapping[str, Any], names: Sequence[str]) -> Any:
-    return next((table[name] for name in names if table.get(name) is not None), None)
+    return next((table[name] for name in names if table.get(name) not in (None, [], "")), None)
 
 
 def _words(value: object) -> list[str]:

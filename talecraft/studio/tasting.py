@@ -37,13 +37,12 @@ def places(library: Library, story_id: int | None, pairs: int, dice: random.Rand
         path = library.stories.tree(story_id).path(story.leaf_id)
         # After a plan that was stopped before its prose there is nothing to go on from.
         cuts = [n for n in range(len(path) + 1) if n == 0 or path[n - 1].prose]
+        last = cuts.pop()
+        dice.shuffle(cuts)
         own = [
             Place(story, tuple(path[:n]), library.notes.at(story_id, path[n - 1].id if n else None))
-            for n in cuts
+            for n in [last, *cuts][: (pairs + 1) // 2]
         ]
-        last = own.pop()
-        dice.shuffle(own)
-        own = [last, *own][: (pairs + 1) // 2]
     lines = reference("prompt")
     fresh = [
         Place(Story(0, "", line, None, "", ""))

@@ -82,12 +82,7 @@ class Writing:
 
     def base(self, story_id: int) -> int | None:
         """The turn that new text follows: a plan stopped before its prose has none to follow."""
-        leaf_id = self._library.stories.get(story_id).leaf_id
-        if leaf_id is not None:
-            leaf = self._library.stories.turn(leaf_id)
-            if leaf.author == "model" and not leaf.prose:
-                return leaf.parent_id
-        return leaf_id
+        return self._library.stories.base(story_id)
 
     # ------------------------------------------------------------------ the model's turns
     def continue_story(

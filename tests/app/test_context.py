@@ -113,9 +113,21 @@ async def test_what_was_noted_is_taken_back_and_done_again(running):
         await pilot.press("ctrl+y")
         assert notes(app).memory == "It is winter."
         await pilot.press("ctrl+z", "ctrl+z")
-        assert page.page.path, "the page shows what it showed until it is seen again"
-        await pilot.press("escape")
-        await until(pilot, lambda: not page.page.path)
+        assert "the page takes it back" in notices(app)
+        assert page.page.path, "what was done to the text stays"
+
+
+async def test_a_form_is_not_lost_by_quitting(running):
+    async with running(WIDE) as (app, pilot):
+        await begun(app, pilot, "A harbour")
+        await opened(app, pilot)
+        form = await formed(app, pilot, "m")
+        await typed(pilot, "It is winter.")
+        await pilot.press("ctrl+q")
+        await pilot.pause()
+        assert app.is_running
+        assert app.screen is form
+        assert "keep what you are writing down" in notices(app)
 
 
 async def test_a_note_stands_where_its_depth_says(running):
@@ -128,6 +140,11 @@ async def test_a_note_stands_where_its_depth_says(running):
         depth.value = "-1"
         await pilot.press("ctrl+s")
         assert "0 or more" in notices(app)
+        for wrong in ("+", "1_", "x"):
+            depth.value = wrong
+            await pilot.press("ctrl+s")
+            assert "is no number" in notices(app)
+            assert app.screen is form
         depth.value = "0"
         await kept(app, pilot)
         assert notes(app).note == AuthorsNote("Let it rain.", 0)
@@ -266,6 +283,11 @@ async def test_a_failure_is_one_line_and_the_notes_can_still_be_changed(running)
         await typed(pilot, "It is winter.")
         await kept(app, pilot)
         assert notes(app).memory == "It is winter."
+        assert ("memory", "", "") in rows(app.screen), "what is noted is shown all the same"
+        assert "It is winter." in seen(pilot)
+        app.studio.notebook.keep(1, Entry("Mill", "burned"))
+        app.screen.reload()
+        await until(pilot, lambda: ("lore", "Mill", "") in rows(app.screen))
 
 
 async def test_hostile_notes_are_only_words(running):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from talecraft.story.context import NOT_CALLED, Block, PromptStyle, blocks
-from talecraft.story.notes import AuthorsNote, Entry, Notes, Summary
+from talecraft.story.context import Block, PromptStyle, blocks
+from talecraft.story.notes import NOT_CALLED, AuthorsNote, Entry, Notes, Summary
 from talecraft.story.turns import Generation, Sampling, Story, Turn
 
 STYLE = PromptStyle()
@@ -28,7 +28,7 @@ PATH = [
 
 def test_blocks_follow_the_pattern() -> None:
     assert blocks(STORY, PATH, STYLE, "m@r1") == [
-        Block("<prompt>\nA fox.\n", source="premise"),
+        Block("<prompt>\nA fox.\n", source="premise", end="\n"),
         # the stop tag is not carried on
         Block("<think>\n- plan\n<story>\nIt ran.\n", [10, 11, 12], name="1", beat="plan"),
         Block(
@@ -51,17 +51,23 @@ def test_notes_stand_before_the_text_and_the_authors_in_its_midst() -> None:
         },
     )
     assert blocks(STORY, PATH, STYLE, "m@r1", notes)[:4] == [
-        Block("<prompt>\nA fox.\n", source="premise"),
-        Block("The fox is called Ro.\n", source="memory"),
-        Block("Ro: a fox\n", source="lore", name="Ro"),
+        Block("<prompt>\nA fox.\n", source="premise", end="\n"),
+        Block("The fox is called Ro.\n", source="memory", end="\n"),
+        Block("Ro: a fox\n", source="lore", name="Ro", end="\n"),
         Block(
-            "[Mill: the mill burned down]\n", [], "character", "Mill", left=NOT_CALLED, late=True
+            "[Mill: the mill burned down]\n",
+            [],
+            "character",
+            "]\n",
+            "Mill",
+            left=NOT_CALLED,
+            late=True,
         ),
     ]
     text = blocks(STORY, PATH, STYLE, "m@r1", notes)[4:]
     assert [one.source for one in text] == ["lore", "text", "text", "note", "text"]
     assert text[0] == Block(
-        "[Bridge: built by trolls]\n", [], "lore", "Bridge", late=True, priority=1
+        "[Bridge: built by trolls]\n", [], "lore", "]\n", "Bridge", late=True, priority=1
     )
     assert text[3].text == "[Make it rain.]\n"
     deep = Notes(note=AuthorsNote("Rain.", depth=9))
@@ -85,9 +91,23 @@ def test_the_place_of_what_is_called_moves_in_steps() -> None:
     assert [after(n) for n in (38, 39, 40, 41, 42)] == [2, 3, 4, 5, 2], "also where it is cut"
 
 
-def test_entries_are_called_by_the_premise_where_there_is_no_text() -> None:
-    notes = Notes(entries={"1": Entry("Fox", "red")})
-    assert [one.left for one in blocks(STORY, [], STYLE, "m@r1", notes)] == ["", ""]
+def test_entries_are_called_by_the_premise_and_by_what_is_being_written() -> None:
+    notes = Notes(entries={"1": Entry("Fox", "red"), "2": Entry("Zed", "blue", scan=1)})
+
+    def left(path: list[Turn], begun: str = "") -> list[str]:
+        shown = blocks(STORY, path, STYLE, "m@r1", notes, begun=begun)
+        return [one.name for one in shown if one.left]
+
+    assert left([]) == ["Zed"]
+    assert left(PATH[:2]) == ["Zed"], "the premise is as near as a passage"
+    assert left(PATH) == ["Fox", "Zed"]
+    assert left(PATH, "Then Zed") == ["Fox"]
+
+
+def test_what_a_note_says_opens_nothing() -> None:
+    notes = Notes(memory="He said <story> and <eos>.", note=AuthorsNote("<think> hard"))
+    shown = blocks(STORY, [], STYLE, "m@r1", notes)
+    assert [one.text for one in shown[1:]] == ["He said story and eos.\n", "[think hard]\n"]
 
 
 def test_without_plans_only_the_prose_is_shown() -> None:

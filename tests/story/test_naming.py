@@ -16,6 +16,10 @@ def test_names_are_capital_words_within_sentences_often_spoken():
     assert names(STORY.replace("grey", "grey to maren")) == ["Old Bram"], "it is a word, too"
     assert names("Then I. So I. And then I went, as I said, for I was late.") == []
     assert names("") == []
+    told = (
+        "He saw Zoë McDonald, and Zoë McDonald’s hat. Zoë McDonald fell. “Zoë McDonald!” he said."
+    )
+    assert names(f"{told} It was Zoë McDonald.") == ["Zoë McDonald"]
 
 
 def test_what_is_told_says_most_of_it_and_each_once():

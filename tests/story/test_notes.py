@@ -7,7 +7,15 @@ import time
 import pytest
 
 from talecraft.errors import UsageError
-from talecraft.story.notes import Entry, Notes, called, check
+from talecraft.story.notes import (
+    NOT_CALLED,
+    TOO_SLOW,
+    Calling,
+    Entry,
+    Notes,
+    check,
+    unusable,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,23 +32,49 @@ from talecraft.story.notes import Entry, Notes, called, check
         (("a.b",), "axb", False),
         (("don't",), "I don't.", True),
         (("",), "anything", False),
+        (("磨坊",), "旧磨坊着火了", True),
+        (("/\\bmill\\b/gi",), "The MILL.", True),
     ],
 )
 def test_keys(keys: tuple[str, ...], text: str, found: bool) -> None:
-    assert called(Entry("Mill", "It turns.", keys=keys), [text]) is found
+    why = Calling([text]).why_not(Entry("Mill", "It turns.", keys=keys))
+    assert why == ("" if found else NOT_CALLED)
 
 
 def test_only_the_newest_passages_are_looked_through() -> None:
-    text = ["The mill.", "A road.", "A fox."]
-    assert called(Entry("mill", "x", scan=3), text)
-    assert not called(Entry("mill", "x", scan=2), text)
-    assert called(Entry("mill", "x", scan=1, always=True), text)
+    calling = Calling(["The mill.", "A road.", "A fox."])
+    assert calling.why_not(Entry("mill", "x", scan=3)) == ""
+    assert calling.why_not(Entry("mill", "x", scan=2)) == NOT_CALLED
+    assert calling.why_not(Entry("mill", "x", scan=1, always=True)) == ""
 
 
-def test_a_pattern_that_takes_for_ever_finds_nothing() -> None:
+def test_patterns_that_take_for_ever_have_little_time_together() -> None:
     started = time.monotonic()
-    assert not called(Entry("x", "x", keys=(r"/(a|aa|b?)+$x/",)), ["a" * 5000 + "b"])
-    assert time.monotonic() - started < 5
+    calling = Calling(["a" * 5000 + "b and a mill"])
+    for _ in range(20):
+        assert calling.why_not(Entry("x", "x", keys=("/(a|aa)+$/",))) == TOO_SLOW
+    assert time.monotonic() - started < 3
+    assert calling.why_not(Entry("mill", "x", always=True)) == ""
+    assert Calling(["a mill"]).why_not(Entry("mill", "x", keys=("/(a|aa)+$/", "mill"))) == ""
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "/(/",
+        "/" + "(" * 240 + ")" * 240 + "/",
+        "/a{1000000000}/",
+        "/a{2,5000}/",
+        "/" + "a" * 600 + "/",
+    ],
+)
+def test_patterns_that_no_machine_should_be_asked_are_refused_at_once(key: str) -> None:
+    started = time.monotonic()
+    if key.startswith("/((((("):  # as deep as it can be made: refused or made, and never a crash
+        unusable(key)
+    else:
+        assert unusable(key)
+    assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize(

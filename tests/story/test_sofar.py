@@ -19,12 +19,15 @@ def test_a_beat_is_the_plans_or_what_the_prose_tells() -> None:
     assert beat(turn("", prose)) == "The miller's daughter hid the silver key under a stone"
     assert beat(turn("- a plan", prose, "writer")).startswith("The miller's")
     assert beat(turn("", "…")) == ""
+    assert beat(turn("- \n* Ro ran", "x")) == "Ro ran"
 
 
 def test_older_lines_fade() -> None:
     assert faded([1, 2, 3], 3) == [1, 2, 3]
     assert faded(range(16), 8) == [0, 4, 8, 10, 12, 13, 14, 15]
     assert faded(range(5), 0) == []
+    assert faded(range(40), 8) == [0, 16, 32, 36, 38, 39]
+    assert faded(range(1000), 6) == [0, 256, 512, 768], "some from all of it"
 
 
 @given(st.integers(0, 2000), st.integers(1, 60))
@@ -41,8 +44,11 @@ def test_as_many_stay_as_there_is_room_for_in_order(count: int, keep: int) -> No
 def test_what_is_told_fits(lines: list[str], most: int) -> None:
     told = fitted("Own words.", lines, most, len)
     assert told == "Own words." or len(told) <= most
-    if len(joined("Own words.", lines)) <= most:
+    kept = [n for n in range(len(lines) + 1) if len(joined("Own words.", faded(lines, n))) <= most]
+    if kept == list(range(len(lines) + 1)):
         assert told == joined("Own words.", lines)
+    elif kept:
+        assert len(told) > len("Own words.") or not any(faded(lines, n) for n in kept)
 
 
 def test_lines_become_sentences() -> None:

@@ -10,8 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talecraft.story.context import Block
+from talecraft.story.notes import NOT_CALLED
 from talecraft.story.turns import LeftOut, Shown
-from talecraft.story.window import ALL_SHOWN, NO_BEGINNING, NO_END, NO_ROOM, Piece, assemble, fit
+from talecraft.story.window import (
+    ALL_SHOWN,
+    LIMIT,
+    NO_BEGINNING,
+    NO_END,
+    NO_ROOM,
+    Piece,
+    assemble,
+    fit,
+)
 
 
 class Words:
@@ -22,6 +32,9 @@ class Words:
 
     def encode(self, text: str) -> list[int]:
         return [int(word) for word in text.replace(".", " ").split()]
+
+    def count(self, text: str) -> int:
+        return len(self.encode(text))
 
     def block(self, block: Block) -> list[int]:
         return list(block.ids)
@@ -110,6 +123,26 @@ def test_the_writers_summary_comes_before_the_beats() -> None:
     assert window.left_out == [LeftOut("text", "1-4", 0, NO_ROOM)], "not all were counted"
 
 
+def test_a_long_summary_leaves_room_for_beats_and_says_what_it_lost() -> None:
+    told = Block(numbers(40, 50), source="summary")
+    window = assemble([premise(), told, *passages(*[20] * 6)], Words(), 100)
+    # 12 tokens for it, one of them its line's end; three quarters of the rest are the writer's.
+    assert window.pieces[1].ids[:8] == list(range(50, 58))
+    assert window.pieces[1].ids[8:] == [501, 502, 503]
+    assert LeftOut("summary", "", 32, NO_END) in window.left_out
+
+
+def test_what_is_shortened_keeps_its_end() -> None:
+    note = Block(f"{numbers(40, 300)} 99", source="note", end=" 99")
+    aside = Block(f"{numbers(9, 400)} 88", source="lore", name="a", end=" 88", limit=4, late=True)
+    window = assemble([premise(), aside, *passages(*[30] * 3), note], Words(), 100)
+    assert window.pieces[-1].ids == [*range(300, 311), 99]
+    shown = {one.name: one.ids for one in window.pieces if one.source == "lore"}
+    assert shown == {"a": [400, 401, 402, 88]}
+    assert LeftOut("note", "", 29, NO_END) in window.left_out
+    assert LeftOut("lore", "a", 6, LIMIT) in window.left_out
+
+
 def test_a_summary_of_what_is_all_there_is_not_shown() -> None:
     told = Block("90 91", source="summary")
     window = assemble([premise(), told, *passages(20)], Words(), 100)
@@ -125,9 +158,18 @@ def test_the_weightiest_entries_come_in_while_there_is_room_for_them() -> None:
     assert [(one.name, len(one.ids)) for one in window.pieces if one.source == "lore"] == [
         ("b", 12), ("c", 5),
     ]  # fmt: skip
-    assert window.left_out[:2] == [
-        LeftOut("lore", "d", 2, "not spoken of"), LeftOut("lore", "a", 15, NO_ROOM),
+    assert window.left_out[:3] == [
+        LeftOut("lore", "d", 2, "not spoken of"), LeftOut("lore", "c", 3, LIMIT),
+        LeftOut("lore", "a", 15, NO_ROOM),
     ]  # fmt: skip
+
+
+def test_many_that_nobody_spoke_of_are_told_as_one() -> None:
+    idle = [entry(str(n), 2, left=NOT_CALLED) for n in range(21)]
+    few = assemble([premise(), *idle[:20]], Words(), 100).left_out
+    assert [one.name for one in few] == [str(n) for n in range(20)]
+    many = assemble([premise(), *idle], Words(), 100).left_out
+    assert many == [LeftOut("lore", "21 entries", 42, NOT_CALLED)]
 
 
 def test_the_text_stays_where_it_is_while_entries_come_and_go() -> None:

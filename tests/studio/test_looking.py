@@ -165,6 +165,42 @@ def test_what_is_shown_is_what_is_received(
         desk.library.close()
 
 
+def test_also_where_a_long_story_moves_its_beginning_on(tmp_path):
+    desk = Desk(tmp_path, window=420, outline_tokens=20, prose_tokens=40)
+    story = desk.writing.new_story("A fox.").id
+    for number in range(70):
+        desk.writing.say(story, f"It went on by river {number}. " + "It ran. " * 40)
+        text = "More. " * (number % 90)
+        desk.looking.ahead(story, text)
+        seen = desk.answer()
+        leaf = desk.library.stories.get(story).leaf_id
+        desk.writing.continue_story(story, text)
+        assert [token for one in seen.stretches for token in one.ids] == desk.received().ids, number
+        desk.library.stories.open_leaf(story, leaf)
+
+
+def test_a_plan_that_waits_takes_its_room(tmp_path):
+    desk = Desk(tmp_path, window=500, outline_tokens=20, prose_tokens=40)
+    story = desk.writing.new_story("A fox.").id
+    for number in range(9):
+        desk.writing.say(story, f"It went on by river {number}. " + "It ran. " * 20)
+    desk.writing.continue_story(story)
+    made = desk.record(desk.received())
+    leaf = desk.library.stories.get(story).leaf_id
+    plan = "- " + "it runs and runs " * 30
+    desk.library.stories.add_turn(story, leaf, "model", "", plan, made)
+    desk.looking.ahead(story)
+    seen = desk.answer()
+    desk.writing.continue_story(story)
+    command = desk.engine.asked[-1]
+    given = len(desk.codec.encode(command.outline))
+    window = prompting.prompt(command.blocks, desk.codec, desk.model, command.sampling, given)
+    assert given > 100
+    assert [token for one in seen.stretches for token in one.ids] == window.ids
+    desk.looking.ahead(story, "Instead.")
+    assert desk.answer().budget > seen.budget
+
+
 def test_a_look_back_shows_what_was_shown_then(tmp_path):
     desk = Desk(tmp_path)
     story = desk.writing.new_story("A fox.").id

@@ -84,6 +84,29 @@ def test_the_story_so_far_holds_from_the_passage_it_tells_up_to(book, library, s
         book.sum_up(story, "x", 3)
 
 
+def test_a_summary_told_anew_is_not_hidden_by_one_further_down(book, library, story):
+    book.sum_up(story, "All of it.", 2)
+    book.sum_up(story, "The beginning.", 1)
+    assert book.of(story).summary.text == "The beginning."
+    library.branches.undo(story)
+    assert book.of(story).summary.text == "All of it.", "that was one step"
+
+
+def test_an_emptied_summary_leaves_all_to_the_beats(book, story):
+    book.sum_up(story, "The beginning.", 1)
+    book.sum_up(story, "All of it.", 2)
+    book.sum_up(story, "")
+    assert book.of(story).summary == Summary()
+
+
+def test_a_note_from_here_on_outlives_the_plan_that_waits(book, library, story):
+    base = library.stories.get(story).leaf_id
+    library.stories.add_turn(story, base, "model", "", "- a plan")
+    book.remember(story, "Later.", here=True)
+    library.stories.add_turn(story, base, "model", "The prose.", "- a plan")
+    assert book.of(story).memory == "Later."
+
+
 def test_what_cannot_be_is_refused(book, story):
     with pytest.raises(UsageError, match="-1 passages"):
         book.tell_model(story, "x", -1)
@@ -124,7 +147,7 @@ def test_lorebooks_of_other_programs(tmp_path, book, story, program):
     file.write_text(json.dumps(FILES[program]))
     book.keep(story, Entry("mill", "old"))
     made = Entry("Mill", "It burned.", "lore", ("mill", "/old mill/i"), True, 7, 2)
-    assert book.take_in(story, file) == [made]
+    assert book.take_in(story, file) == ([made], 0)
     assert list(book.of(story).entries.values()) == [made], "one of the same title is replaced"
 
 
@@ -133,7 +156,6 @@ def test_lorebooks_of_other_programs(tmp_path, book, story, program):
     [
         {}, [], 3, None, "x", {"entries": 3}, {"entries": [3, None, {}]}, {"data": {"data": {}}},
         {"entries": [{**ENTRY, "disable": True}]}, {"entries": [{**ENTRY, "enabled": False}]},
-        {"entries": [{"key": ["/(/"], "content": "x", "comment": "t"}]},
         {"entries": [{"key": [3, None], "content": "x"}]}, {"entries": [{**ENTRY, "content": 3}]},
         {"entries": [{**ENTRY, "content": " "}]},
     ],
@@ -157,6 +179,22 @@ def test_hostile_files(tmp_path):
         lorebooks.read(tmp_path / "none.json")
     entry = {**ENTRY, "comment": "T\x1b]0;x\x07" + "y" * 200, "order": 1e300, "scanDepth": -4}
     file.write_text(json.dumps([entry, entry]))
-    (made,) = lorebooks.read(file)
+    (made, second), _ = lorebooks.read(file)
     assert made.title == "T" + "y" * 79
+    assert second.title == made.title + " 2", "both are kept"
     assert (made.priority, made.scan) == (1_000_000, 1)
+
+
+def test_of_a_lorebook_what_can_be_used_is_kept_and_the_rest_counted(tmp_path, book, story):
+    file = tmp_path / "book.json"
+    table = [
+        {"key": ["mill", "/(/", "/\\bfire\\b/gi"], "content": "One.", "keys": []},
+        {"key": "mill", "content": "Two."}, {**ENTRY, "disable": True}, {"key": "x"},
+    ]  # fmt: skip
+    file.write_text("\ufeff" + json.dumps(table), "utf-8")
+    found, left = book.take_in(story, file)
+    assert found == [
+        Entry("mill", "One.", keys=("mill", "/\\bfire\\b/gi")),
+        Entry("mill 2", "Two.", keys=("mill",)),
+    ]
+    assert left == 1

@@ -15,11 +15,13 @@ from talecraft.app.marks import mark
 from talecraft.app.screens.noting import NotingActions
 from talecraft.app.text import count, said
 from talecraft.app.widgets.context import ContextBar, ContextList, Row
-from talecraft.errors import TalecraftError
+from talecraft.errors import EngineError, TalecraftError
+from talecraft.story.notes import NOT_CALLED
 from talecraft.story.turns import Source, Turn
+from talecraft.story.window import NO_ROOM
 from talecraft.studio.events import PromptFailed, PromptRead
 
-_KEPT_BESIDE: tuple[Source, ...] = ("memory", "note", "summary")
+_KEYS = {"memory": "m", "note": "a", "new": "n", "draft": "l"}
 
 
 class ContextScreen(NotingActions):
@@ -96,11 +98,17 @@ class ContextScreen(NotingActions):
                 turn for turn in studio.library.stories.path(story.leaf_id)
                 if turn.author == "model"
             ]  # fmt: skip
+            if studio.engine.asleep:
+                raise EngineError(
+                    "The model sleeps while the run goes on.", "It can be asked then."
+                )
             if self._at is not None:
                 self._request = studio.looking.back(self._at)
             else:
                 self._request = studio.looking.ahead(self.story_id, self._draft)
         except TalecraftError as error:
+            studio.looking.stop()
+            self._request = None
             self._event = PromptFailed(0, error.message, error.hint)
         self._show()
 
@@ -111,10 +119,10 @@ class ContextScreen(NotingActions):
 
     def _show(self) -> None:
         event = self._event
-        rows = self._shown(event) if isinstance(event, PromptRead) else []
+        rows = self._shown(event) if isinstance(event, PromptRead) else self._noted()
         budget = event.budget if isinstance(event, PromptRead) else 0
-        self.query_one(ContextBar).show(rows, budget)
-        if event is not None:
+        self.query_one(ContextBar).show(rows if budget else [], budget)
+        if event is not None or self.talecraft.live is not None:
             self._list.show([*rows, *self._beside(rows)])
         self._show_head(rows)
         self.refresh_bindings()
@@ -158,24 +166,60 @@ class ContextScreen(NotingActions):
             for one in event.left_out
         ]
 
+    def _noted(self) -> list[Row]:
+        """What is written down, where it cannot be said how the model is shown it."""
+        notes = self._notes
+        rows = [
+            Row("memory", "", 0, notes.memory),
+            Row("note", "", 0, notes.note.text),
+            Row("summary", "", 0, notes.summary.text),
+            *[Row(one.kind, one.title, 0, one.text) for one in notes.ordered],
+        ]
+        return [row for row in rows if row.text]
+
     def _beside(self, rows: Sequence[Row]) -> list[Row]:
         """What can be written down and is not: so that one finds it."""
         if self._at is not None:
             return []
         there = {row.source for row in rows}
-        nothing: dict[Source, str] = {
-            "memory": f"nothing yet; {hint('context.memory', 'm')} writes what the model is always"
-            " told",
-            "note": f"nothing yet; {hint('context.note', 'a')} writes a word to the model that"
-            " stands near the end of the text",
-            "summary": "nothing has left the window yet; what does is told here, beat by beat",
-        }
-        found = [Row(one, "", 0, "", nothing[one]) for one in _KEPT_BESIDE if one not in there]
-        if not there & {"lore", "character"}:
-            keys = hint("context.new", "n"), hint("context.draft", "l")
-            why = f"nothing yet; {keys[0]} writes an entry, {keys[1]} drafts one from the story"
-            found.append(Row("lore", "", 0, "", why))
-        return found
+        notes, left = self._notes, any(row.source == "text" and row.why for row in rows)
+        keys = {name: hint(f"context.{name}", key) for name, key in _KEYS.items()}
+        nothing: list[tuple[Source, bool, str]] = [
+            ("memory", not notes.memory,
+             f"nothing yet; {keys['memory']} writes what the model is always told"),
+            ("note", not notes.note.text,
+             f"nothing yet; {keys['note']} writes a word to the model that stands near the end of"
+             " the text"),
+            ("summary", not left,
+             "nothing has left the window yet; what does is told here, beat by beat"),
+            ("lore", not notes.entries,
+             f"nothing yet; {keys['new']} writes an entry, {keys['draft']} drafts one from the"
+             " story"),
+        ]  # fmt: skip
+        named = {row.name for row in rows}
+        return [
+            *(
+                Row(one.kind, one.title, 0, one.text, NOT_CALLED)
+                for one in notes.ordered
+                if one.title not in named
+            ),
+            *(
+                Row(source, "", 0, "", why)
+                for source, missing, why in nothing
+                if missing and source not in there
+            ),
+        ]
+
+    @property
+    def _so_far(self) -> tuple[str, int | None]:
+        if self._at is not None or not isinstance(self._event, PromptRead):
+            return "", None
+        told = next((row.text for row in self._list.rows if row.source == "summary"), "")
+        for row in self._list.rows:
+            last = row.name.rpartition("-")[2]
+            if row.source == "text" and row.why == NO_ROOM and last.isdigit():
+                return told.strip(), int(last)
+        return "", None
 
     @property
     def _numbers(self) -> dict[int, int]:

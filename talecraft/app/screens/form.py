@@ -18,6 +18,7 @@ from talecraft.app.marks import plain
 from talecraft.app.screens.dialogs import Confirm
 from talecraft.app.text import MUTED, said
 from talecraft.app.widgets.text_area import WritingArea
+from talecraft.errors import UsageError
 from talecraft.story.clean import clean_line
 
 Answers = Mapping[str, str | bool]
@@ -50,6 +51,15 @@ class Switch(Checkbox):
         if plain():
             return said("on" if self.value else "off")
         return said(f"[{'x' if self.value else ' '}]")
+
+
+def whole_number(answers: Answers, name: str, otherwise: int) -> int:
+    """The number in a line; `otherwise` where it is empty. Raises UsageError for anything else."""
+    text = str(answers[name]).strip()
+    try:
+        return int(text) if text else otherwise
+    except ValueError:
+        raise UsageError(f"“{clean_line(text)}” is no number ({name}).") from None
 
 
 class Form(ModalScreen[Answers | None]):
@@ -140,8 +150,13 @@ class Form(ModalScreen[Answers | None]):
         else:
             self.dismiss(answers)
 
+    @property
+    def changed(self) -> bool:
+        """Is there anything that would be lost?"""
+        return self._answers != {one.name: one.value for one in self._fields}
+
     def action_cancel(self) -> None:
-        if self._answers == {one.name: one.value for one in self._fields}:
+        if not self.changed:
             self.dismiss(None)
             return
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 from talecraft.app.keymap import hint
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.dialogs import Choose, Confirm
-from talecraft.app.screens.form import Answers, Field, Form
+from talecraft.app.screens.form import Answers, Field, Form, whole_number
 from talecraft.app.step_words import REDONE, UNDONE
 from talecraft.app.widgets.context import ContextList, Row
 from talecraft.errors import TalecraftError
 from talecraft.library.notes import ENTRY, MEMORY, NOTE
-from talecraft.story.notes import AuthorsNote, Entry, Notes, check
+from talecraft.story.notes import AuthorsNote, Entry, EntryKind, Notes, check
 from talecraft.story.turns import Step, StepKind
 
 _HERE = "Only from here on, in this branch"
@@ -81,14 +80,15 @@ class NotingActions(TalecraftScreen):
                 edit = hint("passage.edit", "e")
                 self.talecraft.say(f"The story's own text: {edit} edits a passage on the page.")
 
-    def _do(self, what: Callable[[], object]) -> None:
+    def _do(self, what: Callable[[], object]) -> bool:
         """Change a note, or say why it could not be."""
         try:
             what()
         except TalecraftError as error:
             self.talecraft.tell(error)
-            return
+            return False
         self.changed()
+        return True
 
     def _holds(self, key: str) -> str:
         """Where the note of this key holds now, in words."""
@@ -121,14 +121,17 @@ class NotingActions(TalecraftScreen):
 
         def keep(answers: Answers | None) -> None:
             if answers is not None:
-                depth = int(str(answers["depth"]) or AuthorsNote().depth)
+                depth = whole_number(answers, "depth", AuthorsNote().depth)
                 here = bool(answers.get("here"))
                 self._do(
                     lambda: notebook.tell_model(self.story_id, str(answers["text"]), depth, here)
                 )
 
         def refusal(answers: Answers) -> str:
-            low = str(answers["depth"]).startswith("-")
+            try:
+                low = whole_number(answers, "depth", AuthorsNote().depth) < 0
+            except TalecraftError as error:
+                return str(error)
             return "A note stands 0 or more passages before the end." if low else ""
 
         fields = [
@@ -143,64 +146,60 @@ class NotingActions(TalecraftScreen):
         self.app.push_screen(Form("Your note to the model", fields, about, refusal), keep)
 
     def action_summary(self) -> None:
-        """What stands there now, to be changed: it then holds for the passages it tells of."""
-        studio, row = self.talecraft.studio, self._told
-        mine = self._notes.summary
-        upto = self._left_until
+        """What is told of it now, to be changed: it then holds for the passages it tells of."""
+        studio, mine = self.talecraft.studio, self._notes.summary
+        told, upto = self._so_far
+        if upto is not None and mine.text:  # what it tells of may not have left yet
+            upto = max(upto, len(studio.library.stories.path(mine.upto or None)))
 
         def keep(answers: Answers | None) -> None:
             if answers is not None:
                 text = str(answers["text"]).strip()
-                self._do(lambda: studio.notebook.sum_up(self.story_id, text, upto if text else 0))
+                self._do(lambda: studio.notebook.sum_up(self.story_id, text, upto))
 
-        told = row.text.strip() if row is not None and not row.why else mine.text
         about = (
             "What is told of the passages that have left the window. Of those that leave later the"
             " beats of their plans come after it. Empty: beats alone."
         )
-        self.app.push_screen(
-            Form("The story so far", [Field("text", "", told, "text")], about), keep
-        )
+        fields = [Field("text", "", told or mine.text, "text")]
+        self.app.push_screen(Form("The story so far", fields, about), keep)
 
     @property
-    def _told(self) -> Row | None:
-        return next(
-            (one for one in self.query_one(ContextList).rows if one.source == "summary"), None
-        )
-
-    @property
-    def _left_until(self) -> int:
-        """The number of the last passage that is not shown any more."""
-        for row in self.query_one(ContextList).rows:
-            if row.source == "text" and row.why:
-                last = row.name.rpartition("-")[2]
-                return int(last) if last.isdigit() else 0
-        return 0
+    def _so_far(self) -> tuple[str, int | None]:
+        """What the model is told of it for the next passage, and the number of the last passage
+        that this stands for; "" and None where all is still there, or that is not known."""
+        return "", None
 
     def action_plans(self) -> None:
         notebook, shown = self.talecraft.studio.notebook, self._notes.plans
-        self._do(lambda: notebook.show_plans(self.story_id, not shown))
-        words = "is shown its earlier plans again" if not shown else "is shown the prose alone"
-        self.talecraft.say(f"From now on the model {words}.")
+        if self._do(lambda: notebook.show_plans(self.story_id, not shown)):
+            words = "is shown its earlier plans again" if not shown else "is shown the prose alone"
+            self.talecraft.say(f"From now on the model {words}.")
 
     # ------------------------------------------------------------------ undo and redo
     def action_undo(self) -> None:
-        self._step(self.talecraft.studio.branching.undo, UNDONE, "There is nothing to undo.")
+        branching, steps = self.talecraft.studio.branching, self.talecraft.studio.library.branches
+        self._step(branching.undo, steps.last, UNDONE, "There is nothing to undo.")
 
     def action_redo(self) -> None:
-        self._step(self.talecraft.studio.branching.redo, REDONE, "There is nothing to redo.")
+        branching, steps = self.talecraft.studio.branching, self.talecraft.studio.library.branches
+        self._step(branching.redo, steps.next, REDONE, "There is nothing to redo.")
 
     def _step(
-        self, take: Callable[[int], Step | None], done: Mapping[StepKind, str], none: str
+        self,
+        take: Callable[[int], Step | None],
+        coming: Callable[[int], Step | None],
+        done: Mapping[StepKind, str],
+        none: str,
     ) -> None:
-        """Of the story's steps, of which a note is one."""
-        if self.talecraft.live is not None:
-            self.talecraft.say("The model is still writing.")
-            return
-        steps: list[Step | None] = []
-        self._do(lambda: steps.append(take(self.story_id)))
-        if steps:
-            self.talecraft.say(done[steps[0].kind] if steps[0] is not None else none)
+        """Of the notes alone: what was done to the text the page takes back, and sees to."""
+        step = coming(self.story_id)
+        if step is None:
+            self.talecraft.say(none)
+        elif step.kind != "note":
+            self.talecraft.say("What was done last was done to the text: the page takes it back.")
+        elif self._do(lambda: take(self.story_id)):
+            self.talecraft.say(done[step.kind])
 
     # ------------------------------------------------------------------ entries
     def action_new_entry(self) -> None:
@@ -237,7 +236,7 @@ class NotingActions(TalecraftScreen):
         def refusal(answers: Answers) -> str:
             try:
                 check(_entry(answers))
-            except (TalecraftError, ValueError) as error:
+            except TalecraftError as error:
                 return str(error)
             return ""
 
@@ -280,21 +279,18 @@ def _fields(entry: Entry) -> list[Field]:
 
 
 def _entry(answers: Answers) -> Entry:
-    kind: Literal["lore", "character"] = "character" if answers["character"] else "lore"
+    """Raises UsageError where what should be a number is none."""
+    kind: EntryKind = "character" if answers["character"] else "lore"
     plain = Entry("", "")
-
-    def number(name: str, otherwise: int) -> int:
-        return int(str(answers[name]).strip() or otherwise)
-
     return Entry(
         str(answers["title"]),
         str(answers["text"]),
         kind,
         keys_of(str(answers["keys"])),
         bool(answers["always"]),
-        number("priority", plain.priority),
-        number("scan", plain.scan),
-        number("limit", plain.limit),
+        whole_number(answers, "priority", plain.priority),
+        whole_number(answers, "scan", plain.scan),
+        whole_number(answers, "limit", plain.limit),
     )
 
 
