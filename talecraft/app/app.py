@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import PurePath
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -35,6 +35,9 @@ from talecraft.story.clean import clean_line
 from talecraft.story.turns import Turn
 from talecraft.studio import Studio
 from talecraft.studio.events import AlternativesFailed, Listener, StudioEvent
+
+if TYPE_CHECKING:
+    from talecraft.app.screens.form import Form
 
 WATCH_SECONDS = 0.25
 # Garbage that lives long is looked for seldom: a long story is no garbage.
@@ -164,22 +167,24 @@ class TalecraftApp(TrainingRuns, Fetches):
     def end(self) -> None:
         """Leave at once, what was typed saved as far as the disk allows."""
         self._save_all()
+        for form in self._open_forms():
+            form.rescue()
         self._closing_down = True
         self.exit(0)
 
     async def action_quit(self) -> None:
         """Quit, unless there is text that could not be saved."""
-        if self._form_is_open():
+        if self._open_forms():
             self.say("First keep what you are writing down, or leave it.")
         elif self._save_all():
             self._closing_down = True
             self.exit(0)
 
-    def _form_is_open(self) -> bool:
-        """Is something being written down that is on no disk yet?"""
+    def _open_forms(self) -> list[Form]:
+        """What is being written down and is on no disk yet."""
         from talecraft.app.screens.form import Form
 
-        return any(isinstance(one, Form) and one.changed for one in self.screen_stack)
+        return [one for one in self.screen_stack if isinstance(one, Form) and one.changed]
 
     def _save_all(self) -> bool:
         saved = [screen.save_draft() for screen in self._screens()]

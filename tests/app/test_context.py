@@ -128,6 +128,8 @@ async def test_a_form_is_not_lost_by_quitting(running):
         assert app.is_running
         assert app.screen is form
         assert "keep what you are writing down" in notices(app)
+        app.end()
+        assert notes(app).memory == "It is winter.", "the terminal has gone: it is kept"
 
 
 async def test_a_note_stands_where_its_depth_says(running):

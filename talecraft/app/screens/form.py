@@ -62,8 +62,8 @@ def whole_number(answers: Answers, name: str, otherwise: int) -> int:
         raise UsageError(f"“{clean_line(text)}” is no number ({name}).") from None
 
 
-class Form(ModalScreen[Answers | None]):
-    """Asks for all `fields` at once; gives what was answered, or None.
+class Form(ModalScreen[None]):
+    """Asks for all `fields` at once; what was answered goes to `keep`.
 
     `refusal` says why the answers will not do, or nothing. What was typed is never lost unasked.
     """
@@ -79,12 +79,13 @@ class Form(ModalScreen[Answers | None]):
         self,
         question: str,
         fields: Sequence[Field],
+        keep: Callable[[Answers], None],
         about: str = "",
         refusal: Callable[[Answers], str] = lambda answers: "",
     ) -> None:
         super().__init__()
         self._question, self._fields, self._about = question, fields, about
-        self._refusal = refusal
+        self._keep, self._refusal = keep, refusal
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog form"):
@@ -148,7 +149,13 @@ class Form(ModalScreen[Answers | None]):
         if words := self._refusal(answers):
             self.notify(clean_line(words), severity="warning", markup=False)
         else:
-            self.dismiss(answers)
+            self.dismiss()
+            self._keep(answers)
+
+    def rescue(self) -> None:
+        """The terminal is gone: keep what was answered, if it will do."""
+        if self.changed and not self._refusal(self._answers):
+            self._keep(self._answers)
 
     @property
     def changed(self) -> bool:
@@ -157,12 +164,12 @@ class Form(ModalScreen[Answers | None]):
 
     def action_cancel(self) -> None:
         if not self.changed:
-            self.dismiss(None)
+            self.dismiss()
             return
 
         def leave(sure: bool | None) -> None:
             if sure:
-                self.dismiss(None)
+                self.dismiss()
 
         self.app.push_screen(
             Confirm("Leave it as it was?", "What you typed here is lost.", "Leave it"), leave

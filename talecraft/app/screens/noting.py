@@ -107,25 +107,21 @@ class NotingActions(TalecraftScreen):
     def action_memory(self) -> None:
         notebook = self.talecraft.studio.notebook
 
-        def keep(answers: Answers | None) -> None:
-            if answers is not None:
-                here = bool(answers.get("here"))
-                self._do(lambda: notebook.remember(self.story_id, str(answers["text"]), here))
+        def keep(answers: Answers) -> None:
+            here = bool(answers.get("here"))
+            self._do(lambda: notebook.remember(self.story_id, str(answers["text"]), here))
 
         fields = [Field("text", "", self._notes.memory, "text"), *self._here]
         about = f"What the model is always told, right after the premise. {self._holds(MEMORY)}"
-        self.app.push_screen(Form("Memory", fields, about), keep)
+        self.app.push_screen(Form("Memory", fields, keep, about))
 
     def action_note(self) -> None:
         notebook, note = self.talecraft.studio.notebook, self._notes.note
 
-        def keep(answers: Answers | None) -> None:
-            if answers is not None:
-                depth = whole_number(answers, "depth", AuthorsNote().depth)
-                here = bool(answers.get("here"))
-                self._do(
-                    lambda: notebook.tell_model(self.story_id, str(answers["text"]), depth, here)
-                )
+        def keep(answers: Answers) -> None:
+            depth = whole_number(answers, "depth", AuthorsNote().depth)
+            here, text = bool(answers.get("here")), str(answers["text"])
+            self._do(lambda: notebook.tell_model(self.story_id, text, depth, here))
 
         def refusal(answers: Answers) -> str:
             try:
@@ -143,7 +139,7 @@ class NotingActions(TalecraftScreen):
             "A word to the model in the midst of the text; nobody reads it in the story."
             f" {self._holds(NOTE)}"
         )
-        self.app.push_screen(Form("Your note to the model", fields, about, refusal), keep)
+        self.app.push_screen(Form("Your note to the model", fields, keep, about, refusal))
 
     def action_summary(self) -> None:
         """What is told of it now, to be changed: it then holds for the passages it tells of."""
@@ -152,17 +148,16 @@ class NotingActions(TalecraftScreen):
         if upto is not None and mine.text:  # what it tells of may not have left yet
             upto = max(upto, len(studio.library.stories.path(mine.upto or None)))
 
-        def keep(answers: Answers | None) -> None:
-            if answers is not None:
-                text = str(answers["text"]).strip()
-                self._do(lambda: studio.notebook.sum_up(self.story_id, text, upto))
+        def keep(answers: Answers) -> None:
+            text = str(answers["text"]).strip()
+            self._do(lambda: studio.notebook.sum_up(self.story_id, text, upto))
 
         about = (
             "What is told of the passages that have left the window. Of those that leave later the"
             " beats of their plans come after it. Empty: beats alone."
         )
         fields = [Field("text", "", told or mine.text, "text")]
-        self.app.push_screen(Form("The story so far", fields, about), keep)
+        self.app.push_screen(Form("The story so far", fields, keep, about))
 
     @property
     def _so_far(self) -> tuple[str, int | None]:
@@ -228,10 +223,9 @@ class NotingActions(TalecraftScreen):
     def _ask_entry(self, entry: Entry, key: str = "", changed: bool = False) -> None:
         notebook = self.talecraft.studio.notebook
 
-        def keep(answers: Answers | None) -> None:
-            if answers is not None:
-                here = bool(answers.get("here"))
-                self._do(lambda: notebook.keep(self.story_id, _entry(answers), key, here))
+        def keep(answers: Answers) -> None:
+            here = bool(answers.get("here"))
+            self._do(lambda: notebook.keep(self.story_id, _entry(answers), key, here))
 
         def refusal(answers: Answers) -> str:
             try:
@@ -246,7 +240,7 @@ class NotingActions(TalecraftScreen):
         elif changed:
             about = f"{about} These are the story's own words; change them as you like."
         question = entry.title if key else "A new entry"
-        self.app.push_screen(Form(question, [*_fields(entry), *self._here], about, refusal), keep)
+        self.app.push_screen(Form(question, [*_fields(entry), *self._here], keep, about, refusal))
 
     def action_remove(self) -> None:
         key = self._chosen_entry
