@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from typing import Any
 
 
 def main() -> None:
-    """Run the command line; `talecraft engine` becomes the engine's own process instead."""
-    if sys.argv[1:2] == ["engine"]:
-        from talecraft.process.environment import child_environment
-
-        command = [sys.executable, "-m", "talecraft.engine", *sys.argv[2:]]
-        os.execve(sys.executable, command, child_environment())
+    """Run the command line; without a command open the page."""
     if not sys.argv[1:]:
         from talecraft.cli.page import guarded, open_on
 

@@ -118,21 +118,6 @@ def test_opening_the_page_does_not_wait_for_the_command_line() -> None:
     assert modules_after(code) & {"typer", "pydantic", "talecraft.cli.main", *HEAVY} == set()
 
 
-def test_the_engine_command_becomes_the_engine_before_anything_else() -> None:
-    """`talecraft engine` execs: what it would run is caught in place of os.execve."""
-    code = (
-        "import os\nfrom talecraft.__main__ import main\n"
-        "sys.argv = ['talecraft', 'engine', '--x']\n"
-        "def caught(path, command, env):\n"
-        "    assert command == [sys.executable, '-m', 'talecraft.engine', '--x'], command\n"
-        "    assert env['HF_HUB_OFFLINE'] == '1'\n"
-        "    raise SystemExit\n"
-        "os.execve = caught\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass"
-    )
-    assert modules_after(code) & {*HEAVY, "typer", "msgspec", "talecraft.cli"} == set()
-
-
 def test_importing_everything_creates_nothing(own_home: Path, tmp_path: Path) -> None:
     for package in ("talecraft.studio", "talecraft.cli", "talecraft.app"):
         modules_after(all_modules(package))

@@ -30,6 +30,7 @@ from talecraft.cli import (
 from talecraft.cli.bindings import Front, ListKeys, keys
 from talecraft.cli.compare import compare
 from talecraft.cli.demo import demo
+from talecraft.cli.engine import engine
 from talecraft.cli.page import OpenPage, guarded, open_on
 from talecraft.cli.taste import taste
 from talecraft.cli.write import write
@@ -62,6 +63,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(notes.app, name="notes")
 app.add_typer(presets.app, name="presets")
 app.command()(keys)
+app.command()(engine)
 app.command()(demo)
 app.command()(system.doctor)
 app.command()(system.paths)

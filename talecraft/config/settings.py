@@ -5,12 +5,14 @@ Each field's description is what the settings screen and `talecraft config` say 
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from talecraft.config.models import ModelSpec
+from talecraft.errors import ConfigError
 from talecraft.story.turns import Sampling
 
 # What numbers of sampling may be; presets have the same.
@@ -189,6 +191,25 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
 
 
+class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the model is that writes."""
+
+    command: Annotated[
+        str, Meta(description="What starts it, as `ssh box talecraft engine`; empty: here.")
+    ] = ""
+
+    @property
+    def words(self) -> list[str]:
+        """The command, word by word. Raises ConfigError where a quotation mark is open."""
+        try:
+            return shlex.split(self.command)
+        except ValueError as error:
+            raise ConfigError(
+                f"engine.command cannot be read ({error}): {self.command}.",
+                "Close its quotation marks.",
+            ) from error
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of config.toml.
 
@@ -199,6 +220,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     writing: WritingSettings = WritingSettings()
     page: PageSettings = PageSettings()
     training: TrainingSettings = TrainingSettings()
+    engine: EngineSettings = EngineSettings()
     keymap: Annotated[
         dict[str, str | dict[str, str]],
         Meta(description="Other keys for what `talecraft keys` names; from the next start on."),

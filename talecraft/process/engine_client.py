@@ -22,6 +22,7 @@ import msgspec
 from talecraft.errors import EngineError, TalecraftError, os_reason
 from talecraft.paths import private_append, private_folder
 from talecraft.process import messages
+from talecraft.process.elsewhere import Line
 from talecraft.process.environment import child_environment
 from talecraft.process.messages import (
     Cancel,
@@ -66,8 +67,10 @@ class EngineClient:
         logs: Path,
         command: Sequence[str] = COMMAND,
         on_busy: Callable[[bool], None] = lambda busy: None,
+        elsewhere: bool = False,
     ) -> None:
-        """`on_busy` hears, from any thread, whether there are open requests."""
+        """`on_busy` hears, from any thread, whether there are open requests. An engine `elsewhere`
+        sees none of our files: what it needs of them is sent."""
         self._callback = callback
         self._command = list(command)
         self._log = logs / "engine.log"
@@ -82,6 +85,8 @@ class EngineClient:
         self._asleep = False
         self._deaths: list[float] = []
         self._closing = False
+        self._elsewhere = elsewhere
+        self._line: Line | None = None  # to the engine elsewhere
 
     @property
     def running(self) -> bool:
@@ -115,11 +120,12 @@ class EngineClient:
         with self._lock:
             if self._open_requests or not self.running:
                 return False
-            process, self._process = self._process, None
+            process, line = self._process, self._line
+            self._process = self._line = None
             assert process is not None
             self._dismissed.add(process)
             self._asleep = True
-        threading.Thread(target=_end, args=(process,), daemon=True).start()
+        threading.Thread(target=_end, args=(process, line), daemon=True).start()
         self._callback(Phase("asleep"))
         return True
 
@@ -144,10 +150,11 @@ class EngineClient:
         """End the engine: politely, then for certain. Idempotent."""
         with self._lock:
             self._closing = True
-            process, self._process = self._process, None
+            process, line = self._process, self._line
+            self._process = self._line = None
             self._on_busy(False)
         if process is not None:
-            _end(process)
+            _end(process, line)
 
     def _start(self) -> None:
         """Raises LibraryError where its log cannot be written, EngineError where it cannot run."""
@@ -170,10 +177,15 @@ class EngineClient:
                     f"The engine cannot be started ({os_reason(error)}).", "Close other programs."
                 ) from error
         threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        if self._elsewhere and self._process.stdin is not None:
+            self._line = Line(self._process.stdin)
         if self._load is not None:
             self._send(self._load)
 
     def _send(self, command: Command) -> None:
+        if self._line is not None:
+            self._line.send(command)
+            return
         process = self._process
         # A pipe that breaks here is an engine that died; the reading thread says so.
         with contextlib.suppress(OSError, ValueError):
@@ -216,7 +228,7 @@ class EngineClient:
                 return
             replaced = process is not self._process
             if not replaced:
-                self._process = None
+                self._process = self._line = None
             if self._closing:
                 return
             now = time.monotonic()
@@ -237,12 +249,16 @@ class EngineClient:
                         self._tell(Stopped(error.message, False))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], line: Line | None) -> None:
     """End an engine: politely, then for certain."""
-    with contextlib.suppress(OSError, ValueError):
-        if process.stdin is not None:
-            process.stdin.write(messages.encode(Quit()) + b"\n")
-            process.stdin.close()
+    if line is not None:
+        line.send(Quit())
+        line.close()
+    else:
+        with contextlib.suppress(OSError, ValueError):
+            if process.stdin is not None:
+                process.stdin.write(messages.encode(Quit()) + b"\n")
+                process.stdin.close()
     try:
         process.wait(END_SECONDS)
     except subprocess.TimeoutExpired:

@@ -152,6 +152,21 @@ class Examine(msgspec.Struct, frozen=True, tag="examine"):
     shown: list[Shown] = []
 
 
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """Which Talecraft is talking: to an engine elsewhere, which may be another."""
+
+    version: str
+
+
+class Parcel(msgspec.Struct, frozen=True, tag="parcel"):
+    """A part of a file of an adapter, for an engine elsewhere: `data` stands at `offset`."""
+
+    adapter: str
+    name: str
+    offset: int
+    data: bytes
+
+
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
     """Stop `request` between two tokens or two chunks of reading, and keep what came.
 
@@ -165,7 +180,7 @@ class Quit(msgspec.Struct, frozen=True, tag="quit"):
     """End the engine."""
 
 
-Command = Load | Generate | Draft | Probe | Examine | Cancel | Quit
+Command = Load | Generate | Draft | Probe | Examine | Cancel | Quit | Hello | Parcel
 
 
 # ------------------------------------------------------------------------ engine to parent

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from talecraft.config import editing, entries, strict
 from talecraft.config.entries import Entry, Value
 from talecraft.config.models import Catalogue, ModelSpec
-from talecraft.config.settings import Settings
+from talecraft.config.settings import EngineSettings, Settings
 from talecraft.config.themes import THEMES
 from talecraft.errors import ConfigError, UsageError
 from talecraft.paths import Home, private_folder, private_write
@@ -16,6 +16,7 @@ _HOLDS = {
     "writing": "from the next passage on",
     "page": "at once",
     "training": "from the next run on",
+    "engine": "from the next start on",
     "page.plain": "from the next start on",
 }
 
@@ -55,6 +56,8 @@ class Preferences:
                 return "a theme's name"
             case "writing.model":
                 return "the id of a model that is installed, or automatic"
+            case "engine.command":
+                return "a command, or nothing"
             case _:
                 return entry.range
 
@@ -74,6 +77,11 @@ class Preferences:
             spec = self._catalogue.get(name)
             if not self._catalogue.installed(spec, self._home):
                 raise self.not_installed(spec)
+        elif entry.key == "engine.command":
+            try:
+                EngineSettings(name).words  # noqa: B018 - only whether it can be read
+            except ConfigError as error:
+                raise UsageError(error.message, error.hint) from None
         elif name not in (known := self.choices(entry)):
             raise UsageError(f"There is no theme '{name}'.", f"Themes: {', '.join(known)}.")
 

@@ -75,7 +75,7 @@ class Studio:
         self,
         listener: Listener | None = None,
         at: Home | None = None,
-        engine_command: Sequence[str] = COMMAND,
+        engine_command: Sequence[str] | None = None,
         model: str | None = None,
     ) -> None:
         self.home = at or home()
@@ -95,7 +95,12 @@ class Studio:
         self.phase: Phase | None = None
         self._listener = listener or (lambda event: None)
         self._sign = WritingSign(self.home.runs)
-        self.engine = EngineClient(self._on_engine, self.home.logs, engine_command, self._sign.show)
+        own = self.settings.engine.words if engine_command is None else ()
+        self.elsewhere = bool(own)  # the engine is: what is here says nothing of it
+        self.engine = EngineClient(
+            self._on_engine, self.home.logs, own or engine_command or COMMAND, self._sign.show,
+            self.elsewhere,
+        )  # fmt: skip
         self.writing = Writing(self.library, self.engine, self._tell, self._prompting)
         self.progress = Progress(self.library)
         self.branching = Branching(self.library, self.writing.score_many)
@@ -161,7 +166,7 @@ class Studio:
                     f"Adapter {adapter.id} was made for {adapter.model_id}, not {self.model.id}.",
                     f"Ask for it with that model: --model {adapter.model_id}.",
                 )
-        crowded = self.training.runs_alone
+        crowded = self.training.runs_alone and not self.elsewhere
         if crowded and beside_run:
             self._sign.show(True)  # the run stands still from now until the turn is written
         self.engine.load(
@@ -172,7 +177,7 @@ class Studio:
 
     def make_room(self) -> None:
         """Put the engine to sleep where the run that is going has no room for it."""
-        if self.engine.running and self.training.runs_alone:
+        if self.engine.running and self.training.runs_alone and not self.elsewhere:
             self.engine.sleep()
 
     def choose_model(self, model_id: str) -> ModelSpec:
@@ -300,16 +305,18 @@ class Studio:
         """Raises DoesNotFit for a model that is not loaded yet and has no room. Beside a run the
         engine has its turns (`make_room`)."""
         loaded = self.loaded.model_id if self.loaded is not None else None
-        here = self.engine.running and loaded == spec.id
+        here = self.elsewhere or (self.engine.running and loaded == spec.id)
         if not here and self.training.running() is None:
             self.fitting().require(spec, memory.free_for(self.machine, self.engine.pid))
 
     def _installed_ref(self, spec: ModelSpec) -> ModelRef:
-        self._require_installed(spec)
+        """For a run, which is always here."""
+        if not self.catalogue.installed(spec, self.home):
+            raise self.preferences.not_installed(spec)
         return self.model_ref(spec)
 
     def _require_installed(self, spec: ModelSpec) -> None:
-        if not self.catalogue.installed(spec, self.home):
+        if not (self.elsewhere or self.catalogue.installed(spec, self.home)):
             raise self.preferences.not_installed(spec)
 
     def _learns(self) -> str | None:

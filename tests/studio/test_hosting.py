@@ -1,0 +1,212 @@
+"""An engine elsewhere: this machine's models, adapters in parcels, whatever is named checked."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from talecraft import __version__
+from talecraft.errors import ConfigError, EngineError, UsageError
+from talecraft.paths import Home
+from talecraft.process import elsewhere, messages
+from talecraft.process.adapter_files import FILES
+from talecraft.process.engine_client import EngineClient, Stopped
+from talecraft.process.messages import (
+    AdapterRef,
+    Cancel,
+    Draft,
+    Failed,
+    Finished,
+    Hello,
+    Load,
+    Loaded,
+    Parcel,
+    Probe,
+)
+from talecraft.story.context import Block
+from talecraft.story.turns import Sampling
+from talecraft.studio import Studio
+from talecraft.studio.events import TurnWritten
+from talecraft.studio.hosting import Host
+from tests.engine.test_service import Driver, made_adapter
+from tests.support import tiny
+from tests.support.models import bundled_ref
+from tests.support.tiny import Heard, until
+
+ID = "0123456789abcdef"
+PREMISE = Block("<prompt>\nA shy fox learns to share\n")
+
+
+@pytest.fixture
+def there(tmp_path):
+    base = tmp_path / "there"
+    return Home(base / "data", base / "config", base / "cache", base / "logs")
+
+
+@pytest.fixture
+def host(there):
+    return Host(there)
+
+
+@pytest.fixture
+def adapter(tmp_path):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    (folder / "adapter_config.json").write_bytes(b"{}")
+    (folder / "adapter_model.safetensors").write_bytes(os.urandom(2 * elsewhere.PIECE + 5))
+    return AdapterRef(ID, str(folder), dict.fromkeys(FILES, ""), "m@1")
+
+
+def test_models_are_this_machines_own(host):
+    model = msgspec.structs.replace(bundled_ref(), folder="/nowhere")
+    assert host.here(Load(model)).model == bundled_ref()
+    for changed, words in (
+        ({"id": "other"}, "There is no model"),
+        ({"id": "gpt2"}, "not installed where the engine is"),
+        ({"revision": "99"}, "another revision where the engine is"),
+    ):
+        with pytest.raises(EngineError, match=words):
+            host.here(Load(msgspec.structs.replace(model, **changed)))
+
+
+def test_another_talecraft_is_told_so(host):
+    assert host.here(Hello(__version__)) is None
+    with pytest.raises(EngineError, match="here it is"):
+        host.here(Hello("9.9\x1b[2J"))
+
+
+def test_an_adapter_comes_whole_and_is_named_by_where_it_was_put(host, there, adapter):
+    for parcel in elsewhere.parcels(adapter):
+        assert host.here(messages.decode_command(messages.encode(parcel))) is None
+    placed = host.here(Load(bundled_ref(), adapter)).adapter
+    assert Path(placed.folder).is_relative_to(there.cache)
+    for name in adapter.files:
+        copy = Path(placed.folder) / name
+        assert copy.read_bytes() == (Path(adapter.folder) / name).read_bytes()
+        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert host.here(Probe(1, "m", [1], [1], adapter)).adapter == placed
+    draft = Draft(1, "m", [], Sampling(), [], [adapter, None])
+    assert host.here(draft).adapters == [placed, None]
+    assert host.here(Cancel(1)) == Cancel(1)
+
+
+@pytest.mark.parametrize(
+    "parcel",
+    [
+        Parcel("../../../etc", "adapter_config.json", 0, b"x"),
+        Parcel(ID, "../adapter_config.json", 0, b"x"),
+        Parcel(ID, "pytorch_model.bin", 0, b"x"),
+        Parcel(ID, "adapter_config.json", 5, b"x"),
+        Parcel(ID, "adapter_config.json", -1, b"x"),
+        Parcel(ID, "adapter_config.json", 1 << 40, b"x"),
+    ],
+)
+def test_what_is_no_part_of_an_adapter_is_written_nowhere(host, there, parcel):
+    with pytest.raises(EngineError):
+        host.here(parcel)
+    written = [one for one in there.cache.rglob("*") if one.is_file() and one.stat().st_size]
+    assert written == []
+
+
+def test_what_cannot_be_is_answered_and_the_rest_passed_on(host):
+    """Over a real pipe, with an engine that says back what it is told."""
+    echo = "import sys\nfor line in sys.stdin: sys.stdout.write(line); sys.stdout.flush()"
+    host._engine = [sys.executable, "-c", echo]
+    lines = [
+        messages.encode(Hello("9.9")), b"no json", messages.encode(Cancel(3)),
+        messages.encode(Probe(7, "m", [1], [1], AdapterRef("bad", "/x", {}, "m"))),
+    ]  # fmt: skip
+    out = io.BytesIO()
+    assert host.run(io.BytesIO(b"\n".join(lines) + b"\n"), out) == 0
+    said = out.getvalue().splitlines()
+    assert messages.encode(Cancel(3)) in said
+    failed = [messages.decode_event(one) for one in said if b'"failed"' in one]
+    assert [one.request for one in failed] == [None, 7]
+    assert not host._kept.exists()
+
+
+def test_where_the_engine_ends_first_nobody_waits(host, tmp_path):
+    host._engine = [sys.executable, "-c", "raise SystemExit(3)"]
+    left = []
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as commands, os.fdopen(writer, "wb") as page:
+
+        def leave(code):
+            left.append(code)
+            page.close()
+
+        host.run(commands, io.BytesIO(), leave)
+    assert left == [3]
+
+
+def test_only_what_names_an_adapter_sends_one(adapter, tmp_path):
+    with (tmp_path / "sent").open("wb") as pipe:
+        line = elsewhere.Line(pipe)
+        line.send(Load(bundled_ref()))
+        line.send(Load(bundled_ref(), adapter))
+        line.send(Probe(1, "m", [1], [1], adapter))
+        line.close()
+        until(lambda: pipe.closed)
+    sent = [messages.decode_command(one) for one in (tmp_path / "sent").read_bytes().splitlines()]
+    kinds = [type(one).__name__ for one in sent]
+    assert kinds == ["Hello", "Load", *["Parcel"] * 4, "Load", "Probe"], "once to each engine"
+
+
+def test_a_page_here_and_the_weights_there(tmp_path, there):
+    """The real engine behind `talecraft engine`: an adapter learned here writes there, and the same
+    as it would here."""
+    adapter = made_adapter(tmp_path / "adapter")
+    driver = Driver(tmp_path / "logs")
+    home = str(there.data.parent)
+    command = ["env", f"TALECRAFT_HOME={home}", sys.executable, "-m", "talecraft", "engine"]
+    driver.client = EngineClient(driver.events.put, tmp_path / "logs", command, elsewhere=True)
+    driver.client.load(Load(msgspec.structs.replace(bundled_ref(), folder="/nowhere"), adapter))
+    assert driver.until(Loaded, Failed, Stopped)[-1].adapter_id == adapter.id
+    made = driver.write(1, seed=4, outline_tokens=12, prose_tokens=16)[-1].generation
+    local = Driver(tmp_path / "logs")
+    local.client.load(Load(bundled_ref(), adapter))
+    local.until(Loaded)
+    same = local.write(1, seed=4, outline_tokens=12, prose_tokens=16)[-1].generation
+    assert made.response_ids == same.response_ids
+    assert made.adapter_id == adapter.id
+    local.client.close()
+    os.kill(driver.client.pid, 9)
+    assert driver.until(Stopped)[-1].restarting
+    driver.until(Loaded)
+    again = driver.write(2, seed=4, outline_tokens=12, prose_tokens=16)[-1]
+    assert isinstance(again, Finished)
+    assert again.generation.response_ids == same.response_ids, "it is sent to the next one, too"
+    driver.client.close()
+
+
+def test_the_setting_starts_it_and_asks_nothing_of_this_machine(tmp_path):
+    base = tmp_path / "here"
+    here = Home(base / "data", base / "config", base / "cache", base / "logs")
+    here.settings_file.parent.mkdir(parents=True)
+    engine = f"{sys.executable} {tiny.ENGINE[1]}"
+    here.settings_file.write_text(
+        f"[writing]\nmodel = 'gpt2'\n\n[engine]\ncommand = \"{engine}\"\n"
+    )
+    heard = Heard()
+    with Studio(heard, at=here) as studio:
+        studio.start_engine()
+        assert heard.wait(Loaded).model_id == "gpt2", "it is not installed here"
+        request = studio.writing.continue_story(studio.writing.new_story("A fox.").id)
+        assert heard.wait(TurnWritten).request == request
+        with pytest.raises(UsageError, match="not installed"):
+            studio._installed_ref(studio.model)  # a run is here
+
+
+def test_a_command_with_an_open_quotation_mark_is_one_clear_line(tmp_path):
+    base = tmp_path / "here"
+    here = Home(base / "data", base / "config", base / "cache", base / "logs")
+    here.settings_file.parent.mkdir(parents=True)
+    here.settings_file.write_text('[engine]\ncommand = "ssh \'box"\n')
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Studio(at=here)
