@@ -222,7 +222,7 @@ async def test_key_palette_and_mouse_do_the_same(running, studio, place, monkeyp
     for premise in ("A harbour", "A quay"):
         studio.writing.rate(studio.library.stories.get(scored(studio, [3, 4], premise)).leaf_id,
                             "stars", 4)  # fmt: skip
-    async with running((300, 50)) as (app, pilot):
+    async with running((300, 20)) as (app, pilot):
         for key in WALK[where].split():
             if key == "…":
                 await until(pilot, lambda: ANSWERED[where](app.screen))
