@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import signal
 import time
@@ -168,7 +169,8 @@ class TalecraftApp(TrainingRuns, Fetches):
         """Leave at once, what was typed saved as far as the disk allows."""
         self._save_all()
         for form in self._open_forms():
-            form.rescue()
+            with contextlib.suppress(Exception):  # whatever is wrong with it: the page ends
+                form.rescue()
         self._closing_down = True
         self.exit(0)
 

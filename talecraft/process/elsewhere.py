@@ -13,24 +13,45 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+import msgspec
+
 from talecraft import __version__
 from talecraft.process import messages
-from talecraft.process.messages import AdapterRef, Command, Draft, Hello, Load, Parcel, Probe
+from talecraft.process.messages import (
+    AdapterRef,
+    Cancel,
+    Command,
+    Delta,
+    Draft,
+    Drafted,
+    Event,
+    Failed,
+    Finished,
+    Hello,
+    Load,
+    Parcel,
+    Phase,
+    Probe,
+)
+from talecraft.story.clean import clean, clean_line
 
 PIECE = 1 << 20  # bytes
 
 
 class Line:
-    """Commands to one engine, in order; what they need goes before them."""
+    """Commands to one engine, in order; what they need goes before them, a cancel before all."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
         self._pipe = pipe
         self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
+        self._cancels: queue.SimpleQueue[Cancel] = queue.SimpleQueue()
         self._sent: set[str] = set()
         threading.Thread(target=self._send, name="line", daemon=True).start()
         self.send(Hello(__version__))
 
     def send(self, command: Command) -> None:
+        if isinstance(command, Cancel):
+            self._cancels.put(command)
         self._commands.put(command)
 
     def close(self) -> None:
@@ -41,17 +62,50 @@ class Line:
         # A pipe that breaks is an engine that died; who reads from it says so.
         with contextlib.suppress(OSError, ValueError):
             while (command := self._commands.get()) is not None:
+                self._cancel()
+                if isinstance(command, Cancel):
+                    continue  # sent already
                 for adapter in adapters_of(command):
                     if adapter.id not in self._sent:
                         self._sent.add(adapter.id)
                         for parcel in parcels(adapter):
                             self._write(parcel)
+                            self._cancel()
                 self._write(command)
+        with contextlib.suppress(OSError, ValueError):
             self._pipe.close()
+
+    def _cancel(self) -> None:
+        """What the writer stops does not wait for a file to be sent."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._write(self._cancels.get_nowait())
 
     def _write(self, command: Command) -> None:
         self._pipe.write(messages.encode(command) + b"\n")
         self._pipe.flush()
+
+
+def cleaned(event: Event) -> Event:
+    """What an engine elsewhere says, as our own would: no control sequences in what it writes."""
+    match event:
+        case Delta():
+            return msgspec.structs.replace(event, text=clean(event.text))
+        case Finished():
+            return _turn(event)
+        case Drafted():
+            return msgspec.structs.replace(event, turns=[_turn(one) for one in event.turns])
+        case Failed():
+            message, hint = clean_line(event.message), clean_line(event.hint)
+            return msgspec.structs.replace(event, message=message, hint=hint)
+        case Phase():
+            return msgspec.structs.replace(event, detail=clean_line(event.detail))
+        case _:
+            return event
+
+
+def _turn(turn: Finished) -> Finished:
+    return msgspec.structs.replace(turn, outline=clean(turn.outline), prose=clean(turn.prose))
 
 
 def adapters_of(command: Command) -> list[AdapterRef]:

@@ -22,7 +22,7 @@ import msgspec
 from talecraft.errors import EngineError, TalecraftError, os_reason
 from talecraft.paths import private_append, private_folder
 from talecraft.process import messages
-from talecraft.process.elsewhere import Line
+from talecraft.process.elsewhere import Line, cleaned
 from talecraft.process.environment import child_environment
 from talecraft.process.messages import (
     Cancel,
@@ -45,6 +45,7 @@ from talecraft.process.messages import (
 # An engine that dies this often within a minute is not started again by itself.
 RESTARTS_A_MINUTE = 3
 END_SECONDS = 3.0
+LONGEST_LINE = 1 << 28  # bytes
 
 
 class Stopped(msgspec.Struct, frozen=True):
@@ -172,10 +173,10 @@ class EngineClient:
                     env=child_environment(),
                     start_new_session=True,
                 )
-            except OSError as error:
-                raise EngineError(
-                    f"The engine cannot be started ({os_reason(error)}).", "Close other programs."
-                ) from error
+            except (OSError, ValueError) as error:
+                why = os_reason(error) if isinstance(error, OSError) else str(error)
+                hint = "Correct engine.command." if self._elsewhere else "Close other programs."
+                raise EngineError(f"The engine cannot be started ({why}).", hint) from error
         threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
         if self._elsewhere and self._process.stdin is not None:
             self._line = Line(self._process.stdin)
@@ -195,13 +196,15 @@ class EngineClient:
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
+        while line := process.stdout.readline(LONGEST_LINE):
             if process in self._dismissed:
                 continue  # the last words of one that was put to sleep
             try:
                 event = messages.decode_event(line)
-            except msgspec.MsgspecError:
+            except (msgspec.MsgspecError, ValueError, RecursionError):
                 continue
+            if self._elsewhere:
+                event = cleaned(event)
             over = isinstance(event, Finished | DraftsOver | Probed | Examined | Failed)
             if over and event.request is not None:
                 with self._lock:
@@ -228,6 +231,8 @@ class EngineClient:
                 return
             replaced = process is not self._process
             if not replaced:
+                if self._line is not None:
+                    self._line.close()
                 self._process = self._line = None
             if self._closing:
                 return

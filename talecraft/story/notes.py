@@ -20,7 +20,8 @@ EntryKind = Literal["lore", "character"]
 _PATTERN = re.compile(r"/(?P<pattern>.+)/(?P<flags>[gimsuy]*)", re.DOTALL)
 _REPEATS = re.compile(r"(?<=[{,])\d+(?=[,}])")
 _NEVER = regex.compile(r"(?!)")
-LONGEST_PATTERN, MOST_REPEATS = 500, 200
+LONGEST_PATTERN, MOST_REPEATS = 500, 2000
+_WRONG = (regex.error, ValueError, RecursionError, MemoryError, OverflowError)
 PATIENCE = 0.2  # seconds for all patterns of a story, each time it is shown to the model
 NOT_CALLED, TOO_SLOW = "not spoken of", "its pattern takes too long"
 SCAN = 3  # passages looked through for an entry's keys where it does not say
@@ -106,18 +107,21 @@ def unusable(key: str) -> str:
         return ""
     if len(key) > LONGEST_PATTERN:
         return f"is longer than {LONGEST_PATTERN} characters"
-    if any(int(count) > MOST_REPEATS for count in _REPEATS.findall(found["pattern"])):
+    times = 1
+    for count in _REPEATS.findall("".join(found["pattern"].split())):
+        times *= max(1, int(count))
+    if times > MOST_REPEATS:  # one within another: that is how many there would be
         return f"repeats something more than {MOST_REPEATS} times"
     try:
-        _compiled(key)
-    except (regex.error, RecursionError, MemoryError, OverflowError) as error:
+        _made(found)
+    except _WRONG as error:
         return f"is no regular expression: {str(error)[:80]}"
     return ""
 
 
 class Calling:
     """What `passages`, the newest last, speak of. All patterns together have PATIENCE seconds: an
-    entry whose pattern takes longer is not called."""
+    entry whose pattern takes longer is not called by it."""
 
     def __init__(self, passages: Sequence[str]) -> None:
         self._passages = passages
@@ -127,37 +131,45 @@ class Calling:
         """Why this entry is not called; empty where it is. Words are found whole, in any case."""
         if entry.always:
             return ""
-        newest = "\n".join(self._passages[-entry.scan :])
-        started, why = time.monotonic(), NOT_CALLED
+        newest, why = "\n".join(self._passages[-entry.scan :]), NOT_CALLED
         for key in entry.keys or (entry.title,):
+            if _PATTERN.fullmatch(key) is None:
+                if _compiled(key).search(newest):
+                    return ""
+                continue
+            started = time.monotonic()
             try:
                 if self._left > 0 and _compiled(key).search(newest, timeout=self._left):
                     return ""
-            except (regex.error, RecursionError, MemoryError, OverflowError):
-                continue
+                why = why if self._left > 0 else TOO_SLOW
             except TimeoutError:
                 why = TOO_SLOW
-        self._left -= time.monotonic() - started
-        return TOO_SLOW if self._left <= 0 and entry.keys else why
+            finally:
+                self._left -= time.monotonic() - started
+        return why
 
 
 @lru_cache(4096)
 def _compiled(key: str) -> regex.Pattern[str]:
-    """A pattern as it is; words with any blanks between them, and whole: where an edge is a letter
-    of a script that puts blanks between words, none may stand before or after."""
+    """A pattern as it is, or one that finds nothing; words with any blanks between them, and whole:
+    where an edge is a letter of a script that puts blanks between words, none may stand there."""
     found = _PATTERN.fullmatch(key)
     if found is not None:
-        flags = {"i": regex.I, "m": regex.M, "s": regex.S}
-        chosen = 0
-        for letter in found["flags"]:
-            chosen |= flags.get(letter, 0)
-        return regex.compile(found["pattern"], chosen)
+        return _NEVER if unusable(key) else _made(found)
     words = r"\s+".join(regex.escape(word) for word in key.split())
     if not words:
         return _NEVER
     before = r"(?<!\w)" if _is_spaced(key.strip()[0]) else ""
     after = r"(?!\w)" if _is_spaced(key.strip()[-1]) else ""
     return regex.compile(before + words + after, regex.I)
+
+
+def _made(found: re.Match[str]) -> regex.Pattern[str]:
+    flags = {"i": regex.I, "m": regex.M, "s": regex.S}
+    chosen = 0
+    for letter in found["flags"]:
+        chosen |= flags.get(letter, 0)
+    return regex.compile(found["pattern"], chosen)
 
 
 def _is_spaced(letter: str) -> bool:

@@ -155,7 +155,8 @@ class _Fitting:
         """At most `most` tokens of it, its end as before; how many are missing is noted."""
         block = self._blocks[at]
         begin = block.text.removesuffix(block.end)
-        text = self._encoder.cut(begin, max(0, most - self._count(block.end))) + block.end
+        text = self._encoder.cut(begin, max(0, most - self._count(block.end)))
+        text += block.end if text else ""
         missing = self._whole[at] - self._count(text)
         self._left.append(LeftOut(block.source, block.name, missing, why))
         self._lengths[at] = self._whole[at] - missing

@@ -10,9 +10,9 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,14 +22,15 @@ import msgspec
 
 from talecraft import __version__
 from talecraft.config import models
-from talecraft.errors import EngineError, TalecraftError
+from talecraft.errors import EngineError, TalecraftError, UsageError, os_reason
 from talecraft.paths import Home, private_folder
 from talecraft.process import messages
 from talecraft.process.adapter_files import FILES
-from talecraft.process.engine_client import COMMAND
+from talecraft.process.engine_client import COMMAND, LONGEST_LINE
 from talecraft.process.environment import child_environment
 from talecraft.process.messages import (
     AdapterRef,
+    Cancel,
     Command,
     Draft,
     Event,
@@ -39,9 +40,11 @@ from talecraft.process.messages import (
     ModelRef,
     Parcel,
     Probe,
+    Quit,
 )
 
 _ID = re.compile(r"[0-9a-f]{16}")
+_KEPT = "engine-"  # the folder of adapters that were sent, with the host's pid
 MOST_BYTES = 4 << 30  # of one file of an adapter
 
 
@@ -52,12 +55,19 @@ class Host:
         self._home, self._engine = home, list(engine)
         self._catalogue = models.load(home)
         private_folder(home.cache)
-        self._kept = Path(tempfile.mkdtemp(prefix="engine-", dir=home.cache))
+        _sweep(home.cache)
+        self._kept = home.cache / f"{_KEPT}{os.getpid()}"
+        shutil.rmtree(self._kept, ignore_errors=True)
         self._lock = threading.Lock()
         self._gone = False
+        self._barred: TalecraftError | None = EngineError(
+            "The page did not say which Talecraft it is.", "Install the same on both."
+        )
+        self._unloaded: TalecraftError | None = None  # why what was to be loaded is not
+        self._broken: set[str] = set()  # adapters of which a part is missing
 
     def run(
-        self, commands: IO[bytes], events: IO[bytes], leave: Callable[[int], None] = os._exit
+        self, commands: IO[bytes], events: IO[bytes], leave: Callable[[int], None] | None = None
     ) -> int:
         """Pass on `commands`, line by line, and what the engine answers; returns its exit code.
         Where the engine ends first, `leave` is called with it: nobody waits for commands then."""
@@ -66,21 +76,16 @@ class Host:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=child_environment(),
+            start_new_session=True,  # Ctrl+C here is the page's business
         )
         assert process.stdin is not None
-        assert process.stdout is not None
-        pump = threading.Thread(target=self._answer, args=(process, events, leave), daemon=True)
+        pump = threading.Thread(
+            target=self._answer, args=(process, events, leave or _end_like), daemon=True
+        )
         pump.start()
         try:
-            for line in commands:
-                try:
-                    command = self.here(messages.decode_command(line))
-                except msgspec.MsgspecError:
-                    continue
-                except TalecraftError as error:
-                    self._write(events, messages.encode(_failed(line, error)) + b"\n")
-                    continue
-                if command is not None:
+            while line := commands.readline(LONGEST_LINE):
+                for command in self._understood(line, events):
                     process.stdin.write(messages.encode(command) + b"\n")
                     process.stdin.flush()
         except OSError:  # the engine is gone, and so is who asks
@@ -89,34 +94,51 @@ class Host:
             self._gone = True
             with contextlib.suppress(OSError):
                 process.stdin.close()
+            self._forget()
         code = process.wait()
         pump.join(5)
-        self._forget()
         return code
+
+    def _understood(self, line: bytes, events: IO[bytes]) -> list[Command]:
+        """The command of a line as the engine is to have it, or none: then why is answered."""
+        try:
+            command = self.here(messages.decode_command(line))
+        except TalecraftError as error:
+            why = error
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            why = EngineError(
+                "The engine did not understand the page.", "Install the same on both."
+            )
+        else:
+            return [command] if command is not None else []
+        self._write(events, messages.encode(_failed(line, why)) + b"\n")
+        return []
 
     def here(self, command: Command) -> Command | None:
         """The same with this machine's folders; None for what is not for the engine.
 
-        Raises EngineError for a model that is not here, or another Talecraft.
+        Raises EngineError for another Talecraft, for a model that is not here and whatever is asked
+        of it, and for what is no part of an adapter.
         """
         match command:
             case Hello():
-                if command.version != __version__:
-                    raise EngineError(
-                        f"The engine there is Talecraft {__version__}, here it is"
-                        f" {clean_version(command.version)}.",
-                        "Install the same on both.",
-                    )
+                self._barred = _other_version(command.version)
+                if self._barred is not None:
+                    raise self._barred
                 return None
+            case Cancel() | Quit():
+                return command
+        if self._barred is not None:
+            raise self._barred
+        match command:
             case Parcel():
                 self._keep(command)
                 return None
             case Load():
-                return msgspec.structs.replace(
-                    command,
-                    model=self._model(command.model),
-                    adapter=self._adapter(command.adapter),
-                )
+                return self._load(command)
+        if self._unloaded is not None:  # what was loaded before must not write in its place
+            raise self._unloaded
+        match command:
             case Probe():
                 return msgspec.structs.replace(command, adapter=self._adapter(command.adapter))
             case Draft():
@@ -129,6 +151,15 @@ class Host:
         """Delete the adapters that were sent."""
         shutil.rmtree(self._kept, ignore_errors=True)
 
+    def _load(self, command: Load) -> Load:
+        self._unloaded = None
+        try:
+            model, adapter = self._model(command.model), self._adapter(command.adapter)
+        except TalecraftError as error:
+            self._unloaded = error
+            raise
+        return msgspec.structs.replace(command, model=model, adapter=adapter)
+
     def _model(self, model: ModelRef) -> ModelRef:
         try:
             spec = self._catalogue.get(model.id)
@@ -139,7 +170,8 @@ class Host:
                 f"{model.id} is not installed where the engine is.",
                 f"There: talecraft models pull {model.id}.",
             )
-        if spec.revision != model.revision:
+        # Where it was never fetched it has the revision that models.toml asks for.
+        if model.revision not in (spec.revision, self._catalogue.declared(model.id).revision):
             raise EngineError(
                 f"{model.id} is another revision where the engine is: {spec.revision}, here"
                 f" {model.revision}.",
@@ -159,19 +191,31 @@ class Host:
         return self._kept / adapter_id
 
     def _keep(self, parcel: Parcel) -> None:
+        if parcel.adapter in self._broken:
+            return  # its checksum is missed when it is to be put on
         folder = self._folder(parcel.adapter)
         end = parcel.offset + len(parcel.data)
-        if parcel.name not in FILES or parcel.offset < 0 or end > MOST_BYTES:
-            raise EngineError("What was sent is no part of an adapter.")
-        private_folder(folder)
-        path = folder / parcel.name
-        if not parcel.offset:
-            path.unlink(missing_ok=True)
-        with path.open("ab" if parcel.offset else "xb") as file:
-            path.chmod(0o600)
-            if file.tell() != parcel.offset:
-                raise EngineError("A part of an adapter is missing.")
-            file.write(parcel.data)
+        try:
+            if parcel.name not in FILES or parcel.offset < 0 or end > MOST_BYTES:
+                raise EngineError("What was sent is no part of an adapter.")
+            private_folder(folder)
+            path = folder / parcel.name
+            if not parcel.offset:
+                path.unlink(missing_ok=True)
+            with path.open("ab" if parcel.offset else "xb") as file:
+                path.chmod(0o600)
+                if file.tell() != parcel.offset:
+                    raise EngineError("A part of an adapter is missing.")
+                file.write(parcel.data)
+        except OSError as error:
+            self._broken.add(parcel.adapter)
+            raise EngineError(
+                f"An adapter cannot be kept where the engine is ({os_reason(error)}).",
+                "Free some space there.",
+            ) from error
+        except EngineError:
+            self._broken.add(parcel.adapter)
+            raise
 
     def _answer(
         self, process: subprocess.Popen[bytes], events: IO[bytes], leave: Callable[[int], None]
@@ -182,7 +226,7 @@ class Host:
                 self._write(events, line)
         if not self._gone:
             self._forget()
-            leave(max(1, abs(process.wait())))
+            leave(process.wait())
 
     def _write(self, events: IO[bytes], line: bytes) -> None:
         with self._lock:
@@ -194,18 +238,64 @@ def _failed(line: bytes, error: TalecraftError) -> Event:
     """To the request of this line, where it is one."""
     try:
         asked = msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         asked = {}
     request = asked.get("request") if isinstance(asked, dict) else None
     number = request if isinstance(request, int) else None
     return Failed(number, error.message, error.hint)
 
 
-def clean_version(version: str) -> str:
-    """A version as it can be shown."""
-    return "".join(one for one in version if one.isalnum() or one in ".+-")[:20]
+def _other_version(version: str) -> EngineError | None:
+    if version == __version__:
+        return None
+    said = "".join(one for one in version if one.isalnum() or one in ".+-")[:20]
+    return EngineError(
+        f"The engine there is Talecraft {__version__}, here it is {said}.",
+        "Install the same on both.",
+    )
+
+
+def _end_like(code: int) -> None:
+    """End as the engine did: who asks is told by what."""
+    if code < 0:
+        if -code != signal.SIGKILL:
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code or 1)
+
+
+def _sweep(cache: Path) -> None:
+    """Delete what hosts have left that were killed."""
+    for folder in cache.glob(f"{_KEPT}*"):
+        pid = folder.name.removeprefix(_KEPT)
+        if not pid.isdigit() or not _lives(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def host(home: Home) -> int:
-    """`talecraft engine`: until the page that asks is gone. Returns the engine's exit code."""
+    """`talecraft engine`: until the page that asks is gone. Returns the engine's exit code.
+
+    Raises UsageError on a terminal: nobody speaks the wire by hand.
+    """
+    if sys.stdin.isatty():
+        raise UsageError(
+            "This is for a page on another machine.",
+            'There: talecraft config set engine.command "ssh THIS-MACHINE talecraft engine".',
+        )
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, end)
     return Host(home).run(sys.stdin.buffer, sys.stdout.buffer)

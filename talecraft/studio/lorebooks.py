@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,12 @@ def read(path: Path) -> tuple[list[Entry], int]:
             "SillyTavern, NovelAI and KoboldAI export lorebooks as JSON.",
         )
     entries: dict[str, Entry] = {}
+    numbers: Counter[str] = Counter()
     for entry in found:
-        title, number = entry.title, 1
+        title = entry.title
         while title.lower() in entries:
-            number += 1
-            title = f"{entry.title} {number}"
+            numbers[entry.title.lower()] += 1
+            title = f"{entry.title} {numbers[entry.title.lower()] + 1}"
         entries[title.lower()] = msgspec.structs.replace(entry, title=title)
     return list(entries.values()), len(used) - len(found)
 

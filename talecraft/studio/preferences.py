@@ -44,8 +44,7 @@ class Preferences:
             case "page.theme":
                 return THEMES
             case "writing.model":
-                installed = self._catalogue.installed
-                return [spec.id for spec in self._catalogue if installed(spec, self._home)]
+                return [spec.id for spec in self._catalogue if self._usable(spec)]
             case _:
                 return ("true", "false") if entry.kind == "switch" else ()
 
@@ -75,7 +74,7 @@ class Preferences:
     def _check_name(self, entry: Entry, name: str) -> None:
         if entry.key == "writing.model":
             spec = self._catalogue.get(name)
-            if not self._catalogue.installed(spec, self._home):
+            if not self._usable(spec):
                 raise self.not_installed(spec)
         elif entry.key == "engine.command":
             try:
@@ -84,6 +83,11 @@ class Preferences:
                 raise UsageError(error.message, error.hint) from None
         elif name not in (known := self.choices(entry)):
             raise UsageError(f"There is no theme '{name}'.", f"Themes: {', '.join(known)}.")
+
+    def _usable(self, spec: ModelSpec) -> bool:
+        """Is it installed, here or, for all that is known here, where the engine is?"""
+        elsewhere = bool(self.settings.engine.command)
+        return elsewhere or self._catalogue.installed(spec, self._home)
 
     def not_installed(self, spec: ModelSpec) -> UsageError:
         """What to say where a model is wanted whose files are not here."""

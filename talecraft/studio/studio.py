@@ -98,8 +98,8 @@ class Studio:
         own = self.settings.engine.words if engine_command is None else ()
         self.elsewhere = bool(own)  # the engine is: what is here says nothing of it
         self.engine = EngineClient(
-            self._on_engine, self.home.logs, own or engine_command or COMMAND, self._sign.show,
-            self.elsewhere,
+            self._on_engine, self.home.logs, own or engine_command or COMMAND,
+            (lambda busy: None) if own else self._sign.show, self.elsewhere,
         )  # fmt: skip
         self.writing = Writing(self.library, self.engine, self._tell, self._prompting)
         self.progress = Progress(self.library)
@@ -118,7 +118,7 @@ class Studio:
             self.library,
             self.home,
             lambda: self.settings,
-            self.model_ref,
+            self._installed_ref if self.elsewhere else self.model_ref,
             self.adapter_ref,
             self._room,
             self.make_room,

@@ -168,6 +168,17 @@ async def test_an_entry_is_called_left_out_and_taken_out(running):
         await kept(app, pilot)
         made = Entry("Mill", "It burned.", keys=("/mill{1,2}/", "the fire"))
         assert list(notes(app).entries.values()) == [made]
+        form = await formed(app, pilot, "n")
+        form.query_one("#form-title", Input).value = "mill"
+        form.query_one(FormArea).text = "Another."
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert app.screen is form, "what cannot be kept stays where it was typed"
+        assert "called Mill" in notices(app)
+        form.query_one("#form-title", Input).value = ""
+        form.query_one(FormArea).text = ""
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, ContextScreen))
         screen = app.screen
         assert ("lore", "Mill", "not spoken of") in rows(screen)
         assert "1 part left out" in static(pilot, "#context-head")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -12,6 +13,8 @@ import msgspec
 import pytest
 
 from talecraft import __version__
+from talecraft.config import fetched, models
+from talecraft.config.fetched import Fetched
 from talecraft.errors import ConfigError, EngineError, UsageError
 from talecraft.paths import Home
 from talecraft.process import elsewhere, messages
@@ -20,17 +23,22 @@ from talecraft.process.engine_client import EngineClient, Stopped
 from talecraft.process.messages import (
     AdapterRef,
     Cancel,
+    Delta,
     Draft,
+    Drafted,
     Failed,
     Finished,
+    Generate,
     Hello,
     Load,
     Loaded,
+    ModelRef,
     Parcel,
+    Phase,
     Probe,
 )
-from talecraft.story.context import Block
-from talecraft.story.turns import Sampling
+from talecraft.story.context import Block, PromptStyle
+from talecraft.story.turns import Generation, Sampling
 from talecraft.studio import Studio
 from talecraft.studio.events import TurnWritten
 from talecraft.studio.hosting import Host
@@ -51,7 +59,9 @@ def there(tmp_path):
 
 @pytest.fixture
 def host(there):
-    return Host(there)
+    host = Host(there)
+    host.here(Hello(__version__))
+    return host
 
 
 @pytest.fixture
@@ -73,12 +83,39 @@ def test_models_are_this_machines_own(host):
     ):
         with pytest.raises(EngineError, match=words):
             host.here(Load(msgspec.structs.replace(model, **changed)))
+        with pytest.raises(EngineError, match=words):  # the one before does not write for it
+            host.here(Generate(1, [PREMISE], Sampling()))
+    host.here(Load(model))
+    assert host.here(Generate(1, [PREMISE], Sampling()))
+
+
+def test_a_model_that_is_only_there_is_known_by_what_is_asked_for(there):
+    catalogue = models.load(there)
+    spec = catalogue.get("gpt2")
+    folder = catalogue.folder(spec, there)
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(b"")
+    fetched.write(folder, Fetched(spec.location, "main", "a" * 40, 0, {}))
+    host = Host(there)
+    host.here(Hello(__version__))
+    assert host._catalogue.get("gpt2").revision != "main"
+    asked = ModelRef("gpt2", "main", "/nowhere", "none", 512, PromptStyle())
+    assert host.here(Load(asked)).model == msgspec.structs.replace(asked, folder=str(folder))
 
 
 def test_another_talecraft_is_told_so(host):
     assert host.here(Hello(__version__)) is None
     with pytest.raises(EngineError, match="here it is"):
         host.here(Hello("9.9\x1b[2J"))
+    with pytest.raises(EngineError, match="here it is"):
+        host.here(Load(bundled_ref()))
+    assert host.here(Cancel(1)) == Cancel(1)
+
+
+def test_a_page_that_says_nothing_of_itself_gets_nothing(there):
+    with pytest.raises(EngineError, match="did not say"):
+        Host(there).here(Load(bundled_ref()))
 
 
 def test_an_adapter_comes_whole_and_is_named_by_where_it_was_put(host, there, adapter):
@@ -119,7 +156,8 @@ def test_what_cannot_be_is_answered_and_the_rest_passed_on(host):
     echo = "import sys\nfor line in sys.stdin: sys.stdout.write(line); sys.stdout.flush()"
     host._engine = [sys.executable, "-c", echo]
     lines = [
-        messages.encode(Hello("9.9")), b"no json", messages.encode(Cancel(3)),
+        b"no json", b'{"type":"generate","request":5}', b'{"type":"\xff"}', b"[" * 100_000,
+        messages.encode(Cancel(3)),
         messages.encode(Probe(7, "m", [1], [1], AdapterRef("bad", "/x", {}, "m"))),
     ]  # fmt: skip
     out = io.BytesIO()
@@ -127,8 +165,76 @@ def test_what_cannot_be_is_answered_and_the_rest_passed_on(host):
     said = out.getvalue().splitlines()
     assert messages.encode(Cancel(3)) in said
     failed = [messages.decode_event(one) for one in said if b'"failed"' in one]
-    assert [one.request for one in failed] == [None, 7]
+    assert [one.request for one in failed] == [None, 5, None, None, 7]
     assert not host._kept.exists()
+
+
+def test_a_full_disk_there_is_one_clear_line(host, adapter, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(Path, "open", full)
+    parcel = Parcel(ID, "adapter_config.json", 0, b"x")
+    with pytest.raises(EngineError, match="cannot be kept"):
+        host.here(parcel)
+    assert host.here(parcel) is None, "it is said once"
+
+
+def test_what_killed_hosts_have_left_is_deleted(there):
+    there.cache.mkdir(parents=True)
+    for name in ("engine-999999999", "engine-x", f"engine-{os.getpid()}", "engine-1"):
+        (there.cache / name).mkdir()
+    Host(there)
+    assert sorted(one.name for one in there.cache.iterdir()) == ["engine-1"]
+
+
+def test_a_cancel_does_not_wait_for_a_file(adapter):
+    class Slow(io.BytesIO):
+        def write(self, data):
+            if b"parcel" in data and not line._cancels.qsize() and not self.cancelled:
+                self.cancelled = True
+                line.send(Cancel(9))
+            return super().write(data)
+
+        cancelled = False
+
+        def close(self):
+            self.said = self.getvalue().splitlines()
+            super().close()
+
+    pipe = Slow()
+    line = elsewhere.Line(pipe)
+    line.send(Probe(9, "m", [1], [1], adapter))
+    line.close()
+    until(lambda: pipe.closed)
+    kinds = [type(messages.decode_command(one)).__name__ for one in pipe.said]
+    assert kinds == ["Hello", "Parcel", "Cancel", *["Parcel"] * 3, "Probe"]
+
+
+def test_what_comes_from_elsewhere_is_cleaned():
+    hostile = "a\x1b]52;c;x\x07\x1b[2Jb"
+    made = Generation("m", "1", "none", None, "x", Sampling(), [], [], [], 0, 0, [], [], "end", 0.1)
+    turn = Finished(1, hostile, hostile, made)
+    assert elsewhere.cleaned(Delta(1, "prose", hostile)).text == "ab"
+    assert elsewhere.cleaned(turn) == Finished(1, "ab", "ab", made)
+    assert elsewhere.cleaned(Drafted(1, 0, [turn])).turns == [Finished(1, "ab", "ab", made)]
+    assert elsewhere.cleaned(Failed(1, hostile, hostile)) == Failed(1, "ab", "ab")
+    assert elsewhere.cleaned(Phase("loading", hostile)).detail == "ab"
+
+
+def test_a_hostile_line_ends_no_reading(tmp_path):
+    """Not of UTF-8, or too deep: what comes after it is heard, and so is the end."""
+    code = (
+        "import sys\nout = sys.stdout.buffer\n"
+        'out.write(b\'{"type":"phase","phase":"ready","detail":"\\xff"}\\n\')\n'
+        'out.write(b\'[\' * 100000 + b\'\\n{"type":"phase","phase":"ready"}\\n\')\n'
+    )
+    heard = Heard()
+    client = EngineClient(heard, tmp_path, [sys.executable, "-c", code], elsewhere=True)
+    client.load(Load(bundled_ref()))
+    heard.wait(Phase, lambda one: one.phase == "ready")
+    heard.wait(Stopped)
+    client.close()
 
 
 def test_where_the_engine_ends_first_nobody_waits(host, tmp_path):

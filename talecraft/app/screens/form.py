@@ -63,7 +63,8 @@ def whole_number(answers: Answers, name: str, otherwise: int) -> int:
 
 
 class Form(ModalScreen[None]):
-    """Asks for all `fields` at once; what was answered goes to `keep`.
+    """Asks for all `fields` at once; what was answered goes to `keep`, which says whether it is
+    kept: else it stays open.
 
     `refusal` says why the answers will not do, or nothing. What was typed is never lost unasked.
     """
@@ -79,7 +80,7 @@ class Form(ModalScreen[None]):
         self,
         question: str,
         fields: Sequence[Field],
-        keep: Callable[[Answers], None],
+        keep: Callable[[Answers], bool],
         about: str = "",
         refusal: Callable[[Answers], str] = lambda answers: "",
     ) -> None:
@@ -148,9 +149,8 @@ class Form(ModalScreen[None]):
         answers = self._answers
         if words := self._refusal(answers):
             self.notify(clean_line(words), severity="warning", markup=False)
-        else:
+        elif self._keep(answers):
             self.dismiss()
-            self._keep(answers)
 
     def rescue(self) -> None:
         """The terminal is gone: keep what was answered, if it will do."""

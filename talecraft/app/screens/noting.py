@@ -107,9 +107,9 @@ class NotingActions(TalecraftScreen):
     def action_memory(self) -> None:
         notebook = self.talecraft.studio.notebook
 
-        def keep(answers: Answers) -> None:
+        def keep(answers: Answers) -> bool:
             here = bool(answers.get("here"))
-            self._do(lambda: notebook.remember(self.story_id, str(answers["text"]), here))
+            return self._do(lambda: notebook.remember(self.story_id, str(answers["text"]), here))
 
         fields = [Field("text", "", self._notes.memory, "text"), *self._here]
         about = f"What the model is always told, right after the premise. {self._holds(MEMORY)}"
@@ -118,10 +118,10 @@ class NotingActions(TalecraftScreen):
     def action_note(self) -> None:
         notebook, note = self.talecraft.studio.notebook, self._notes.note
 
-        def keep(answers: Answers) -> None:
+        def keep(answers: Answers) -> bool:
             depth = whole_number(answers, "depth", AuthorsNote().depth)
             here, text = bool(answers.get("here")), str(answers["text"])
-            self._do(lambda: notebook.tell_model(self.story_id, text, depth, here))
+            return self._do(lambda: notebook.tell_model(self.story_id, text, depth, here))
 
         def refusal(answers: Answers) -> str:
             try:
@@ -148,9 +148,9 @@ class NotingActions(TalecraftScreen):
         if upto is not None and mine.text:  # what it tells of may not have left yet
             upto = max(upto, len(studio.library.stories.path(mine.upto or None)))
 
-        def keep(answers: Answers) -> None:
+        def keep(answers: Answers) -> bool:
             text = str(answers["text"]).strip()
-            self._do(lambda: studio.notebook.sum_up(self.story_id, text, upto))
+            return self._do(lambda: studio.notebook.sum_up(self.story_id, text, upto))
 
         about = (
             "What is told of the passages that have left the window. Of those that leave later the"
@@ -223,9 +223,9 @@ class NotingActions(TalecraftScreen):
     def _ask_entry(self, entry: Entry, key: str = "", changed: bool = False) -> None:
         notebook = self.talecraft.studio.notebook
 
-        def keep(answers: Answers) -> None:
+        def keep(answers: Answers) -> bool:
             here = bool(answers.get("here"))
-            self._do(lambda: notebook.keep(self.story_id, _entry(answers), key, here))
+            return self._do(lambda: notebook.keep(self.story_id, _entry(answers), key, here))
 
         def refusal(answers: Answers) -> str:
             try:
