@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -112,8 +113,9 @@ class Manners(App[int]):
 
         def write(sequence: str) -> None:
             if sys.__stderr__ is not None:
-                sys.__stderr__.write(sequence)
-                sys.__stderr__.flush()
+                with contextlib.suppress(OSError):  # a terminal that is gone has no title
+                    sys.__stderr__.write(sequence)
+                    sys.__stderr__.flush()
 
         self.terminal.release(write)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from talecraft.story.turns import StepKind
+from collections.abc import Mapping
+
+import msgspec
+
+from talecraft.story.turns import Change, Step, StepKind
 
 UNDONE: dict[StepKind, str] = {
     "write": "Your passage is taken back.",
@@ -14,7 +18,7 @@ UNDONE: dict[StepKind, str] = {
     "restore": "It is thrown away again.",
     "bookmark": "The bookmark is as it was before.",
     "title": "The story has its title from before.",
-    "note": "What you had noted for the model is as it was before.",
+    "note": "is as it was before.",
 }
 REDONE: dict[StepKind, str] = {
     "write": "Your passage is back.",
@@ -26,5 +30,30 @@ REDONE: dict[StepKind, str] = {
     "restore": "What was thrown away is back.",
     "bookmark": "The bookmark is changed again.",
     "title": "The story has its new title again.",
-    "note": "What you had noted for the model is changed again.",
+    "note": "is changed again.",
 }
+_NOTES = {
+    "memory": "The memory",
+    "note": "Your note to the model",
+    "summary": "The story so far",
+    "plans": "Whether the model sees its earlier plans",
+}
+
+
+def told(step: Step, words: Mapping[StepKind, str]) -> str:
+    """What `words` say of this step; of a note, of which."""
+    if step.kind != "note":
+        return words[step.kind]
+    names = [_note(change) for change in step.changes]
+    return f"{names[0] if len(names) == 1 else f'{len(names)} entries'} {words['note']}"
+
+
+def _note(change: Change) -> str:
+    """What a note is called: an entry by its title, which stands before or after."""
+    if change.key in _NOTES:
+        return _NOTES[change.key]
+    for kept in (change.after, change.before):
+        entry = msgspec.json.decode(kept) if isinstance(kept, str) else None
+        if isinstance(entry, dict):
+            return f"The entry {entry.get('title', '')}"
+    return "An entry"

@@ -9,7 +9,8 @@ import msgspec
 import typer
 
 from talecraft.cli import console, opening
-from talecraft.story.notes import AuthorsNote, Entry, EntryKind
+from talecraft.errors import UsageError
+from talecraft.story.notes import AuthorsNote, Entry, EntryKind, keys_of
 from talecraft.story.turns import LeftOut
 
 if TYPE_CHECKING:
@@ -27,7 +28,20 @@ _PLAIN, _NOTE = Entry("", ""), AuthorsNote()
 
 
 def _given(text: str | None) -> str:
-    return text if text is not None else console.read_stdin()
+    """The argument, else what is piped in. Raises UsageError where there is neither: what is noted
+    is only taken away by '' said so."""
+    if text is not None:
+        return text
+    piped = console.read_stdin().strip()
+    if not piped:
+        raise UsageError(
+            "There is no text.", "Give one, or pipe one in; '' takes away what is noted."
+        )
+    return piped
+
+
+def _kept(story: int, text: str) -> None:
+    console.note(f"Kept for story {story}." if text.strip() else f"Taken away from story {story}.")
 
 
 @app.command()
@@ -55,9 +69,10 @@ def show(story: Story, as_json: Json = False) -> None:
 @app.command()
 def memory(story: Story, text: Text = None, here: Here = False) -> None:
     """What the model is always told; '' takes it away."""
+    given = _given(text)
     with opening.studio() as studio:
-        studio.notebook.remember(story, _given(text), here)
-    console.note(f"Kept for story {story}.")
+        studio.notebook.remember(story, given, here)
+    _kept(story, given)
 
 
 @app.command()
@@ -68,9 +83,10 @@ def tell(
     here: Here = False,
 ) -> None:
     """A word to the model that stands near the end of the text; '' takes it away."""
+    given = _given(text)
     with opening.studio() as studio:
-        studio.notebook.tell_model(story, _given(text), depth, here)
-    console.note(f"Kept for story {story}.")
+        studio.notebook.tell_model(story, given, depth, here)
+    _kept(story, given)
 
 
 @app.command("sofar")
@@ -82,9 +98,10 @@ def so_far(
     ] = None,
 ) -> None:
     """The story so far in your own words; '' leaves it to the plans' beats."""
+    given = _given(text)
     with opening.studio() as studio:
-        studio.notebook.sum_up(story, _given(text), upto)
-    console.note(f"Kept for story {story}.")
+        studio.notebook.sum_up(story, given, upto)
+    _kept(story, given)
 
 
 @app.command()
@@ -106,7 +123,7 @@ def entry(
     text: Text = None,
     key: Annotated[
         list[str] | None,
-        typer.Option(metavar="WORDS", help="Calls it, or /a pattern/; any number; none: TITLE."),
+        typer.Option(metavar="WORDS", help="Calls it, or /a pattern/; commas divide; none: TITLE."),
     ] = None,
     character: Annotated[bool, typer.Option("--character", help="It is somebody.")] = False,
     always: Annotated[bool, typer.Option("--always", help="Told without a call.")] = False,
@@ -121,7 +138,8 @@ def entry(
 ) -> None:
     """Lore or a character, told when it is spoken of; one of that title is replaced."""
     kind: EntryKind = "character" if character else "lore"
-    made = Entry(title, _given(text), kind, tuple(key or ()), always, priority, scan, limit)
+    keys = tuple(one for line in key or () for one in keys_of(line))
+    made = Entry(title, _given(text), kind, keys, always, priority, scan, limit)
     with opening.studio() as studio:
         studio.notebook.keep(story, made, studio.notebook.key_of(story, title), here)
     console.note(f"{title} is kept for story {story}.")
@@ -146,8 +164,11 @@ def draft(
     """An entry in the story's own words: what it says of somebody or something."""
     with opening.studio() as studio:
         if name is None:
-            for one in studio.notebook.names(story):
+            names = studio.notebook.names(story)
+            for one in names:
                 console.out(one)
+            if not names:
+                console.note("No name without an entry comes up three times.")
             return
         made = studio.notebook.draft(story, name)
         if keep:
@@ -192,6 +213,10 @@ def context(
         using = studio.start_engine()
         inbox.loaded(using.id if using else None, narrate)
         if turn is not None:
+            if studio.library.stories.turn(turn).story_id != story:
+                raise UsageError(
+                    f"Turn {turn} is of another story.", f"See talecraft stories tree {story}."
+                )
             request = studio.looking.back(turn)
         else:
             request = studio.looking.ahead(story, text)

@@ -10,7 +10,8 @@ from talecraft.story import words
 _FEWEST = 3  # times a name is spoken before it is worth an entry
 _MOST = 4  # sentences that are told of one
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_ENDS = re.compile(r"(?<=[.!?…。！？])[\"”’'»]*\s*|\n+")
+# Where a sentence ends: after its mark, and after the quotation mark that closes it.
+_ENDS = re.compile(r"(?<=[.!?…])\s+|(?<=[.!?…][\"”’'»])\s+|(?<=[。！？])(?![”’」』])|\n+")
 _BEGINS = re.compile(r"[\"“„«‘(]|(?<=[.!?…:])\s")  # where a capital letter says nothing
 _SAYS_WHAT = re.compile(r"\b(is|was|were|had|has|lived|called|named)\b")
 

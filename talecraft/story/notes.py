@@ -119,6 +119,18 @@ def unusable(key: str) -> str:
     return ""
 
 
+def keys_of(line: str) -> tuple[str, ...]:
+    """The keys of a line: commas divide them, but not within a /pattern/."""
+    keys: list[str] = []
+    for part in line.split(","):
+        open_pattern = keys and keys[-1].startswith("/") and keys[-1].count("/") < 2
+        if open_pattern:
+            keys[-1] += f",{part}"
+        else:
+            keys.append(part.strip())
+    return tuple(key for key in keys if key)
+
+
 class Calling:
     """What `passages`, the newest last, speak of. All patterns together have PATIENCE seconds: an
     entry whose pattern takes longer is not called by it."""

@@ -8,7 +8,6 @@ from textual.widgets import Checkbox, Input, Label
 from talecraft.app.screens.context import ContextScreen
 from talecraft.app.screens.dialogs import Choose, Confirm
 from talecraft.app.screens.form import Form, FormArea
-from talecraft.app.screens.noting import keys_of
 from talecraft.app.screens.writing import WritingScreen
 from talecraft.story.notes import AuthorsNote, Entry, Summary
 from tests.app.conftest import begun, notices, seen, static, typed, until
@@ -109,7 +108,7 @@ async def test_what_was_noted_is_taken_back_and_done_again(running):
         await kept(app, pilot)
         await pilot.press("ctrl+z")
         assert notes(app).memory == ""
-        assert "as it was before" in notices(app)
+        assert "The memory is as it was before." in notices(app)
         await pilot.press("ctrl+y")
         assert notes(app).memory == "It is winter."
         await pilot.press("ctrl+z", "ctrl+z")
@@ -216,7 +215,7 @@ async def test_an_entry_is_drafted_from_the_storys_words(running, studio):
         assert (entry.title, entry.kind) == ("Marta", "character")
         await pilot.press("l")
         await pilot.pause()
-        assert "nobody three times" in notices(app)
+        assert "comes up three times" in notices(app)
 
 
 async def test_old_plans_come_and_go(running):
@@ -312,17 +311,3 @@ async def test_hostile_notes_are_only_words(running):
         await kept(app, pilot)
         assert notes(app).memory == "[/oops] [red]x"
         assert "[/oops] [red]x" in seen(pilot)
-
-
-@pytest.mark.parametrize(
-    ("line", "keys"),
-    [
-        ("", ()),
-        (" mill , the  fire,", ("mill", "the  fire")),
-        ("/a{1,2}/, b", ("/a{1,2}/", "b")),
-        ("/a,b", ("/a,b",)),
-        ("and/or, x", ("and/or", "x")),
-    ],
-)
-def test_keys_of_a_line(line, keys):
-    assert keys_of(line) == keys

@@ -417,7 +417,7 @@ async def test_hostile_words_are_shown_as_they_are(running, studio):
     studio.writing.say(story.id, "It ran.")
     root = studio.library.stories.tree(story.id).path(1)[0]
     bad = studio.library.stories.add_turn(story.id, root.id, "model", HOSTILE, f"- {HOSTILE}")
-    studio.library.branches.bookmark(bad.id, HOSTILE)
+    studio.library.branches.bookmark(bad.story_id, bad.id, HOSTILE)
     studio.library.branches.add_revision(bad.id, HOSTILE + HOSTILE)
     other = studio.library.stories.add_turn(story.id, root.id, "model", "Then. " + HOSTILE)
     async with running((160, 40), loaded=False) as (app, pilot):

@@ -20,7 +20,7 @@ def test_what_is_noted_is_shown(talecraft_: Talecraft, story: str) -> None:
     for arguments in (
         ("memory", story, "It is winter."),
         ("tell", story, "Keep it short.", "--depth", "2"),
-        ("entry", story, "Mill", "It burned.", "--key", "mill", "--key", "/old fire/"),
+        ("entry", story, "Mill", "It burned.", "--key", "mill,/old fire/"),
         ("entry", story, "Ro", "a fox", "--character", "--always"),
         ("plans", story, "--hide"),
         ("sofar", story, "They met.", "--upto", "1"),
@@ -38,7 +38,11 @@ def test_what_is_noted_is_shown(talecraft_: Talecraft, story: str) -> None:
     assert json.loads(talecraft_("notes", "show", story, "--json").out)["memory"] == "It is winter."
     assert talecraft_("notes", "entry", story, "mill", stdin="It stands again.").code == 0
     assert talecraft_("notes", "forget", story, "Ro").code == 0
-    assert talecraft_("notes", "memory", story, "").code == 0
+    nothing = talecraft_("notes", "memory", story)
+    assert nothing.code == 2, "an empty pipe takes nothing away"
+    assert "There is no text." in nothing.err
+    taken = talecraft_("notes", "memory", story, "")
+    assert (taken.code, "Taken away" in taken.err) == (0, True)
     shown = talecraft_("notes", "show", story).out
     assert "It stands again." in shown
     assert "memory" not in shown
@@ -68,7 +72,8 @@ def test_a_draft_is_the_storys_own_words(talecraft_: Talecraft, story: str) -> N
     drafted = talecraft_("notes", "draft", story, "Marta", "--keep")
     assert "Marta sang" in drafted.out
     assert "# character: Marta" in talecraft_("notes", "show", story).out
-    assert talecraft_("notes", "draft", story).out == ""
+    none = talecraft_("notes", "draft", story)
+    assert (none.out, "three times" in none.err) == ("", True)
 
 
 def test_a_lorebook_is_imported(talecraft_: Talecraft, story: str, tmp_path: Path) -> None:
@@ -88,6 +93,7 @@ def test_a_lorebook_is_imported(talecraft_: Talecraft, story: str, tmp_path: Pat
         (("memory", "9", "x"), "no story 9"),
         (("context", "9"), "no story 9"),
         (("context", "1", "--turn", "99"), "no turn 99"),
+        (("context", "1", "--turn", "2"), "of another story"),
         (("entry", "1", "Mill", " "), "nothing to tell"),
         (("entry", "1", "Mill", "x", "--key", "/(/"), "no regular expression"),
         (("entry", "1", "Mill", "x", "--scan", "0"), "scan is 0"),
@@ -100,6 +106,7 @@ def test_a_lorebook_is_imported(talecraft_: Talecraft, story: str, tmp_path: Pat
 def test_wrong_use_is_one_clear_line(
     talecraft_: Talecraft, story: str, arguments: tuple[str, ...], words: str
 ) -> None:
+    talecraft_("write", "Another story.")
     done = talecraft_("notes", *arguments)
     assert done.code == 2
     assert words in done.err

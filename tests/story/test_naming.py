@@ -27,6 +27,8 @@ def test_what_is_told_says_most_of_it_and_each_once():
     assert told.startswith("Every day the girl Maren came by.")
     assert len(told.split(".")) <= 6
     assert told_of("Bram", "Bram ran. Bram ran. He saw Bram.").count("Bram ran.") == 1
+    spoken = '"Pip," said Amos, "is it you?" Pip was a thin boy. Amos ran.'
+    assert told_of("Pip", spoken) == '"Pip," said Amos, "is it you?" Pip was a thin boy.'
     assert told_of("Nobody", STORY) == told_of("", STORY) == ""
     long = (
         "X was tall. " + "Far away, " * 30 + "there went X. X was a king. X saw. X fell. X ran off."

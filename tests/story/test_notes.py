@@ -14,6 +14,7 @@ from talecraft.story.notes import (
     Entry,
     Notes,
     check,
+    keys_of,
     unusable,
 )
 
@@ -109,3 +110,17 @@ def test_the_order_of_entries() -> None:
     ]
     notes = Notes(entries={str(n): one for n, one in enumerate(made)})
     assert [one.title for one in notes.ordered] == ["d", "c", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("line", "keys"),
+    [
+        ("", ()),
+        (" mill , the  fire,", ("mill", "the  fire")),
+        ("/a{1,2}/, b", ("/a{1,2}/", "b")),
+        ("/a,b", ("/a,b",)),
+        ("and/or, x", ("and/or", "x")),
+    ],
+)
+def test_keys_of_a_line(line: str, keys: tuple[str, ...]) -> None:
+    assert keys_of(line) == keys

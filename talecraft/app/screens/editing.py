@@ -10,7 +10,7 @@ from textual.widgets import TextArea
 from talecraft.app.keymap import hint
 from talecraft.app.live import Live
 from talecraft.app.screens.passages import PassageActions
-from talecraft.app.step_words import REDONE, UNDONE
+from talecraft.app.step_words import REDONE, UNDONE, told
 from talecraft.app.widgets.editor import LEAST_ROWS, Editor
 from talecraft.app.widgets.outline import OutlinePane
 from talecraft.app.widgets.text_area import PASTE_LIMIT
@@ -225,7 +225,7 @@ class EditingActions(PassageActions):
             return
         if step.kind == "write":
             self._give_back(step)
-        self.talecraft.say(f"{UNDONE[step.kind]} {hint('story.redo', 'Ctrl+Y')} does it again.")
+        self.talecraft.say(f"{told(step, UNDONE)} {hint('story.redo', 'Ctrl+Y')} does it again.")
 
     def action_redo_step(self) -> None:
         step = self._moved(self.talecraft.studio.branching.redo)
@@ -234,7 +234,7 @@ class EditingActions(PassageActions):
             return
         if step.kind == "write":  # its words were given back; sent again they would stand twice
             self._take_from_composer(step)
-        self.talecraft.say(f"{REDONE[step.kind]} {hint('story.undo', 'Ctrl+Z')} takes it back.")
+        self.talecraft.say(f"{told(step, REDONE)} {hint('story.undo', 'Ctrl+Z')} takes it back.")
 
     def _moved(self, move: Callable[[int], Step | None]) -> Step | None:
         try:

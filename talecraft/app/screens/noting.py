@@ -8,11 +8,11 @@ from talecraft.app.keymap import hint
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.dialogs import Choose, Confirm
 from talecraft.app.screens.form import Answers, Field, Form, whole_number
-from talecraft.app.step_words import REDONE, UNDONE
+from talecraft.app.step_words import REDONE, UNDONE, told
 from talecraft.app.widgets.context import ContextList, Row
 from talecraft.errors import TalecraftError
 from talecraft.library.notes import ENTRY, MEMORY, NOTE
-from talecraft.story.notes import AuthorsNote, Entry, EntryKind, Notes, check
+from talecraft.story.notes import AuthorsNote, Entry, EntryKind, Notes, check, keys_of
 from talecraft.story.turns import Step, StepKind
 
 _HERE = "Only from here on, in this branch"
@@ -194,7 +194,7 @@ class NotingActions(TalecraftScreen):
         elif step.kind != "note":
             self.talecraft.say("What was done last was done to the text: the page takes it back.")
         elif self._do(lambda: take(self.story_id)):
-            self.talecraft.say(done[step.kind])
+            self.talecraft.say(told(step, done))
 
     # ------------------------------------------------------------------ entries
     def action_new_entry(self) -> None:
@@ -205,8 +205,9 @@ class NotingActions(TalecraftScreen):
         notebook = self.talecraft.studio.notebook
         names = notebook.names(self.story_id)[:_NAMES]
         if not names:
+            new = hint("context.new", "n")
             self.talecraft.say(
-                "The story speaks of nobody three times by name who has no entry yet."
+                f"No name without an entry comes up three times. {new} writes an entry by hand."
             )
             return
 
@@ -286,15 +287,3 @@ def _entry(answers: Answers) -> Entry:
         whole_number(answers, "scan", plain.scan),
         whole_number(answers, "limit", plain.limit),
     )
-
-
-def keys_of(line: str) -> tuple[str, ...]:
-    """The keys of a line: commas divide them, but not within a /pattern/."""
-    keys: list[str] = []
-    for part in line.split(","):
-        open_pattern = keys and keys[-1].startswith("/") and keys[-1].count("/") < 2
-        if open_pattern:
-            keys[-1] += f",{part}"
-        else:
-            keys.append(part.strip())
-    return tuple(key for key in keys if key)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from talecraft.app.keymap import hint
 from talecraft.app.screens.base import TalecraftScreen
-from talecraft.app.step_words import REDONE, UNDONE
+from talecraft.app.step_words import REDONE, UNDONE, told
 from talecraft.app.text import count
 from talecraft.app.widgets.tree import TreeList
 from talecraft.errors import TalecraftError
@@ -138,7 +138,7 @@ class TreeActions(TalecraftScreen):
         if (step := steps[0]) is None:
             self.talecraft.say(none)
             return
-        self.talecraft.say(done[step.kind])
+        self.talecraft.say(told(step, done))
         of_turn = next((change.turn_id for change in step.changes if change.turn_id), None)
         leaf = self.talecraft.studio.library.stories.get(self.story_id).leaf_id
         self.show(of_turn if of_turn is not None else leaf)
