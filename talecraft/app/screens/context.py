@@ -94,10 +94,7 @@ class ContextScreen(NotingActions):
         self._event = None
         try:
             story = studio.library.stories.get(self.story_id)
-            self._path = [
-                turn for turn in studio.library.stories.path(story.leaf_id)
-                if turn.author == "model"
-            ]  # fmt: skip
+            self._path = studio.library.stories.path(story.leaf_id)
             if studio.engine.asleep:
                 raise EngineError(
                     "The model sleeps while the run goes on.", "It can be asked then."
@@ -152,8 +149,10 @@ class ContextScreen(NotingActions):
     def _which(self) -> str:
         if self._at is None:
             return "for the next passage"
-        number = self._numbers.get(self._at)
-        return f"as it was for passage {number}" if number else "as it was then"
+        for number, turn in enumerate(self._path, 1):
+            if turn.id == self._at:
+                return f"as it was for passage {number}"
+        return "as it was then"
 
     def _shown(self, event: PromptRead) -> list[Row]:
         """What is in the prompt, in order, then what is not."""
@@ -221,37 +220,29 @@ class ContextScreen(NotingActions):
                 return told.strip(), int(last)
         return "", None
 
-    @property
-    def _numbers(self) -> dict[int, int]:
-        """The number of each passage that is read, by its turn."""
-        studio = self.talecraft.studio
-        story = studio.library.stories.get(self.story_id)
-        path = studio.library.stories.path(story.leaf_id)
-        return {turn.id: number for number, turn in enumerate(path, 1)}
-
     # ------------------------------------------------------------------ what can be done now
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if not self.is_mounted:
             return super().check_action(action, parameters)
         if action == "other":
-            return self._other(parameters[0] if isinstance(parameters[0], int) else 0) is not ...
+            step = parameters[0] if isinstance(parameters[0], int) else 0
+            return 0 <= self._place + step < len(self._places)
         return super().check_action(action, parameters)
 
-    def _other(self, step: int) -> object:
-        """The turn that comes `step` after the one that is shown; None: the next passage, `...`:
-        there is none."""
-        ids = [turn.id for turn in self._path if turn.prose]
-        at = ids.index(self._at) if self._at in ids else len(ids)
-        to = at + step
-        if not 0 <= to <= len(ids):
-            return ...
-        return ids[to] if to < len(ids) else None
+    @property
+    def _places(self) -> list[int | None]:
+        """What can be looked at: the model's passages by their turns, then (None) the next one."""
+        return [*(one.id for one in self._path if one.author == "model" and one.prose), None]
+
+    @property
+    def _place(self) -> int:
+        """Which of them is shown; a plan without prose counts as the next passage."""
+        places = self._places
+        return places.index(self._at) if self._at in places else len(places) - 1
 
     def action_other(self, step: int) -> None:
-        to = self._other(step)
-        if to is ...:
-            return
-        self._at = to if isinstance(to, int) else None
+        """Called only where there is one: see check_action."""
+        self._at = self._places[self._place + step]
         self._ask()
 
     def changed(self) -> None:
