@@ -10,11 +10,10 @@ import typer
 
 from talecraft.cli import console, opening
 from talecraft.errors import UsageError
-from talecraft.story.notes import AuthorsNote, Entry, EntryKind, keys_of
-from talecraft.story.turns import LeftOut
 
 if TYPE_CHECKING:
     from talecraft.process.messages import Stretch
+    from talecraft.story.turns import LeftOut
 
 app = typer.Typer(
     help="Memory, lore and notes to the model; and what it sees.", no_args_is_help=True
@@ -24,7 +23,7 @@ Text = Annotated[str | None, typer.Argument(metavar="TEXT", help="Else what is p
 Title = Annotated[str, typer.Argument(metavar="TITLE")]
 Here = Annotated[bool, typer.Option("--here", help="Only from the open end on, in this branch.")]
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
-_PLAIN, _NOTE = Entry("", ""), AuthorsNote()
+Number = int | None  # of an option that is as the notes have it where it is not given
 
 
 def _given(text: str | None) -> str:
@@ -79,11 +78,14 @@ def memory(story: Story, text: Text = None, here: Here = False) -> None:
 def tell(
     story: Story,
     text: Text = None,
-    depth: Annotated[int, typer.Option(min=0, help="Passages that come after it.")] = _NOTE.depth,
+    depth: Annotated[Number, typer.Option(min=0, help="Passages that come after it.")] = None,
     here: Here = False,
 ) -> None:
     """A word to the model that stands near the end of the text; '' takes it away."""
+    from talecraft.story.notes import DEPTH
+
     given = _given(text)
+    depth = DEPTH if depth is None else depth
     with opening.studio() as studio:
         studio.notebook.tell_model(story, given, depth, here)
     _kept(story, given)
@@ -128,18 +130,22 @@ def entry(
     character: Annotated[bool, typer.Option("--character", help="It is somebody.")] = False,
     always: Annotated[bool, typer.Option("--always", help="Told without a call.")] = False,
     priority: Annotated[
-        int, typer.Option(help="The highest come in where there is no room for all.")
-    ] = _PLAIN.priority,
-    scan: Annotated[int, typer.Option(help="Passages looked through for its keys.")] = _PLAIN.scan,
+        Number, typer.Option(help="The highest come in where there is no room for all.")
+    ] = None,
+    scan: Annotated[Number, typer.Option(help="Passages looked through for its keys.")] = None,
     limit: Annotated[
-        int, typer.Option(help="The most of it that is told, in tokens; 0: all.")
-    ] = _PLAIN.limit,
+        Number, typer.Option(help="The most of it that is told, in tokens; 0: all.")
+    ] = None,
     here: Here = False,
 ) -> None:
     """Lore or a character, told when it is spoken of; one of that title is replaced."""
+    from talecraft.story.notes import Entry, EntryKind, keys_of
+
     kind: EntryKind = "character" if character else "lore"
     keys = tuple(one for line in key or () for one in keys_of(line))
-    made = Entry(title, _given(text), kind, keys, always, priority, scan, limit)
+    numbers = {"priority": priority, "scan": scan, "limit": limit}
+    said = {name: number for name, number in numbers.items() if number is not None}
+    made = Entry(title, _given(text), kind, keys, always, **said)
     with opening.studio() as studio:
         studio.notebook.keep(story, made, studio.notebook.key_of(story, title), here)
     console.note(f"{title} is kept for story {story}.")

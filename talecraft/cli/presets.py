@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
 from talecraft.cli import console, opening
-from talecraft.config.presets import Preset
+
+if TYPE_CHECKING:
+    from talecraft.config.presets import Preset
 
 app = typer.Typer(help="Ways of drawing words, by name.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
