@@ -16,8 +16,8 @@ import torch
 from gguf import GGMLQuantizationType as Kinds
 
 from benchmarks.generation_work import LENGTHS, STEPS, after
-from talecraft.exporting.gguf_files import _BUFFERS, Kind, _plain
-from talecraft.exporting.weights import Weights
+from talecraft.formats.gguf_files import _BUFFERS, Kind, _plain
+from talecraft.formats.weights import Weights
 
 ROOM = max(LENGTHS) + STEPS
 

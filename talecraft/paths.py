@@ -49,6 +49,11 @@ class Home:
         return self.cache / "models"
 
     @property
+    def forms(self) -> Path:
+        """Models once more, as llama.cpp reads them."""
+        return self.cache / "gguf"
+
+    @property
     def settings_file(self) -> Path:
         return self.config / "config.toml"
 

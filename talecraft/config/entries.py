@@ -15,14 +15,14 @@ from talecraft.config.settings import Settings
 from talecraft.errors import UsageError
 from talecraft.story.clean import clean_line
 
-Kind = Literal["text", "number", "whole", "switch"]
+Kind = Literal["text", "number", "whole", "switch", "choice"]
 Value = str | float | int | bool | None
 AUTOMATIC = "automatic"  # how a value that is not in the file is shown
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One key. `bounds` are those of a number, in words; an `optional` one may be left out of the
-    file, and then something else decides."""
+    """One key. `bounds` are those of a number, in words, `names` what there is to choose from; an
+    `optional` one may be left out of the file, and then something else decides."""
 
     section: str
     name: str
@@ -31,6 +31,7 @@ class Entry(msgspec.Struct, frozen=True):
     description: str
     optional: bool
     bounds: str
+    names: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -41,6 +42,8 @@ class Entry(msgspec.Struct, frozen=True):
         """What may stand there, in words."""
         if self.kind == "switch":
             return "true or false"
+        if self.kind == "choice":
+            return f"{', '.join(self.names[:-1])} or {self.names[-1]}"
         what = {"text": "text", "number": "a number", "whole": "a whole number"}[self.kind]
         automatic = f", or {AUTOMATIC}" if self.optional else ""
         return f"{what} {self.bounds}".strip() + automatic
@@ -70,7 +73,7 @@ class Entry(msgspec.Struct, frozen=True):
         typed = clean_line(text).strip()
         if self.optional and typed in ("", AUTOMATIC):
             return None
-        value = typed if self.kind == "text" else _toml(typed)
+        value = typed if self.kind in ("text", "choice") else _toml(typed)
         if isinstance(value, float) and not math.isfinite(value):
             value = None
         try:
@@ -134,13 +137,15 @@ def _entry(section: str, field: inspect.Field) -> Entry:
     bounds = ""
     names: dict[type[inspect.Type], Kind] = {
         inspect.StrType: "text", inspect.FloatType: "number", inspect.IntType: "whole",
-        inspect.BoolType: "switch",
+        inspect.BoolType: "switch", inspect.LiteralType: "choice",
     }  # fmt: skip
     if isinstance(kind, inspect.IntType | inspect.FloatType):
         bounds = _bounds(kind)
+    options = tuple(map(str, kind.values)) if isinstance(kind, inspect.LiteralType) else ()
     return Entry(
-        section, field.name, names[type(kind)], field.default, description, optional, bounds
-    )
+        section, field.name, names[type(kind)], field.default, description, optional, bounds,
+        options,
+    )  # fmt: skip
 
 
 def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:

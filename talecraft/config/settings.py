@@ -6,7 +6,7 @@ Each field's description is what the settings screen and `talecraft config` say 
 from __future__ import annotations
 
 import shlex
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -191,9 +191,16 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
 
 
-class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the model is that writes."""
+# What computes the model that writes; "auto" is whichever was quicker in a trial. torch learns.
+EngineKind = Literal["auto", "torch", "llamacpp"]
 
+
+class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the model is that writes, and what computes it."""
+
+    kind: Annotated[
+        EngineKind, Meta(description="What computes it; auto: the quicker of what is installed.")
+    ] = "auto"
     command: Annotated[
         str, Meta(description="What starts it, as `ssh box talecraft engine`; empty: here.")
     ] = ""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from talecraft.engine.banning import Bans
-from talecraft.engine.cache import growing_cache
+from talecraft.engine.cache import empty_cache
 from talecraft.engine.codec import Codec, TextStream
 from talecraft.engine.decoding import GRACE, Response, ends_a_sentence
 from talecraft.engine.dry import Dry
@@ -216,7 +216,7 @@ class Batch:
         self._dry = Dry(sampling, rows[0].codec) if rows and sampling.dry_multiplier > 0 else None
         self._pad = pad
         self._record = record
-        self._cache = growing_cache(model.config)
+        self._cache = empty_cache(model)
         given = [(*row.prompt, *row.response.ids) for row in rows]
         prompts = list(dict.fromkeys(given))
         self._copies = torch.tensor([prompts.index(one) for one in given])

@@ -100,6 +100,12 @@ class WindowedLayer(GrowingLayer):
         return self.sliding_window
 
 
+def empty_cache(model: Any) -> Any:
+    """For what `model` reads: its own kind where it has one, else keys and values that grow."""
+    own = getattr(model, "empty_cache", None)
+    return own() if own is not None else growing_cache(model.config)
+
+
 def growing_cache(config: Any) -> DynamicCache:
     """An empty cache for a model of this configuration; layers of another kind stay transformers'
     own."""

@@ -36,6 +36,13 @@ def quantised(base: Any) -> bool:
     return getattr(base, "quantization_method", None) is not None
 
 
+def name(base: Any, asked: str) -> str:
+    """What the weights of a model that writes really are: "none", what was `asked` for, or
+    llama.cpp's name of it."""
+    own: str | None = getattr(base, "quantised_as", None)
+    return own or (asked if quantised(base) else "none")
+
+
 def repair(base: Any) -> None:
     """Make quantised layers on a CPU compute what they learn from; others are left alone.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from talecraft.engine import loading, prompting, quantising
+from talecraft.engine import loading, opening, prompting, quantising
 from talecraft.engine.codec import Codec
 from talecraft.engine.decoding import Response, Writer
 from talecraft.engine.deltas import Deltas
@@ -144,7 +144,7 @@ class Service:
             self._ref = self._model = self._codec = None
             self._session = self._adapter = self._worn = None
             self._sessions.forget()
-            opened = loading.open_model(command.model)
+            opened = opening.open_model(command.model, self._tell_loading)
             self._model, self._device = opened.base, opened.device
             self._codec, self._pad = opened.codec, opened.pad
             self._ref = command.model
@@ -169,12 +169,12 @@ class Service:
         self._session = self._worn = None
         try:
             if adapter is None:
-                self._model = loading.detach(self._model)
+                self._model = opening.detach(self._model)
             else:
-                self._model = loading.attach(self._model, adapter, self._ref)
+                self._model = opening.attach(self._model, adapter, self._ref)
                 self._worn = adapter.id
         except AdapterError:
-            self._model = loading.detach(self._model)
+            self._model = opening.detach(self._model)
             raise
         finally:
             self._session = self._new_session()
@@ -206,8 +206,10 @@ class Service:
     def _quantisation(self) -> str:
         """What the weights really are, whatever was asked for."""
         assert self._ref is not None
-        quantised = quantising.quantised(self._model)
-        return self._ref.quantisation if quantised else "none"
+        return quantising.name(self._model, self._ref.quantisation)
+
+    def _tell_loading(self, what: str) -> None:
+        self._wire.send(Phase("loading", what))
 
     def _tell_loaded(self) -> None:
         assert self._ref is not None

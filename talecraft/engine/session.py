@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from talecraft.engine.cache import growing_cache
+from talecraft.engine.cache import empty_cache
 from talecraft.engine.captured import Captured
 
 # Reading stops between chunks when the writer presses Esc; a chunk is some 30 ms on the bundled
@@ -69,7 +69,7 @@ class Session:
             self._steps.forget()
             self._cache = self._steps.cache
         else:
-            self._cache = growing_cache(self._model.config)
+            self._cache = empty_cache(self._model)
 
     @torch.inference_mode()
     def read(self, prompt: list[int], cancelled: Cancelled, progress: Progress) -> Tensor:
@@ -134,7 +134,8 @@ class Session:
     @property
     def mode(self) -> str:
         """How steps are done: it stands in each record of what was written."""
-        return "eager" if self._steps is None else self._steps.mode
+        own: str = getattr(self._model, "mode", "eager")
+        return own if self._steps is None else self._steps.mode
 
     def rewind(self, length: int) -> None:
         """Keep the first `length` tokens."""

@@ -14,14 +14,15 @@ import msgspec
 
 from talecraft.engine import checking, loading
 from talecraft.errors import TalecraftError, UsageError
-from talecraft.exporting import folders, gguf_files
-from talecraft.exporting.weights import Weights
+from talecraft.exporting import folders
+from talecraft.formats import gguf_files
+from talecraft.formats.weights import Hear, Weights
 from talecraft.paths import flush_file
 from talecraft.process.child import answers
 from talecraft.process.export import Exported, Exporting, ExportOrder, Unfit
 
 
-def carry_out(order: ExportOrder, tell: folders.Hear) -> Exported:
+def carry_out(order: ExportOrder, tell: Hear) -> Exported:
     """Raises TalecraftError for what cannot be had. Nothing is left of what failed."""
     target = Path(order.target)
     adapter = loading.trusted(order.adapter, order.model) if order.adapter is not None else None
@@ -41,9 +42,7 @@ def carry_out(order: ExportOrder, tell: folders.Hear) -> Exported:
     return Exported(sum(file.stat().st_size for file in files), precision)
 
 
-def _write(
-    order: ExportOrder, folder: Path, adapter: Path | None, new: Path, tell: folders.Hear
-) -> str:
+def _write(order: ExportOrder, folder: Path, adapter: Path | None, new: Path, tell: Hear) -> str:
     if order.form == "peft":
         if adapter is None:
             raise UsageError("The bare model is no adapter.", "Name an adapter.")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from safetensors.torch import save_file
 
-from talecraft.exporting.weights import Weights
+from talecraft.formats.weights import Hear, Weights
 from talecraft.process.adapter_files import FILES
 
 # What stands beside the weights and is no code.
@@ -18,7 +17,6 @@ _BESIDE = (
     "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model",
     "chat_template.jinja", "model.safetensors.index.json",
 )  # fmt: skip
-Hear = Callable[[int, int], None]
 
 
 def peft(adapter: Path, target: Path, source: str) -> None:

@@ -34,6 +34,8 @@ class ModelRef(msgspec.Struct, frozen=True):
     style: PromptStyle
     recorded: bool = False  # on CUDA: a token's step is recorded once and replayed
     lean: bool = True  # on a CPU: a token's step is done in few operations, where that is possible
+    kind: str = "torch"  # what computes it where it writes; see config.settings.EngineKind
+    forms: str = ""  # the folder of models as llama.cpp reads them
 
     @property
     def key(self) -> str:

@@ -177,7 +177,8 @@ class Host:
                 f" {model.revision}.",
                 "Fetch the same on both.",
             )
-        return msgspec.structs.replace(model, folder=str(self._catalogue.folder(spec, self._home)))
+        folder, forms = self._catalogue.folder(spec, self._home), self._home.forms
+        return msgspec.structs.replace(model, folder=str(folder), forms=str(forms))
 
     def _adapter(self, adapter: AdapterRef | None) -> AdapterRef | None:
         """Where its parcels were put; it is checked by the engine, which loads no other."""

@@ -46,7 +46,7 @@ class Preferences:
             case "writing.model":
                 return [spec.id for spec in self._catalogue if self._usable(spec)]
             case _:
-                return ("true", "false") if entry.kind == "switch" else ()
+                return ("true", "false") if entry.kind == "switch" else entry.names
 
     def range(self, entry: Entry) -> str:
         """What may stand there, in words."""
@@ -78,10 +78,10 @@ class Preferences:
                 raise self.not_installed(spec)
         elif entry.key == "engine.command":
             try:
-                EngineSettings(name).words  # noqa: B018 - only whether it can be read
+                EngineSettings(command=name).words  # noqa: B018 - only whether it can be read
             except ConfigError as error:
                 raise UsageError(error.message, error.hint) from None
-        elif name not in (known := self.choices(entry)):
+        elif entry.key == "page.theme" and name not in (known := self.choices(entry)):
             raise UsageError(f"There is no theme '{name}'.", f"Themes: {', '.join(known)}.")
 
     def _usable(self, spec: ModelSpec) -> bool:

@@ -272,6 +272,8 @@ class Studio:
             spec.context_length,
             style,
             *self.settings.writing.steps,
+            self.settings.engine.kind,
+            str(self.home.forms),
         )
 
     def adapter_ref(self, adapter: Adapter | None) -> AdapterRef | None:

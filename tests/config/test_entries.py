@@ -60,6 +60,7 @@ def test_ranges_come_from_the_types() -> None:
     assert by("min_p").range == "a number from 0, below 1"
     assert by("training.batch").range == "a whole number from 4 to 512, or automatic"
     assert by("show_outline").range == "true or false"
+    assert by("engine.kind").range == "auto, llamacpp or torch"
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,7 @@ def test_ranges_come_from_the_types() -> None:
         ("show_outline", "false", False), ("theme", "tokyo-night", "tokyo-night"),
         ("theme", 'a"b', 'a"b'), ("batch", "", None), ("batch", "automatic", None),
         ("dry_multiplier", "1e-3", 0.001), ("model", "", None), ("prose_tokens", "1_000", 1000),
+        ("engine.kind", "torch", "torch"),
     ],
 )  # fmt: skip
 def test_what_is_typed_is_read(key: str, typed: str, value: Value) -> None:
@@ -85,7 +87,7 @@ def test_what_is_typed_is_read(key: str, typed: str, value: Value) -> None:
         ("temperature", "1\ntop_p = 1"), ("temperature", "[1]"),
         ("measure", "60.0"), ("measure", "'60'"), ("measure", "-1"), ("measure", "true"),
         ("show_outline", "yes"), ("show_outline", "1"), ("top_p", "0"), ("seed", "2147483648"),
-        ("batch", "none"),
+        ("batch", "none"), ("engine.kind", "cuda"), ("engine.kind", ""),
     ],
 )  # fmt: skip
 def test_what_cannot_stand_there_is_said_with_its_range(key: str, typed: str) -> None:
@@ -147,6 +149,8 @@ def valid(entry: Entry) -> st.SearchStrategy[Any]:
     found: st.SearchStrategy[Any]
     if entry.kind == "switch":
         return st.booleans()
+    if entry.kind == "choice":
+        return st.sampled_from(entry.names)
     if entry.kind == "text":
         found = st.text(min_size=1).map(clean_line).map(str.strip).filter(bool)
     else:

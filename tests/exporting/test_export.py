@@ -16,8 +16,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from talecraft.errors import AdapterError, EngineError, UsageError
 from talecraft.exporting import __main__ as child
-from talecraft.exporting import gguf_files, vocabulary
-from talecraft.exporting.weights import Weights
+from talecraft.formats import gguf_files, vocabulary
+from talecraft.formats.weights import Weights
 from talecraft.process.export import export
 
 IDS = torch.tensor([[2, 301, 402, 503, 604, 3, 88, 99]])

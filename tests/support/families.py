@@ -24,7 +24,7 @@ from transformers import (
 )
 
 from talecraft.config.assets import reference
-from talecraft.exporting.vocabulary import _PATTERNS
+from talecraft.formats.vocabulary import _PATTERNS
 
 WORDS = 700  # tokens that are trained
 SURE = 0.15  # spread of the weights: as sure of its words as a trained model

@@ -19,9 +19,8 @@ from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType
 from torch import Tensor
 
 from talecraft.errors import UsageError
-from talecraft.exporting import vocabulary
-from talecraft.exporting.folders import Hear
-from talecraft.exporting.weights import Weights
+from talecraft.formats import vocabulary
+from talecraft.formats.weights import Hear, Weights
 
 # A model this small loses more by rounding than its file grows by.
 FULL_PRECISION_BYTES = 200e6
@@ -144,9 +143,8 @@ def model(
     """The whole model, the adapter's change in it; returns its precision. `hear` gets bytes
     written, and how many there will be. Raises UsageError for what has no form in GGUF."""
     kind = Kind.of(folder)
-    small = weights.size < FULL_PRECISION_BYTES
-    precision = "F32" if small else _main_precision(weights)
-    matrices, file_type = _TYPES[precision]
+    kept = precision(weights)
+    matrices, file_type = _TYPES[kept]
     writer = GGUFWriter(target, kind.arch_name)
     writer.add_type("model")
     _name(writer, title, licence)
@@ -165,7 +163,12 @@ def model(
         plain = np.dtype(_NUMPY[types[name]])
         writer.add_tensor_info(kind.name(name), raw, plain, size, raw_dtype=types[name])
     _write(writer, wanted, lambda name: _plain(kind, name, weights[name], types[name]), hear)
-    return precision
+    return kept
+
+
+def precision(weights: Weights) -> str:
+    """That of the matrices in a model's file: as they are, but in full for a small model."""
+    return "F32" if weights.size < FULL_PRECISION_BYTES else _main_precision(weights)
 
 
 def adapter(weights: Weights, folder: Path, target: Path, title: str, licence: str) -> None:

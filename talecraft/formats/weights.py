@@ -6,7 +6,7 @@ Nothing here builds the model: of a model of any size one tensor, or one shard, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from torch import Tensor
 from talecraft.errors import AdapterError, EngineError
 from talecraft.process import tensors
 
+Hear = Callable[[int, int], None]  # bytes written, and how many there will be
 _WRAPPER = "base_model.model."  # before each name in a file of PEFT's
 _A, _B = ".lora_A.weight", ".lora_B.weight"
 _PLAIN = {"use_dora": False, "bias": "none", "rank_pattern": {}, "alpha_pattern": {}}

@@ -1,0 +1,1 @@
+"""Models and adapters as files: read a tensor at a time, written as llama.cpp has them."""

@@ -1,0 +1,133 @@
+"""llama.cpp's model as transformers' are asked, over a memory that is played by torch."""
+
+from __future__ import annotations
+
+import gc
+from collections import defaultdict
+
+import numpy as np
+import pytest
+import torch
+
+from talecraft.engine.batch import Batch, Row
+from talecraft.engine.llamacpp.model import LlamaCppModel
+from talecraft.engine.llamacpp.native import SEQUENCES
+from talecraft.engine.session import Session
+from talecraft.errors import EngineError
+from talecraft.story.turns import Sampling
+from tests.support.models import codec, shared_base, tiny_llama
+
+
+class Memory:
+    """What Native does, each sequence an ordinary list of ids that is read anew each time."""
+
+    on_gpu = False
+
+    def __init__(self, base):
+        self.base = base
+        self.vocabulary = base.config.vocab_size
+        self.held = defaultdict(list)
+        self.free = list(range(SEQUENCES))
+        self.computed = 0
+
+    def take(self):
+        if not self.free:
+            raise EngineError("too many")
+        return self.free.pop()
+
+    def give_back(self, sequences):
+        for one in sequences:
+            self.cut(one, 0)
+            self.free.append(one)
+
+    def cut(self, sequence, length):
+        del self.held[sequence][length:]
+
+    def copy(self, sequence):
+        made = self.take()
+        self.held[made] = list(self.held[sequence])
+        return made
+
+    @torch.no_grad()
+    def read(self, places):
+        asked = []
+        for one in places:
+            text = self.held[one.sequence]
+            assert one.position == len(text), "a hole, or something that was not taken away"
+            text.append(one.token)
+            self.computed += 1
+            if one.asked:
+                asked.append(self.base(torch.tensor([text]), use_cache=False).logits[0, -1].float())
+        return torch.stack(asked) if asked else torch.empty(0, self.vocabulary)
+
+
+def like(base):
+    return LlamaCppModel(Memory(base), base.config, base.generation_config, "F32")
+
+
+def read(session, ids):
+    return session.read(ids, lambda: False, lambda done, total: None)
+
+
+def test_a_session_computes_what_follows_the_common_prefix_and_no_more():
+    base = tiny_llama()
+    model = like(base)
+    memory, session, plain = model._native, Session(model, "cpu"), Session(base, "cpu")
+    for ids, new in (
+        ([5, 6, 7, 8, 9], 5), ([5, 6, 7, 8, 9, 10], 1), ([5, 6, 7, 1], 1),
+        ([5, 6, 7, 1], 1), ([2], 1), (list(range(3, 40)), 37),
+    ):  # fmt: skip
+        memory.computed = 0
+        torch.testing.assert_close(read(session, ids), read(plain, ids), rtol=1e-4, atol=1e-5)
+        assert memory.computed == new
+    after = session.feed([4, 5, 6])
+    torch.testing.assert_close(after, plain.feed([4, 5, 6]), rtol=1e-4, atol=1e-5)
+    assert session.mode == "llama.cpp-f32"
+
+
+@pytest.mark.parametrize("banned", [(), ("the", "and")], ids=["plain", "banned"])
+def test_a_batch_writes_what_it_writes_over_transformers(banned):
+    """Prompts of several lengths, copies, rows that end early, words that are taken back."""
+    base, words = shared_base(), codec()
+    sampling = Sampling(outline_tokens=8, prose_tokens=20, banned=banned)
+    prompts = [words.encode(f"<prompt>\n{text}\n") for text in ("A fox", "A long way to the sea")]
+    prompts.append([*prompts[0], *words.encode("It rained on. " * 20)])
+
+    def written(model):
+        rows = [Row(ids, words, sampling, seed, seed == 2) for ids in prompts for seed in (1, 2)]
+        batch = Batch(model, rows, sampling, 0, record=True)
+        while batch.step():
+            pass
+        return [(row.response.ids, np.round(row.response.raw, 3).tolist()) for row in rows]
+
+    model = like(base)
+    assert written(model) == written(base)
+    gc.collect()
+    assert sorted(model._native.free) == list(range(SEQUENCES)), "all sequences were given back"
+
+
+def test_rows_are_chosen_and_copied_and_let_go():
+    model = like(tiny_llama())
+    memory, cache = model._native, model.empty_cache()
+    ids = torch.tensor([[1, 2, 3], [4, 5, 6]])
+    model(input_ids=ids, cache=cache)
+    cache.batch_select_indices(torch.tensor([1, 1, 0]))
+    assert [memory.held[one] for one in cache.rows] == [[4, 5, 6], [4, 5, 6], [1, 2, 3]]
+    model(input_ids=torch.tensor([[7], [8], [9]]), cache=cache)
+    cache.batch_select_indices(torch.tensor([2]))
+    assert [memory.held[one] for one in cache.rows] == [[1, 2, 3, 9]]
+    cache.crop(-2)
+    assert (memory.held[cache.rows[0]], cache.lengths) == ([1, 2], [2])
+    assert len(memory.free) == SEQUENCES - 1
+    del cache
+    gc.collect()
+    assert len(memory.free) == SEQUENCES
+
+
+def test_logits_are_of_the_last_ids_where_these_are_asked_for():
+    base = tiny_llama()
+    model, ids = like(base), torch.tensor([[1, 2, 3], [4, 5, 6]])
+    theirs = base(ids).logits
+    torch.testing.assert_close(model(input_ids=ids).logits, theirs, rtol=1e-4, atol=1e-5)
+    last = model(input_ids=ids, logits_to_keep=1).logits
+    torch.testing.assert_close(last, theirs[:, -1:], rtol=1e-4, atol=1e-5)
