@@ -37,6 +37,11 @@ class Home:
         return self.data / "runs"
 
     @property
+    def guests(self) -> Path:
+        """Runs for a page elsewhere."""
+        return self.data / "guests"
+
+    @property
     def adapters(self) -> Path:
         return self.data / "adapters"
 

@@ -6,12 +6,12 @@ import typer
 
 
 def engine() -> None:
-    """Write for a page on another machine: speaks JSON lines on stdin and stdout.
+    """Write, or train, for a page on another machine: speaks JSON lines on stdin and stdout.
 
     There, `talecraft config set engine.command "ssh THIS-MACHINE talecraft engine"`. Models are
     this machine's own; adapters are sent from there and checked.
     """
     from talecraft.paths import home
-    from talecraft.studio.hosting import host
+    from talecraft.studio.serving import serve
 
-    raise typer.Exit(host(home()))
+    raise typer.Exit(serve(home()))

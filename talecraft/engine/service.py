@@ -132,7 +132,8 @@ class Service:
     def _load(self, command: Load) -> None:
         """Load what differs from what is there, and say what is really in use."""
         held, codec = self._ref, self._codec
-        if held is not None and codec is not None and held.files == command.model.files:
+        same = held is not None and _weights(held) == _weights(command.model)
+        if held is not None and codec is not None and same:
             if held.style != command.model.style:  # an example that it needs no more, perhaps
                 self._codec = codec.styled(command.model.style)
             if held.recorded_tokens != command.model.recorded_tokens:
@@ -378,6 +379,11 @@ class Service:
                 left_out=prompt.left_out,
             ),
         )
+
+
+def _weights(model: ModelRef) -> object:
+    """What must be loaded anew where it differs; llama.cpp's memory is as large as the window."""
+    return model.files, model.kind, model.kind == "torch" or model.context_length
 
 
 def _id(adapter: AdapterRef | None) -> str | None:

@@ -33,9 +33,8 @@ from talecraft.process.messages import (
     Phase,
     Probe,
 )
+from talecraft.process.pieces import pieces
 from talecraft.story.clean import clean, clean_line
-
-PIECE = 1 << 20  # bytes
 
 
 class Line:
@@ -122,8 +121,6 @@ def adapters_of(command: Command) -> list[AdapterRef]:
 def parcels(adapter: AdapterRef) -> Iterator[Parcel]:
     """Its files in pieces. One that cannot be read is left out: its checksum is missed there."""
     for name in adapter.files:
-        with contextlib.suppress(OSError), (Path(adapter.folder) / name).open("rb") as file:
-            offset = 0
-            while data := file.read(PIECE):
+        with contextlib.suppress(OSError):
+            for offset, data in pieces(Path(adapter.folder) / name):
                 yield Parcel(adapter.id, name, offset, data)
-                offset += len(data)

@@ -50,8 +50,9 @@ class ModelRef(msgspec.Struct, frozen=True):
     def files(self) -> ModelRef:
         """The same whatever it is shown a story by, and however its steps are done."""
         return msgspec.structs.replace(
-            self, style=PromptStyle(), context_length=0, recorded=False, lean=True
-        )
+            self, style=PromptStyle(), context_length=0, recorded=False, lean=True, kind="torch",
+            forms="",
+        )  # fmt: skip
 
 
 class AdapterRef(msgspec.Struct, frozen=True):
@@ -155,9 +156,11 @@ class Examine(msgspec.Struct, frozen=True, tag="examine"):
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
-    """Which Talecraft is talking: to an engine elsewhere, which may be another."""
+    """Which Talecraft is talking to one elsewhere, which may be another; and what it wants: an
+    engine, or a run (process/far_messages.py)."""
 
     version: str
+    wants: Literal["engine", "run"] = "engine"
 
 
 class Parcel(msgspec.Struct, frozen=True, tag="parcel"):

@@ -11,14 +11,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
 import msgspec
 
-from talecraft.errors import BusyError, LibraryError, os_reason
+from talecraft.errors import BusyError, LibraryError, UsageError, os_reason
 from talecraft.paths import private_append, private_folder, private_write
 from talecraft.process import locks, run_events, run_requests
 from talecraft.process.environment import child_environment
@@ -27,16 +27,23 @@ from talecraft.process.run_events import Outcome, RunEvent, RunSettings
 
 SETTINGS, EPISODES, EVENTS = "settings.json", "episodes.jsonl", "events.jsonl"
 TALES = "tales.jsonl"  # what a run that learns the pattern has read, kept by itself
+ELSEWHERE = "elsewhere"  # there where another machine carries the run out
 CANDIDATE, CHECKPOINT, LOG = "candidate", "checkpoint.safetensors", "run.log"
 _NEEDED = (SETTINGS, CHECKPOINT, EPISODES, TALES)
 _LOCK = "trainer.lock"
 _WAITS = (0.02, 0.05, 0.1)  # seconds: somebody may just be asking whether a run is `alive`
 COMMAND = (sys.executable, "-m", "talecraft.learning.run")
+FAR_COMMAND = (sys.executable, "-m", "talecraft.process.far_run")
 
 
-def start(runs: Path, settings: RunSettings, evidence: Evidence | None) -> int:
-    """Write the order, and the `evidence` where the run learns from any, and launch it; returns
-    its pid.
+def start(
+    runs: Path,
+    settings: RunSettings,
+    evidence: Evidence | None,
+    elsewhere: Sequence[str] = (),
+) -> int:
+    """Write the order, and the `evidence` where the run learns from any, and launch it, or have it
+    carried out `elsewhere`, behind this command; returns its pid.
 
     Raises BusyError where a run is already going, LibraryError where the folder cannot be written.
     """
@@ -46,25 +53,33 @@ def start(runs: Path, settings: RunSettings, evidence: Evidence | None) -> int:
     def prepare() -> None:
         if evidence is not None:
             private_write(folder / EPISODES, evidence.lines())
+        if elsewhere:
+            private_write(folder / ELSEWHERE, b"")
         private_write(folder / SETTINGS, run_events.encode(settings))
 
-    return _launch(folder, prepare)
+    return _launch(folder, prepare, elsewhere)
 
 
-def resume(runs: Path, run_id: str) -> int:
+def resume(runs: Path, run_id: str, elsewhere: Sequence[str] = ()) -> int:
     """Launch a run again that was killed or stopped; returns its pid.
 
-    It goes on after its last finished update, from the order and the scores it began with.
-    Raises as `start` does.
+    It goes on after its last finished update, from the order and the scores it began with, and
+    where it was begun: here, or behind the command `elsewhere`. Raises as `start` does, and
+    UsageError where it was begun elsewhere and there is no such command now.
     """
     folder = runs / run_id
+    far = (folder / ELSEWHERE).exists()
+    if far and not elsewhere:
+        raise UsageError(
+            f"Run {run_id} was begun on another machine.", "Set engine.command, then go on."
+        )
 
     def prepare() -> None:
         for request in get_args(run_requests.Request):
             run_requests.withdraw(folder, request)
         tidy(folder)
 
-    return _launch(folder, prepare)
+    return _launch(folder, prepare, elsewhere if far else ())
 
 
 def tidy(folder: Path) -> None:
@@ -76,12 +91,15 @@ def tidy(folder: Path) -> None:
 
 
 def can_resume(runs: Path, run_id: str) -> bool:
-    """Is everything there that the run needs to go on?"""
-    there = {name for name in _NEEDED if (runs / run_id / name).is_file()}
+    """Is everything there that the run needs to go on? Of one elsewhere: did it begin there?"""
+    folder = runs / run_id
+    there = {name for name in _NEEDED if (folder / name).is_file()}
+    if (folder / ELSEWHERE).exists():
+        return SETTINGS in there and (folder / ELSEWHERE).stat().st_size > 0
     return {SETTINGS, CHECKPOINT} <= there and bool({EPISODES, TALES} & there)
 
 
-def _launch(folder: Path, prepare: Callable[[], None]) -> int:
+def _launch(folder: Path, prepare: Callable[[], None], elsewhere: Sequence[str]) -> int:
     """Take the trainers' lock, `prepare` the folder and start its run."""
     lock = _open_lock(folder.parent)
     try:
@@ -95,7 +113,7 @@ def _launch(folder: Path, prepare: Callable[[], None]) -> int:
         prepare()
         with private_append(folder / LOG) as log:
             process = subprocess.Popen(
-                [*COMMAND, str(folder)],
+                [*((*FAR_COMMAND, *elsewhere) if elsewhere else COMMAND), str(folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -12,7 +12,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ import msgspec
 
 from talecraft import __version__
 from talecraft.config import models
-from talecraft.errors import EngineError, TalecraftError, UsageError, os_reason
+from talecraft.errors import EngineError, TalecraftError
 from talecraft.paths import Home, private_folder
 from talecraft.process import messages
 from talecraft.process.adapter_files import FILES
@@ -42,10 +41,10 @@ from talecraft.process.messages import (
     Probe,
     Quit,
 )
+from talecraft.process.pieces import put
 
 _ID = re.compile(r"[0-9a-f]{16}")
 _KEPT = "engine-"  # the folder of adapters that were sent, with the host's pid
-MOST_BYTES = 4 << 30  # of one file of an adapter
 
 
 class Host:
@@ -67,10 +66,15 @@ class Host:
         self._broken: set[str] = set()  # adapters of which a part is missing
 
     def run(
-        self, commands: IO[bytes], events: IO[bytes], leave: Callable[[int], None] | None = None
+        self,
+        commands: IO[bytes],
+        events: IO[bytes],
+        leave: Callable[[int], None] | None = None,
+        first: bytes = b"",
     ) -> int:
         """Pass on `commands`, line by line, and what the engine answers; returns its exit code.
-        Where the engine ends first, `leave` is called with it: nobody waits for commands then."""
+        `first` is a line of them that was read already. Where the engine ends first, `leave` is
+        called with its code: nobody waits for commands then."""
         process = subprocess.Popen(
             self._engine,
             stdin=subprocess.PIPE,
@@ -84,7 +88,8 @@ class Host:
         )
         pump.start()
         try:
-            while line := commands.readline(LONGEST_LINE):
+            while line := first or commands.readline(LONGEST_LINE):
+                first = b""
                 for command in self._understood(line, events):
                     process.stdin.write(messages.encode(command) + b"\n")
                     process.stdin.flush()
@@ -122,7 +127,7 @@ class Host:
         """
         match command:
             case Hello():
-                self._barred = _other_version(command.version)
+                self._barred = other_version(command.version)
                 if self._barred is not None:
                     raise self._barred
                 return None
@@ -154,31 +159,12 @@ class Host:
     def _load(self, command: Load) -> Load:
         self._unloaded = None
         try:
-            model, adapter = self._model(command.model), self._adapter(command.adapter)
+            model = model_here(command.model, self._catalogue, self._home)
+            adapter = self._adapter(command.adapter)
         except TalecraftError as error:
             self._unloaded = error
             raise
         return msgspec.structs.replace(command, model=model, adapter=adapter)
-
-    def _model(self, model: ModelRef) -> ModelRef:
-        try:
-            spec = self._catalogue.get(model.id)
-        except TalecraftError as error:
-            raise EngineError(f"Where the engine is: {error.message}", error.hint) from None
-        if not self._catalogue.installed(spec, self._home):
-            raise EngineError(
-                f"{model.id} is not installed where the engine is.",
-                f"There: talecraft models pull {model.id}.",
-            )
-        # Where it was never fetched it has the revision that models.toml asks for.
-        if model.revision not in (spec.revision, self._catalogue.declared(model.id).revision):
-            raise EngineError(
-                f"{model.id} is another revision where the engine is: {spec.revision}, here"
-                f" {model.revision}.",
-                "Fetch the same on both.",
-            )
-        folder, forms = self._catalogue.folder(spec, self._home), self._home.forms
-        return msgspec.structs.replace(model, folder=str(folder), forms=str(forms))
 
     def _adapter(self, adapter: AdapterRef | None) -> AdapterRef | None:
         """Where its parcels were put; it is checked by the engine, which loads no other."""
@@ -187,33 +173,13 @@ class Host:
         return msgspec.structs.replace(adapter, folder=str(self._folder(adapter.id)))
 
     def _folder(self, adapter_id: str) -> Path:
-        if not _ID.fullmatch(adapter_id):
-            raise EngineError("An adapter has an id that is none.")
-        return self._kept / adapter_id
+        return self._kept / adapter_folder(adapter_id)
 
     def _keep(self, parcel: Parcel) -> None:
         if parcel.adapter in self._broken:
             return  # its checksum is missed when it is to be put on
-        folder = self._folder(parcel.adapter)
-        end = parcel.offset + len(parcel.data)
         try:
-            if parcel.name not in FILES or parcel.offset < 0 or end > MOST_BYTES:
-                raise EngineError("What was sent is no part of an adapter.")
-            private_folder(folder)
-            path = folder / parcel.name
-            if not parcel.offset:
-                path.unlink(missing_ok=True)
-            with path.open("ab" if parcel.offset else "xb") as file:
-                path.chmod(0o600)
-                if file.tell() != parcel.offset:
-                    raise EngineError("A part of an adapter is missing.")
-                file.write(parcel.data)
-        except OSError as error:
-            self._broken.add(parcel.adapter)
-            raise EngineError(
-                f"An adapter cannot be kept where the engine is ({os_reason(error)}).",
-                "Free some space there.",
-            ) from error
+            keep_parcel(self._kept, parcel)
         except EngineError:
             self._broken.add(parcel.adapter)
             raise
@@ -235,6 +201,43 @@ class Host:
             events.flush()
 
 
+def model_here(model: ModelRef, catalogue: models.Catalogue, home: Home) -> ModelRef:
+    """The same model in this machine's folder. Raises EngineError where there is none."""
+    try:
+        spec = catalogue.get(model.id)
+    except TalecraftError as error:
+        raise EngineError(f"Where the engine is: {error.message}", error.hint) from None
+    if not catalogue.installed(spec, home):
+        raise EngineError(
+            f"{model.id} is not installed where the engine is.",
+            f"There: talecraft models pull {model.id}.",
+        )
+    # Where it was never fetched it has the revision that models.toml asks for.
+    if model.revision not in (spec.revision, catalogue.declared(model.id).revision):
+        raise EngineError(
+            f"{model.id} is another revision where the engine is: {spec.revision}, here"
+            f" {model.revision}.",
+            "Fetch the same on both.",
+        )
+    folder = catalogue.folder(spec, home)
+    return msgspec.structs.replace(model, folder=str(folder), forms=str(home.forms))
+
+
+def adapter_folder(adapter_id: str) -> str:
+    """The name of an adapter's folder. Raises EngineError for what is no adapter's id."""
+    if not _ID.fullmatch(adapter_id):
+        raise EngineError("An adapter has an id that is none.")
+    return adapter_id
+
+
+def keep_parcel(folder: Path, parcel: Parcel) -> None:
+    """A part of an adapter, among others in `folder`. Raises EngineError where it is none, or is
+    not to be kept."""
+    if parcel.name not in FILES:
+        raise EngineError("What was sent is no part of an adapter.")
+    put(folder / adapter_folder(parcel.adapter) / parcel.name, parcel.offset, parcel.data)
+
+
 def _failed(line: bytes, error: TalecraftError) -> Event:
     """To the request of this line, where it is one."""
     try:
@@ -246,7 +249,7 @@ def _failed(line: bytes, error: TalecraftError) -> Event:
     return Failed(number, error.message, error.hint)
 
 
-def _other_version(version: str) -> EngineError | None:
+def other_version(version: str) -> EngineError | None:
     if version == __version__:
         return None
     said = "".join(one for one in version if one.isalnum() or one in ".+-")[:20]
@@ -281,22 +284,3 @@ def _lives(pid: int) -> bool:
     except OSError:
         return True
     return True
-
-
-def host(home: Home) -> int:
-    """`talecraft engine`: until the page that asks is gone. Returns the engine's exit code.
-
-    Raises UsageError on a terminal: nobody speaks the wire by hand.
-    """
-    if sys.stdin.isatty():
-        raise UsageError(
-            "This is for a page on another machine.",
-            'There: talecraft config set engine.command "ssh THIS-MACHINE talecraft engine".',
-        )
-
-    def end(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, end)
-    return Host(home).run(sys.stdin.buffer, sys.stdout.buffer)

@@ -99,7 +99,7 @@ class Studio:
         self.elsewhere = bool(own)  # the engine is: what is here says nothing of it
         self.engine = EngineClient(
             self._on_engine, self.home.logs, own or engine_command or COMMAND,
-            (lambda busy: None) if own else self._sign.show, self.elsewhere,
+            self._sign.show, self.elsewhere,
         )  # fmt: skip
         self.writing = Writing(self.library, self.engine, self._tell, self._prompting)
         self.progress = Progress(self.library)
@@ -118,10 +118,12 @@ class Studio:
             self.library,
             self.home,
             lambda: self.settings,
-            self._installed_ref if self.elsewhere else self.model_ref,
+            self.model_ref,
             self.adapter_ref,
             self._room,
             self.make_room,
+            own,
+            self._installed_ref,
         )
         self.pattern = PatternLearning(self.training, self.home, self._installed_ref, self._room)
         self.fetching = Fetching(
@@ -289,6 +291,8 @@ class Studio:
         """What a run of this model needs here and what there is."""
         folder = self.catalogue.folder(spec, self.home)
         room = memory.room(spec, folder, order, self.home.data, self.machine, self.engine.pid)
+        if self.elsewhere and isinstance(order, PpoSettings):
+            return replace(room, free=None)  # what there is there is not known
         if not room.short or room.free is None:
             return room
         return replace(room, nearest=self.fitting().nearest(spec, "train", room.free))
@@ -312,7 +316,7 @@ class Studio:
             self.fitting().require(spec, memory.free_for(self.machine, self.engine.pid))
 
     def _installed_ref(self, spec: ModelSpec) -> ModelRef:
-        """For a run, which is always here."""
+        """For what is always computed here."""
         if not self.catalogue.installed(spec, self.home):
             raise self.preferences.not_installed(spec)
         return self.model_ref(spec)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -39,8 +39,10 @@ LOOK_SEED = 0  # the same for all looks: what was found once is found again
 
 
 class Training(Settling):
-    """`model_ref` and `adapter_ref` say where things are on disk and `room` what there is room
-    for (see Studio); `launched` hears that a run has begun, or goes on."""
+    """`model_ref` and `adapter_ref` say where things are on disk (`installed_ref` refuses a model
+    that is only elsewhere) and `room` what there is room
+    for (see Studio); `launched` hears that a run has begun, or goes on. Runs of PPO are
+    carried out behind the command `elsewhere`, where there is one."""
 
     def __init__(
         self,
@@ -51,6 +53,8 @@ class Training(Settling):
         adapter_ref: Callable[[Adapter | None], AdapterRef | None],
         room: Callable[[ModelSpec, PpoSettings | PatternSettings], Room],
         launched: Callable[[], None] = lambda: None,
+        elsewhere: Sequence[str] = (),
+        installed_ref: Callable[[ModelSpec], ModelRef] | None = None,
     ) -> None:
         super().__init__(library, home)
         self.planning = Planning(library, model_ref, room)
@@ -59,6 +63,8 @@ class Training(Settling):
         self.adapter_ref = adapter_ref
         self._room = room
         self._launched = launched
+        self._elsewhere = elsewhere
+        self._installed_ref = installed_ref or model_ref
 
     # ------------------------------------------------------------------ before
     def plan(self, model: ModelSpec) -> TrainingPlan:
@@ -73,14 +79,17 @@ class Training(Settling):
         """What the taste head has learned so far, after some seconds of reading; None where there
         is too little to read. The same opinions are read once.
 
-        Raises EngineError where the model cannot read them, LibraryError where there is no room.
+        Raises EngineError where the model cannot read them, UsageError where it is only elsewhere,
+        LibraryError where there is no room.
         """
         plan, evidence = self._planned(model)
         if plan.refusal:
             return None
         active = self.writes_now(model)
         order = self.order(model, "look", LOOK_SEED, None, watermark=0)  # the evidence says it all
-        order = msgspec.structs.replace(order, root=self._root(active))
+        order = msgspec.structs.replace(
+            order, model=self._installed_ref(model), root=self._root(active)
+        )
         return look.look(self._home.runs, order, evidence)
 
     def room(self, model: ModelSpec) -> Room:
@@ -161,9 +170,15 @@ class Training(Settling):
         return self._launch(
             run.id,
             lambda: self._library.runs.add(run),
-            lambda: run_client.start(self._home.runs, settings, evidence),
+            lambda: run_client.start(
+                self._home.runs, settings, evidence, self._elsewhere_for(settings)
+            ),
             "failed",
         )
+
+    def _elsewhere_for(self, settings: RunSettings) -> Sequence[str]:
+        """The pattern is learned from files that are here."""
+        return self._elsewhere if settings.method == "ppo" else ()
 
     def order(
         self,
@@ -256,7 +271,7 @@ class Training(Settling):
         return self._launch(
             run.id,
             lambda: self._library.runs.reopen(run.id),
-            lambda: run_client.resume(self._home.runs, run.id),
+            lambda: run_client.resume(self._home.runs, run.id, self._elsewhere),
             "interrupted",
         )
 

@@ -17,7 +17,7 @@ from talecraft.config import fetched, models
 from talecraft.config.fetched import Fetched
 from talecraft.errors import ConfigError, EngineError, UsageError
 from talecraft.paths import Home
-from talecraft.process import elsewhere, messages
+from talecraft.process import elsewhere, messages, pieces
 from talecraft.process.adapter_files import FILES
 from talecraft.process.engine_client import EngineClient, Stopped
 from talecraft.process.messages import (
@@ -69,7 +69,7 @@ def adapter(tmp_path):
     folder = tmp_path / "here"
     folder.mkdir()
     (folder / "adapter_config.json").write_bytes(b"{}")
-    (folder / "adapter_model.safetensors").write_bytes(os.urandom(2 * elsewhere.PIECE + 5))
+    (folder / "adapter_model.safetensors").write_bytes(os.urandom(2 * pieces.PIECE + 5))
     return AdapterRef(ID, str(folder), dict.fromkeys(FILES, ""), "m@1")
 
 
