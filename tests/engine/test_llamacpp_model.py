@@ -5,17 +5,20 @@ from __future__ import annotations
 import gc
 from collections import defaultdict
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 
+from talecraft.engine import opening
 from talecraft.engine.batch import Batch, Row
+from talecraft.engine.llamacpp import native
 from talecraft.engine.llamacpp.model import LlamaCppModel
 from talecraft.engine.llamacpp.native import SEQUENCES
 from talecraft.engine.session import Session
 from talecraft.errors import EngineError
 from talecraft.story.turns import Sampling
-from tests.support.models import codec, shared_base, tiny_llama
+from tests.support.models import bundled_ref, codec, shared_base, tiny_llama
 
 
 class Memory:
@@ -122,6 +125,18 @@ def test_rows_are_chosen_and_copied_and_let_go():
     del cache
     gc.collect()
     assert len(memory.free) == SEQUENCES
+
+
+def test_where_it_is_not_installed_torch_writes_and_nothing_is_tried(tmp_path, monkeypatch):
+    """Also where it once won, and was taken away since."""
+    monkeypatch.setattr(native, "find_spec", lambda name: None)
+    auto = msgspec.structs.replace(bundled_ref(), kind="auto", forms=str(tmp_path))
+    opened = opening.open_model(auto, lambda what: pytest.fail(what))
+    assert not isinstance(opened.base, LlamaCppModel)
+    assert list(tmp_path.iterdir()) == []
+    asked = msgspec.structs.replace(auto, kind="llamacpp")
+    with pytest.raises(EngineError, match="not installed"):
+        opening.open_model(asked, lambda what: None)
 
 
 def test_logits_are_of_the_last_ids_where_these_are_asked_for():

@@ -34,8 +34,9 @@ def due(model: ModelRef, device: str) -> bool:
 
 
 def won(model: ModelRef) -> bool | None:
-    """Whether llama.cpp won the trial of this model on this machine; None where there was none."""
-    return _kept(model).get(_key(model))
+    """Whether llama.cpp won the trial of this model on this machine; None where there was none, or
+    where it is not there any more."""
+    return _kept(model).get(_key(model)) if installed() else None
 
 
 def try_both(model: ModelRef, ours: Session, tell: forms.Tell) -> LlamaCppModel | None:
