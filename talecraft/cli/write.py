@@ -177,9 +177,10 @@ class _Session:
             self._stream(event)
         elif isinstance(event, Loaded):
             with_adapter = f"adapter {event.adapter_id}" if event.adapter_id else "no adapter"
+            how = "" if event.steps == "eager" else f", {event.steps}"
             console.note(
                 f"{event.model_id} on {event.device} ({event.dtype}, quantisation"
-                f" {event.quantisation}), {with_adapter}."
+                f" {event.quantisation}{how}), {with_adapter}."
             )
         elif isinstance(event, Phase) and event.phase not in ("ready", self._phase):
             self._phase = event.phase
