@@ -2,11 +2,13 @@
 
 Bias and repetition penalty change logits; then temperature; then top-k, min-p, typical-p and top-p
 each leave some tokens out, each on what the one before has left (the order of transformers'
-`generate`, min-p apart); XTC comes last, on what is still there.
+`generate`, min-p apart); XTC comes last, on what is still there. Where top-k or min-p leave only a
+few tokens, all that follows looks at a shortlist instead of the vocabulary.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -22,7 +24,7 @@ from transformers.generation.logits_process import (
 )
 
 from talecraft.engine.codec import Codec
-from talecraft.engine.nucleus import Nucleus
+from talecraft.engine.nucleus import SHORTLIST, Nucleus
 from talecraft.story.turns import Sampling
 
 
@@ -36,11 +38,13 @@ class Shaping:
         self._penalty = None
         if sampling.repetition_penalty != 1.0:
             self._penalty = RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty)
+        self._tempered = LogitsProcessorList()
         self._warpers = LogitsProcessorList()
+        self._top_k, self._min_p = sampling.top_k, sampling.min_p
         if self.greedy:
             return
         if sampling.temperature != 1.0:
-            self._warpers.append(TemperatureLogitsWarper(sampling.temperature))
+            self._tempered.append(TemperatureLogitsWarper(sampling.temperature))
         if sampling.top_k > 0:
             self._warpers.append(TopKLogitsWarper(sampling.top_k))
         if sampling.min_p > 0:
@@ -68,8 +72,30 @@ class Shaping:
             scores = self._bias(torch.full((len(scores), 1), -1), scores)
         if self.greedy:
             return scores
-        shaped: Tensor = self._warpers(written, scores)
-        return self._xtc(shaped, chance) if chance is not None else shaped
+        scores = self._tempered(written, scores)
+        short = self._shortlist(scores)
+        left = scores if short is None else scores.gather(1, short)
+        shaped: Tensor = self._warpers(written, left)
+        shaped = shaped if chance is None else self._xtc(shaped, chance)
+        if short is None:
+            return shaped
+        return torch.full_like(scores, -torch.inf).scatter(1, short, shaped)
+
+    def _shortlist(self, scores: Tensor) -> Tensor | None:
+        """The likeliest tokens of each row (B, SHORTLIST), in their own order, where no other can
+        be left by top-k or min-p, the first that leave any out; else None. What follows is done
+        among these as among all: a token that is out has no part in it."""
+        cuts = 0 < self._top_k < SHORTLIST or self._min_p > 0
+        if not cuts or scores.shape[-1] <= SHORTLIST:
+            return None
+        short = scores.topk(SHORTLIST, -1)
+        best, last = short.values[:, 0], short.values[:, -1]
+        out = torch.zeros_like(best, dtype=torch.bool)
+        if 0 < self._top_k < SHORTLIST:  # as likely as the k-th is in, too
+            out |= last < short.values[:, self._top_k - 1]
+        if self._min_p > 0:
+            out |= last < best + math.log(self._min_p)
+        return short.indices.sort(-1).values if bool(out.all()) else None
 
 
 class Xtc:

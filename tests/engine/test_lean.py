@@ -305,7 +305,7 @@ def test_a_model_too_short_to_be_checked_writes_on() -> None:
 def test_a_coarser_way_has_to_be_worth_it() -> None:
     fp32, fp16, int8 = WAYS
     assert order([(1.0, fp32), (0.98, fp16), (0.55, int8)]) == (int8, fp32, fp16)
-    assert order([(1.0, fp32), (0.98, fp16), (0.7, int8)]) == (fp32, fp16, int8)
+    assert order([(1.0, fp32), (0.98, fp16), (0.8, int8)]) == (fp32, fp16, int8)
     assert order([(1.0, fp32), (0.5, fp16), (0.45, int8)]) == (fp16, int8, fp32)
     assert order([]) == ()
 

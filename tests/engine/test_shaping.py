@@ -13,6 +13,7 @@ from transformers.generation.logits_process import (
     TypicalLogitsWarper,
 )
 
+from talecraft.engine import shaping
 from talecraft.engine.batch import BatchSampler
 from talecraft.engine.sampling import Sampler
 from talecraft.engine.shaping import Shaping, Xtc
@@ -60,6 +61,36 @@ def test_they_are_applied_one_on_what_the_other_left():
         expected = processor(NOTHING, expected)
     found = shaped(one, temperature=1.3, top_k=40, min_p=0.02, typical_p=0.9, top_p=0.9)
     torch.testing.assert_close(torch.softmax(found, -1), torch.softmax(expected, -1))
+
+
+@given(
+    st.integers(0, 1000), st.sampled_from([0.5, 3.0, 30.0]), st.integers(0, 40),
+    st.sampled_from([0.0, 1e-4, 0.05, 0.9]), st.sampled_from([1.0, 0.5]),
+    st.sampled_from([1.0, 0.8]), st.sampled_from([0.0, 1.0]),
+)  # fmt: skip
+def test_a_shortlist_leaves_what_the_whole_vocabulary_does(
+    seed, spread, top_k, min_p, typical_p, top_p, xtc_probability
+):
+    """Also where many are as likely as the last one that is kept."""
+    scores = torch.cat([logits(seed, 900) * spread, logits(seed + 1, 900) * spread])
+    scores = scores.round() if seed % 2 else scores
+    changes = {
+        "temperature": 0.8, "top_k": top_k, "min_p": min_p, "typical_p": typical_p, "top_p": top_p,
+        "xtc_probability": xtc_probability,
+    }  # fmt: skip
+    chance = torch.tensor([0.3, 0.7])
+    found = shaped(scores, chance=chance, **changes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shaping, "SHORTLIST", 10_000)
+        expected = shaped(scores, chance=chance, **changes)
+    assert torch.equal(found.isinf(), expected.isinf())
+    torch.testing.assert_close(torch.softmax(found, -1), torch.softmax(expected, -1))
+
+
+def test_what_cuts_little_goes_by_the_whole_vocabulary():
+    flat = torch.zeros((1, 900))
+    assert int(shaped(flat, min_p=0.5).isfinite().sum()) == 900
+    assert int(shaped(flat, top_k=5).isfinite().sum()) == 900, "all are as likely as the fifth"
 
 
 # ---------------------------------------------------------------------- XTC

@@ -61,11 +61,11 @@ class Way(NamedTuple):
 
 
 # 16 bits cost 1e-7 nats a token. 8 bits cost up to 1e-3, and as their activations are rounded too,
-# the last bit of what was read before decides what a seed draws: they have to be well worth it.
+# the last bit of what was read before decides what a seed draws: they have to be worth it.
 WAYS = (
     Way("fp32", 4, _float32),
     Way("fp16", 2, _float16, 1.05),
-    Way("int8", 1, _int8, 1.7),
+    Way("int8", 1, _int8, 1.3),
 )
 
 
