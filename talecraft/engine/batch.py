@@ -19,6 +19,7 @@ from talecraft.engine.codec import Codec, TextStream
 from talecraft.engine.decoding import GRACE, Response, ends_a_sentence
 from talecraft.engine.dry import Dry
 from talecraft.engine.lookahead import Opening
+from talecraft.engine.sampling import pick
 from talecraft.engine.session import CHUNK
 from talecraft.engine.shaping import Shaping
 from talecraft.errors import EngineError
@@ -189,12 +190,10 @@ class BatchSampler:
         return self._shaping(logits, written, chance)
 
     def pick(self, scores: Tensor, uniform: Tensor) -> Tensor:
+        """Tokens (B,), the likeliest where nothing is left to chance."""
         if self.greedy:
             return scores.argmax(-1)
-        cdf = torch.softmax(scores, -1).double().cumsum(-1)
-        # Rounding may leave the last sum below 1: the draw is scaled to it.
-        drawn = torch.searchsorted(cdf, (uniform * cdf[:, -1])[:, None], right=True)[:, 0]
-        return drawn.clamp(max=scores.shape[1] - 1)
+        return pick(scores, uniform)
 
 
 class Batch:

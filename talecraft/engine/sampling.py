@@ -52,5 +52,15 @@ class Sampler:
             token = int(scores[0].argmax())
             return token, float(logprobs[token]), 0.0
         shaped = torch.log_softmax(scores[0], -1)
-        token = int(torch.multinomial(shaped.exp(), 1, generator=self._generator))
+        uniform = torch.rand(1, generator=self._generator, dtype=torch.float64)
+        token = int(pick(scores, uniform))
         return token, float(logprobs[token]), float(shaped[token])
+
+
+def pick(scores: Tensor, uniform: Tensor) -> Tensor:
+    """Tokens (B,) for scores (B, V), drawn by the inverse CDF from `uniform` (B,) in [0, 1): one
+    number of chance for each, where torch.multinomial takes one for every token there is."""
+    cdf = torch.softmax(scores, -1).double().cumsum(-1)
+    # Rounding may leave the last sum below 1: the draw is scaled to it.
+    drawn = torch.searchsorted(cdf, (uniform * cdf[:, -1])[:, None], right=True)[:, 0]
+    return drawn.clamp(max=scores.shape[1] - 1)
