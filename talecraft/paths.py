@@ -79,6 +79,11 @@ def home() -> Home:
     )
 
 
+def file_stem(name: str) -> str:
+    """`name` as the beginning of a file's."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-.") else "-" for c in name)[:40]
+
+
 def private_folder(path: Path) -> Path:
     """Make `path` (and its missing parents) a folder that only this user can enter.
 

@@ -106,11 +106,12 @@ class Drafting:
         """The next few prompts, as many as may be written together."""
         sampling, self._seconds = self._command.sampling, 0.0
         longest = count = 0
+        at_once = min(TOKENS_AT_ONCE, getattr(model, "tokens_at_once", TOKENS_AT_ONCE))
         for index in range(self._next, len(self._prompts)):
             seeds = self._seeds(index)
             prompt, place = self._prompts[index].ids, self._place
             longest, count = max(longest, len(prompt)), count + len(seeds)
-            if self._rows and (count > ROWS_AT_ONCE or count * longest > TOKENS_AT_ONCE):
+            if self._rows and (count > ROWS_AT_ONCE or count * longest > at_once):
                 break
             opening = place.open(prompt) if place is not None else None
             grace = place is None or place.middle.whole

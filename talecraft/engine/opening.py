@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
-
-import torch
 
 from talecraft.engine import loading
 from talecraft.engine.codec import Codec
@@ -16,6 +13,7 @@ from talecraft.engine.loading import Device, Opened
 from talecraft.engine.sessions import Sessions
 from talecraft.errors import AdapterError, TalecraftError
 from talecraft.process.messages import AdapterRef, ModelRef
+from talecraft.story.clean import clean_line
 
 Tell = Callable[[str], None]
 
@@ -26,10 +24,8 @@ def open_model(model: ModelRef, tell: Tell) -> Opened:
     if model.kind == "llamacpp":
         return _on_llama_cpp(model, opening.open_base(model, tell))
     if model.kind == "auto" and trial.won(model):
-        try:
+        with trial.daring(model):
             return _on_llama_cpp(model, opening.open_base(model, tell))
-        except TalecraftError as why:
-            logging.getLogger(__name__).warning("torch writes: %s", why.message)
     opened = loading.open_model(model)
     if not trial.due(model, opened.device.name):
         return opened
@@ -44,24 +40,26 @@ def _on_llama_cpp(model: ModelRef, base: LlamaCppModel) -> Opened:
     """Logits come to the CPU, in float32, wherever they are computed."""
     tokenizer = loading.load_tokenizer(model)
     codec = Codec(tokenizer, model.style, loading.end_ids(base, tokenizer))
-    name = "gpu" if base.on_gpu else "cpu"
-    return Opened(base, Device(name, torch.float32), codec, loading.pad_id(base, tokenizer))
+    device = Device("gpu" if base.on_gpu else "cpu", base.dtype)
+    return Opened(base, device, codec, loading.pad_id(base, tokenizer))
 
 
 def attach(model: Any, adapter: AdapterRef, base: ModelRef) -> Any:
-    """`model` with this adapter as its only one. Raises AdapterError, `model` then as it was or
-    bare."""
+    """`model` with this adapter as its only one. Raises AdapterError, `model` is then bare where
+    llama.cpp has it."""
     if not isinstance(model, LlamaCppModel):
         return loading.attach(model, adapter, base)
-    folder = loading.trusted(adapter, base)
     try:
-        with forms.adapter(folder, base) as file:
+        with forms.adapter(loading.trusted(adapter, base), base) as file:
             model.lean_on(file)
     except AdapterError:
+        model.lean_on(None)  # never one under another's name
         raise
-    except TalecraftError as error:
+    except (TalecraftError, OSError, ValueError, KeyError, RuntimeError) as error:
+        model.lean_on(None)
+        why = error.message if isinstance(error, TalecraftError) else str(error)
         raise AdapterError(
-            f"Adapter {adapter.id} does not fit {base.id} ({error.message})",
+            f"Adapter {adapter.id} does not fit {base.id} ({clean_line(why)[:200]}).",
             "Roll back to another adapter, or train again.",
         ) from error
     return model

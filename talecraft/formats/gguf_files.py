@@ -79,11 +79,12 @@ class Kind:
         )
 
     def laid_out(self, tensor: str, rows: Tensor) -> Tensor:
-        """A matrix (out, in), or an adapter's B (out, r), with its rows in llama.cpp's order."""
+        """A matrix (out, in), a bias (out,) or an adapter's B (out, r), with its rows in
+        llama.cpp's order."""
         heads = self.config.get("num_attention_heads", 0)
-        if self.arch is gguf.MODEL_ARCH.LLAMA and tensor.endswith("q_proj.weight"):
+        if self.arch is gguf.MODEL_ARCH.LLAMA and tensor.endswith(("q_proj.weight", "q_proj.bias")):
             return _paired(rows, heads)
-        if self.arch is gguf.MODEL_ARCH.LLAMA and tensor.endswith("k_proj.weight"):
+        if self.arch is gguf.MODEL_ARCH.LLAMA and tensor.endswith(("k_proj.weight", "k_proj.bias")):
             return _paired(rows, self.config.get("num_key_value_heads") or heads)
         return rows
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from talecraft.process.messages import Hello, Parcel
+from talecraft.process.messages import Failed, Hello, Parcel
 from talecraft.process.run_events import RunSettings
 from talecraft.process.run_requests import Request
 
@@ -89,7 +89,7 @@ class Over(msgspec.Struct, frozen=True, tag="over"):
     log: str
 
 
-FromFar = Wanted | Began | Said | Made | Heard | Refused | Over
+FromFar = Wanted | Began | Said | Made | Heard | Refused | Failed | Over
 
 encode = msgspec.json.Encoder().encode
 decode_to = msgspec.json.Decoder(ToFar).decode

@@ -13,22 +13,29 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import IO, get_args
 
 import msgspec
 
 from talecraft import __version__
-from talecraft.errors import EngineError, os_reason
-from talecraft.paths import PRIVATE_FILE
-from talecraft.process import far_messages, pieces, run_client, run_events, run_requests
+from talecraft.errors import AdapterError, EngineError, os_reason
+from talecraft.paths import PRIVATE_FILE, flush_file, private_write
+from talecraft.process import (
+    adapter_files,
+    far_messages,
+    pieces,
+    run_client,
+    run_events,
+    run_requests,
+)
 from talecraft.process.adapter_files import FILES
 from talecraft.process.elsewhere import parcels
 from talecraft.process.environment import child_environment
 from talecraft.process.far_messages import (
     AllSent,
     Ask,
-    Began,
     FromFar,
     Heard,
     Made,
@@ -41,13 +48,18 @@ from talecraft.process.far_messages import (
     ToFar,
     Wanted,
 )
-from talecraft.process.messages import Hello
+from talecraft.process.messages import Failed, Hello
 from talecraft.process.run_client import ELSEWHERE, EPISODES, EVENTS
 from talecraft.process.run_events import Outcome, RunSettings
-from talecraft.process.run_requests import EXAMPLE, Request
+from talecraft.process.run_requests import CONTROL, EXAMPLE, Request
 from talecraft.story.clean import clean, clean_line
 
 POLL_SECONDS = 0.2
+WAITING = 8  # answers; then the other machine waits
+MOST_SAID = 256 << 20  # bytes of events
+SIGN_SECONDS = 5.0  # after which it is said again that somebody writes
+PATIENCE = 60.0  # seconds in which a stop is obeyed
+ENDS = ("adopted", "rejected", "refused", "cancelled", "failed")
 LONGEST_LINE = 64 << 20  # bytes; a piece is a megabyte, an event with examples less
 _BROKEN, _GO_ON = (
     "The line to the other machine broke",
@@ -62,8 +74,11 @@ class FarRun:
         self._folder = folder
         self._settings = settings
         self._far = far
-        self._answers: queue.SimpleQueue[FromFar | None] = queue.SimpleQueue()
+        self._answers: queue.Queue[FromFar | None] = queue.Queue(WAITING)
         self._told: dict[Request | None, bool] = {}
+        self._said = 0  # bytes of events that came
+        self._stop_by: float | None = None  # when a stop must be obeyed
+        self._sign_at = 0.0
         self._lookout = run_requests.WritingLookout(folder.parent)
         self._ended = False
 
@@ -72,16 +87,14 @@ class FarRun:
         what comes cannot be kept, OSError where the disk fails."""
         threading.Thread(target=self._listen, daemon=True).start()
         self._tell(Hello(__version__, "run"))
-        self._tell(Order(self._settings, self._known()))
+        self._tell(Order(self._settings, self._known() - self._base()))
         while True:
             with contextlib.suppress(queue.Empty):
                 answer = self._answers.get(timeout=POLL_SECONDS)
                 if answer is None:
                     raise EngineError(f"{_BROKEN}.", _GO_ON)
                 if self._hear(answer):
-                    self._tell(Taken())
                     return self._ended
-                continue
             self._pass_requests()
 
     def _known(self) -> int:
@@ -93,13 +106,17 @@ class FarRun:
             os.truncate(file, whole)
         return held.count(b"\n")
 
+    def _base(self) -> int:
+        """Lines that were there when the run was last begun from nothing."""
+        kept = (self._folder / ELSEWHERE).read_text().strip()
+        return int(kept) if kept.isdigit() else 0
+
     def _hear(self, answer: FromFar) -> bool:
         """Do as is said; True where nothing more will be."""
         match answer:
             case Wanted():
+                private_write(self._folder / ELSEWHERE, f"{self._known()}\n".encode())
                 self._send_all()
-            case Began():
-                (self._folder / ELSEWHERE).write_bytes(b"begun\n")
             case Said():
                 self._write(answer.line)
             case Made():
@@ -112,24 +129,33 @@ class FarRun:
                 if answer.request == EXAMPLE:
                     self._told[EXAMPLE] = False
                     run_requests.withdraw(self._folder, EXAMPLE)
-            case Refused():
+            case Refused() | Failed():  # the latter of a Talecraft that knows no runs elsewhere
                 message, hint = clean_line(answer.message), clean_line(answer.hint)
-                outcome = Outcome("failed", f"Where the engine is: {message} {hint}".strip())
-                self._write(run_events.encode(outcome).decode())
+                why = f"Where the engine is: {message} {hint}".strip()
+                if (self._folder / ELSEWHERE).stat().st_size:  # it is there, and can go on
+                    raise EngineError(why)
+                self._write(run_events.encode(Outcome("failed", why)).decode())
                 return True
             case Over():
                 if answer.log:
                     print(clean(answer.log), file=sys.stderr, flush=True)
+                if self._is_safe():
+                    self._tell(Taken())
                 return True
         return False
 
     def _write(self, line: str) -> None:
         """An event of a machine that is not ours: cleaned, and a mere line where it is none, as the
         lines are counted."""
+        self._said += len(line)
+        if self._said > MOST_SAID:
+            raise EngineError("The other machine says too much.")
         told, kept = None, b"{}"
         with contextlib.suppress(msgspec.MsgspecError, ValueError, RecursionError):
             told = run_events.decode_event(msgspec.json.encode(_cleaned(msgspec.json.decode(line))))
-            kept = run_events.encode(told)
+            if isinstance(told, Outcome) and told.state not in ENDS:
+                told = None
+            kept = b"{}" if told is None else run_events.encode(told)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         file = os.open(self._folder / EVENTS, flags, PRIVATE_FILE)
         try:
@@ -143,10 +169,12 @@ class FarRun:
     def _send_all(self) -> None:
         for offset, data in pieces.pieces(self._folder / EPISODES):
             self._tell(Sent(EPISODES, offset, data))
+            self._pass_requests()
         for adapter in (self._settings.parent, self._settings.root):
             if adapter is not None:
                 for parcel in parcels(adapter):
                     self._tell(parcel)
+                    self._pass_requests()
         self._tell(AllSent())
 
     def _pass_requests(self) -> None:
@@ -154,10 +182,32 @@ class FarRun:
             one: run_requests.asked(self._folder, one) for one in get_args(Request)
         }
         standing[None] = self._lookout.writing
+        now = time.monotonic()
         for request, stands in standing.items():
-            if stands != self._told.get(request, False):
+            again = request is None and stands and now - self._sign_at > SIGN_SECONDS
+            if stands != self._told.get(request) or again:  # at first each, also that it stands not
                 self._told[request] = stands
                 self._tell(Ask(request, stands))
+                self._sign_at = now if request is None else self._sign_at
+        if not standing[CONTROL]:
+            self._stop_by = None
+        elif self._stop_by is None:
+            self._stop_by = now + PATIENCE
+        elif now > self._stop_by:
+            raise EngineError("The other machine does not obey; the run there may go on.", _GO_ON)
+
+    def _is_safe(self) -> bool:
+        """Is what it has made on the disk here, and whole?"""
+        outcome = run_client.outcome(self._folder)
+        if outcome is None or not outcome.files:
+            return outcome is not None
+        candidate = self._folder / run_client.CANDIDATE
+        try:
+            for name in outcome.files:
+                flush_file(candidate / name)
+            return adapter_files.checksums(candidate) == outcome.files
+        except (AdapterError, OSError):
+            return False
 
     def _tell(self, message: ToFar) -> None:
         assert self._far.stdin is not None

@@ -16,7 +16,7 @@ import msgspec
 from talecraft.config import fetched
 from talecraft.config.models import Catalogue, ModelSpec
 from talecraft.errors import BusyError, DoesNotFit, LibraryError, UsageError, os_reason
-from talecraft.paths import Home, private_folder
+from talecraft.paths import Home, file_stem, private_folder
 from talecraft.process import locks
 from talecraft.process.fetch_client import FetchClient
 from talecraft.process.fetch_messages import (
@@ -157,6 +157,8 @@ class Fetching:
                 for place in (leaving(folder), partial(folder)):
                     if place.exists():
                         shutil.rmtree(place)
+                for form in self._home.forms.glob(f"{file_stem(model_id)}-*.gguf"):
+                    form.unlink(missing_ok=True)
         except OSError as error:
             raise LibraryError(
                 f"{folder} could not be removed: {os_reason(error)}.", "Make it writable."

@@ -48,6 +48,8 @@ from talecraft.studio.hosting import adapter_folder, keep_parcel, model_here, ot
 _RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,60}")
 ADAPTERS = "adapters"  # of a guest's folder: what it begins at
 POLL_SECONDS = 0.2
+WAITING = 64  # commands; then the page waits
+SILENT = 30.0  # seconds after which the sign of a page falls
 FORGOTTEN = 30 * 24 * 3600  # seconds after which nobody will ask for a run any more
 LAST_WORDS = 2000  # characters of a log
 LONGEST_LINE = 64 << 20
@@ -60,7 +62,7 @@ class RunHost:
         self._home = home
         self._catalogue = models.load(home)
         self._answers = answers
-        self._commands: queue.SimpleQueue[ToFar | TalecraftError | None] = queue.SimpleQueue()
+        self._commands: queue.Queue[ToFar | TalecraftError | None] = queue.Queue(WAITING)
         self._runs = private_folder(home.guests)
         self._sign = WritingSign(self._runs)
         self._settings: RunSettings | None = None
@@ -68,6 +70,7 @@ class RunHost:
         self._watched = False
         self._over = False
         self._example = False
+        self._sign_at = 0.0
 
     def run(self, commands: IO[bytes], first: bytes = b"") -> int:
         """Obey `commands`, line by line, `first` before them. 0, or 1 where the run was refused."""
@@ -172,6 +175,8 @@ class RunHost:
     # ------------------------------------------------------------------ going
     def _tell_news(self) -> None:
         """Pass on what the run has said; where it has ended, what it made before its last word."""
+        if time.monotonic() - self._sign_at > SILENT:  # who writes says so again and again
+            self._sign.show(False)
         if not self._watched or self._over:
             return
         assert self._settings is not None
@@ -199,6 +204,7 @@ class RunHost:
     def _ask(self, command: Ask) -> None:
         if command.request is None:
             self._sign.show(command.standing)
+            self._sign_at = time.monotonic()
         elif command.request in get_args(run_requests.Request):
             if command.standing:
                 run_requests.ask(self._folder, command.request)

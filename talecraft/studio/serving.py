@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -32,7 +33,8 @@ def serve(home: Home) -> int:
 
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, end)
-    commands, answers = sys.stdin.buffer, sys.stdout.buffer
+    # A file of its own: at the interpreter's end sys.stdin, being read, would be waited for.
+    commands, answers = os.fdopen(os.dup(0), "rb"), sys.stdout.buffer
     first = commands.readline(LONGEST_LINE)
     if _wants_run(first):
         return RunHost(home, answers).run(commands, first)

@@ -27,6 +27,7 @@ from talecraft.process.messages import (
 from talecraft.story.context import Block
 from talecraft.story.turns import Sampling
 from tests.engine.test_service import PREMISE, Driver, made_adapter
+from tests.support import small_run
 from tests.support.models import bundled_ref, codec, shared_base
 
 pytest.importorskip("llama_cpp")
@@ -78,16 +79,32 @@ def test_an_adapter_is_put_on_and_taken_off(ref, opened, tmp_path):
     assert not list(Path(ref.forms).glob("*/adapter.gguf"))
 
 
-def test_an_adapter_that_does_not_fit_is_refused_and_the_bare_model_writes_on(
-    ref, opened, tmp_path
-):
-    adapter = made_adapter(tmp_path / "one")
-    (tmp_path / "one" / "adapter_model.safetensors").write_bytes(b"no weights")
+def test_an_adapter_that_does_not_fit_is_refused_and_the_bare_model_writes(ref, opened, tmp_path):
+    """Never the one before it under no name."""
     text = "<prompt>\nA shy fox learns to share\n"
     bare = greedy(opened.base, text).ids
-    with pytest.raises(AdapterError):
-        opening.attach(opened.base, adapter, ref)
-    assert greedy(opened.base, text).ids == bare
+    good = made_adapter(tmp_path / "good")
+    model = small_run.small_model(tmp_path / "small")
+    other = small_run.adapter_of(model, tmp_path / "other")
+    other = msgspec.structs.replace(other, model_key=ref.key)
+    damaged = made_adapter(tmp_path / "damaged", seed=2)
+    (tmp_path / "damaged" / "adapter_model.safetensors").write_bytes(b"no weights")
+    for wrong in (other, damaged):
+        assert greedy(opening.attach(opened.base, good, ref), text).ids != bare
+        with pytest.raises(AdapterError):
+            opening.attach(opened.base, wrong, ref)
+        assert greedy(opened.base, text).ids == bare
+
+
+def test_what_is_left_of_other_writers_is_swept(ref, opened, tmp_path):
+    there = msgspec.structs.replace(ref, forms=str(tmp_path / "gguf"))
+    forms.base(msgspec.structs.replace(there, revision="old"), 1, untold)
+    for name in (".m-F32.999999999.exact", f".m-F32.{os.getpid()}.new"):
+        (tmp_path / "gguf" / name).write_bytes(b"half")
+    forms.base(there, 1, untold)
+    left = sorted(one.name for one in (tmp_path / "gguf").iterdir())
+    assert len(left) == 2
+    assert left[0] == f".m-F32.{os.getpid()}.new"
 
 
 def test_a_model_is_written_once_and_only_this_user_can_read_it(ref, opened):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import defaultdict
+from importlib import metadata
 
 import msgspec
 import numpy as np
@@ -12,13 +13,13 @@ import torch
 
 from talecraft.engine import opening
 from talecraft.engine.batch import Batch, Row
-from talecraft.engine.llamacpp import native
+from talecraft.engine.llamacpp import native, trial
 from talecraft.engine.llamacpp.model import LlamaCppModel
 from talecraft.engine.llamacpp.native import SEQUENCES
 from talecraft.engine.session import Session
-from talecraft.errors import EngineError
+from talecraft.errors import DoesNotFit, EngineError
 from talecraft.story.turns import Sampling
-from tests.support.models import bundled_ref, codec, shared_base, tiny_llama
+from tests.support.models import bundled_base, bundled_ref, codec, shared_base, tiny_llama
 
 
 class Memory:
@@ -65,7 +66,7 @@ class Memory:
 
 
 def like(base):
-    return LlamaCppModel(Memory(base), base.config, base.generation_config, "F32")
+    return LlamaCppModel(Memory(base), base.config, base.generation_config, "F32", 1024)
 
 
 def read(session, ids):
@@ -127,9 +128,78 @@ def test_rows_are_chosen_and_copied_and_let_go():
     assert len(memory.free) == SEQUENCES
 
 
+def _missing(name):
+    raise metadata.PackageNotFoundError(name)
+
+
+def test_an_older_one_is_none(monkeypatch):
+    for version, known in (("0.3.36", True), ("0.4.0.dev1", True), ("0.3.35", False), ("x", False)):
+        monkeypatch.setattr(native.metadata, "version", lambda name, told=version: told)
+        assert native.installed() is known
+
+
+@pytest.fixture
+def tried(tmp_path, monkeypatch):
+    """A bundled model that may be tried, and what is told of it."""
+    monkeypatch.setattr(trial, "installed", lambda: True)
+    monkeypatch.setattr(trial.metadata, "version", lambda name: "1")
+    return msgspec.structs.replace(bundled_ref(), kind="auto", forms=str(tmp_path))
+
+
+def ours():
+    return Session(shared_base(), "cpu")
+
+
+@pytest.mark.parametrize(
+    "error", [EngineError("no"), KeyError("x"), OSError("disk"), MemoryError()]
+)
+def test_what_fails_in_the_trial_leaves_torch_to_write_for_good(tried, monkeypatch, error):
+    def broken(model, tell):
+        assert trial.won(model) is False, "if this ends the engine it is not tried again"
+        raise error
+
+    monkeypatch.setattr(trial, "open_base", broken)
+    assert trial.due(tried, "cpu")
+    assert trial.try_both(tried, ours(), lambda what: None) is None
+    assert trial.won(tried) is False
+    assert not trial.due(tried, "cpu")
+    assert not trial.due(tried, "cuda")
+
+
+def test_that_there_was_no_room_is_not_kept(tried, monkeypatch):
+    def full(model, tell):
+        raise DoesNotFit("no room")
+
+    monkeypatch.setattr(trial, "open_base", full)
+    assert trial.try_both(tried, ours(), lambda what: None) is None
+    assert trial.due(tried, "cpu")
+
+
+def test_what_computes_something_else_does_not_win_however_quick(tried, monkeypatch):
+    spent = iter((2.0, 1.0) * 2)
+    monkeypatch.setattr(trial, "seconds", lambda *_: next(spent))
+    monkeypatch.setattr(trial, "open_base", lambda model, tell: like(shared_base()))
+    assert trial.try_both(tried, ours(), lambda what: None) is not None
+    other = bundled_base()
+    with torch.no_grad():
+        other.model.layers[0].self_attn.q_proj.weight.mul_(1.5)
+    monkeypatch.setattr(trial, "open_base", lambda model, tell: like(other))
+    assert trial.try_both(tried, ours(), lambda what: None) is None
+    assert trial.won(tried) is False
+
+
+def test_what_won_once_and_fails_now_is_given_up(tried):
+    with trial.daring(tried):
+        assert trial.won(tried) is False
+    assert trial.won(tried) is True
+    with trial.daring(tried):
+        raise EngineError("gone")
+    assert trial.won(tried) is False
+
+
 def test_where_it_is_not_installed_torch_writes_and_nothing_is_tried(tmp_path, monkeypatch):
     """Also where it once won, and was taken away since."""
-    monkeypatch.setattr(native, "find_spec", lambda name: None)
+    monkeypatch.setattr(native.metadata, "version", _missing)
     auto = msgspec.structs.replace(bundled_ref(), kind="auto", forms=str(tmp_path))
     opened = opening.open_model(auto, lambda what: pytest.fail(what))
     assert not isinstance(opened.base, LlamaCppModel)

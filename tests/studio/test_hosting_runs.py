@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -21,7 +22,7 @@ from talecraft.process import adapter_files, far_messages, locks, run_client, ru
 from talecraft.process.evidence import Episode, Evidence
 from talecraft.process.far_messages import Ask, Made, Order, Over, Refused, Said, Sent, Wanted
 from talecraft.process.far_run import FarRun
-from talecraft.process.messages import AdapterRef, Hello, Parcel
+from talecraft.process.messages import AdapterRef, Failed, Hello, Parcel
 from talecraft.process.run_client import EventTail
 from talecraft.process.run_events import (
     Example,
@@ -170,6 +171,69 @@ def test_a_run_that_was_stopped_there_goes_on_there(runs, far, there, monkeypatc
     assert states == ["cancelled", "adopted"]
 
 
+def lost(runs, there):
+    """The line breaks: who serves the page there is killed."""
+    os.kill(host_pid(there), signal.SIGKILL)
+    until(lambda: run_client.alive(runs) is None)
+
+
+def test_one_that_was_paused_when_the_line_broke_is_let_go_when_it_is_heard_again(
+    runs, far, there, monkeypatch
+):
+    monkeypatch.setenv("TINY_RUN", "going")
+    run_client.start(runs, order(), FOUND, far)
+    tail, seen = EventTail(runs / "one"), []
+    until(lambda: seen.extend(tail.read()) or any(isinstance(one, Step) for one in seen))
+    run_requests.ask(runs / "one", run_requests.PAUSE)
+    until(lambda: seen.extend(tail.read()) or any(isinstance(one, Waiting) for one in seen))
+    lost(runs, there)
+    run_client.resume(runs, "one", far)  # which withdraws what was asked
+    until(lambda: seen.extend(tail.read()) or any(isinstance(one, GoingOn) for one in seen))
+    run_requests.ask(runs / "one", run_requests.CONTROL)
+    assert ended(runs).state == "cancelled"
+
+
+def test_a_run_that_is_refused_when_it_goes_on_is_not_lost(runs, far, there, monkeypatch):
+    monkeypatch.setenv("TINY_RUN", "going")
+    run_client.start(runs, order(), FOUND, far)
+    tail, seen = EventTail(runs / "one"), []
+    until(lambda: seen.extend(tail.read()) or any(isinstance(one, Step) for one in seen))
+    lost(runs, there)
+    run_requests.ask(there.guests / "one", run_requests.CONTROL)
+    until(lambda: run_client.alive(there.guests) is None)
+    lock = locks.open_lock(there.guests / "trainer.lock")
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, b"another", 0)
+    assert locks.take(lock)
+    run_client.resume(runs, "one", far)
+    assert ended(runs) is None
+    assert "Another run is going" in (runs / "one" / run_client.LOG).read_text()
+    os.close(lock)
+    assert run_client.can_resume(runs, "one")
+    run_client.resume(runs, "one", far)
+    assert ended(runs).state == "cancelled"
+
+
+def test_one_that_begins_there_from_nothing_again_is_counted_anew(runs, far, there, monkeypatch):
+    monkeypatch.setenv("TINY_RUN", "going")
+    run_client.start(runs, order(), FOUND, far)
+    tail, seen = EventTail(runs / "one"), []
+    until(lambda: seen.extend(tail.read()) or any(isinstance(one, Step) for one in seen))
+    lost(runs, there)
+    run_requests.ask(there.guests / "one", run_requests.CONTROL)
+    until(lambda: run_client.alive(there.guests) is None)
+    shutil.rmtree(there.guests / "one")  # the disk there was lost, say
+    run_client.resume(runs, "one", far)
+    until(lambda: seen.extend(tail.read()) or sum(isinstance(one, Step) for one in seen) == 2)
+    lost(runs, there)
+    run_requests.ask(there.guests / "one", run_requests.CONTROL)
+    until(lambda: run_client.alive(there.guests) is None)
+    run_client.resume(runs, "one", far)
+    assert ended(runs).state == "cancelled"
+    kinds = [type(one) for one in EventTail(runs / "one").read()]
+    assert kinds == [RunPhase, Step, RunPhase, Step, Outcome]
+
+
 @pytest.mark.parametrize("end", ["died", "damaged", "misnamed"])
 def test_one_that_goes_wrong_there_goes_wrong_here(runs, far, monkeypatch, end):
     monkeypatch.setenv("TINY_RUN", end)
@@ -279,6 +343,7 @@ def test_what_comes_from_there_is_cleaned_and_counted(tmp_path):
     said = [Said(far_messages.msgspec.json.encode(one).decode()) for one in told]
     done = Said(far_messages.msgspec.json.encode(Outcome("refused", hostile)).decode())
     far = Line(said[0], Said("no json \x1b[2J"), Said("[" * 100_000), said[1], done, Over(""))
+    (tmp_path / run_client.ELSEWHERE).write_bytes(b"")
     assert FarRun(tmp_path, order(), far).carry_out()
     events = EventTail(tmp_path).read()
     assert events == [
@@ -294,7 +359,22 @@ def test_what_comes_from_there_is_cleaned_and_counted(tmp_path):
     assert far_messages.decode_to(far.stdin.getvalue().splitlines()[1]).heard == 5
 
 
+def test_an_older_talecraft_there_is_said_in_words(tmp_path):
+    (tmp_path / run_client.ELSEWHERE).write_bytes(b"")
+    far = Line(Failed(None, "The engine there is Talecraft 0.0.", "Install the same on both."))
+    assert FarRun(tmp_path, order(), far).carry_out()
+    assert "Install the same on both" in run_client.outcome(tmp_path).words
+
+
+def test_no_state_that_is_no_end_is_believed(tmp_path):
+    (tmp_path / run_client.ELSEWHERE).write_bytes(b"")
+    far = Line(Said('{"type":"outcome","state":"running","words":""}'), Over(""))
+    assert not FarRun(tmp_path, order(), far).carry_out()
+    assert run_client.outcome(tmp_path) is None
+
+
 def test_files_from_there_go_nowhere_else(tmp_path):
+    (tmp_path / run_client.ELSEWHERE).write_bytes(b"")
 
     for made in (
         Made("../x", 0, b"x"),

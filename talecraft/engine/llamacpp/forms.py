@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +16,13 @@ from talecraft.engine.llamacpp.native import requantise
 from talecraft.errors import DoesNotFit, EngineError, os_reason
 from talecraft.formats import gguf_files
 from talecraft.formats.weights import Weights
-from talecraft.paths import flush_file, private_folder
+from talecraft.paths import file_stem, flush_file, private_folder
 from talecraft.process.messages import ModelRef
 
 # What a quantised model becomes: 8 bits, or as many as nf4 has (4.85 to its 4.5).
 KINDS = {"int8": "Q8_0", "nf4": "Q4_K_M"}
+FORMAT = 1  # counted up where `formats` writes a model otherwise
+_DIGITS = 12  # of the hash in a file's name
 _SPARE = 64 << 20  # bytes that stay free on the disk
 Tell = Callable[[str], None]
 
@@ -38,13 +41,13 @@ def base(model: ModelRef, threads: int, tell: Tell) -> tuple[Path, str]:
     target = folder / f"{_name(model)}-{kind}.gguf"
     if target.is_file():
         return target, kind
-    if shutil.disk_usage(folder).free < 2 * size + _SPARE:
+    if _free(folder) < 2 * size + _SPARE:
         raise DoesNotFit(
             f"There is no room to write {model.id} for llama.cpp in {folder}.",
             f"It takes {2 * size / 1e9:.1f} GB while it is written.",
         )
+    _sweep(folder, model)
     new, exact = (folder / f".{target.stem}.{os.getpid()}.{part}" for part in ("new", "exact"))
-
     told = -1
 
     def heard(done: int, total: int) -> None:
@@ -82,6 +85,25 @@ def forget(model: ModelRef) -> None:
         file.unlink(missing_ok=True)
 
 
+def _sweep(folder: Path, model: ModelRef) -> None:
+    """Delete what is left of writers that were killed, and of the model's earlier revisions."""
+    for half in folder.glob(".*.*.*"):
+        pid = half.suffixes[-2].removeprefix(".")
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            half.unlink(missing_ok=True)
+    stem = file_stem(model.id)
+    for file in folder.glob(f"{stem}-{'?' * _DIGITS}-*.gguf"):
+        if not file.name.startswith(_name(model)):
+            file.unlink(missing_ok=True)
+
+
+def _free(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:  # then it is seen when it is written
+        return sys.maxsize
+
+
 @contextmanager
 def adapter(folder: Path, model: ModelRef) -> Iterator[Path]:
     """The adapter in `folder` as GGUF, as long as the context lasts. Raises UsageError,
@@ -96,7 +118,6 @@ def adapter(folder: Path, model: ModelRef) -> Iterator[Path]:
 
 
 def _name(model: ModelRef) -> str:
-    """Another for each model, revision and folder."""
-    key = hashlib.sha256(f"{model.key}\n{model.folder}".encode()).hexdigest()[:12]
-    readable = "".join(c if c.isalnum() or c in "-." else "-" for c in model.id)
-    return f"{readable[:40]}-{key}"
+    """Another for each model, revision, folder and way of writing it."""
+    key = hashlib.sha256(f"{FORMAT}\n{model.key}\n{model.folder}".encode()).hexdigest()
+    return f"{file_stem(model.id)}-{key[:_DIGITS]}"

@@ -64,12 +64,15 @@ def _release(native: Native, rows: Sequence[int]) -> None:
 
 class LlamaCppModel:
     """`config` and `generation_config` are transformers' of the same model; `precision` is that of
-    the file's matrices."""
+    the file's matrices. Of prompts that differ so many tokens find room `at_once`."""
 
     device = torch.device("cpu")  # of what goes in and comes out
 
-    def __init__(self, native: Native, config: Any, generation_config: Any, precision: str) -> None:
+    def __init__(
+        self, native: Native, config: Any, generation_config: Any, precision: str, at_once: int
+    ) -> None:
         self._native = native
+        self.tokens_at_once = at_once
         self.config = config
         self.generation_config = generation_config
         self.precision = precision
@@ -80,7 +83,13 @@ class LlamaCppModel:
         return f"llama.cpp-{self.precision.lower()}"
 
     @property
+    def dtype(self) -> torch.dtype:
+        """In what it keeps what it has read: in full beside weights in full."""
+        return torch.float32 if self.precision == "F32" else torch.float16
+
+    @property
     def quantised_as(self) -> str:
+        """What its weights really are."""
         return "none" if self.precision in ("F32", "F16", "BF16") else self.precision
 
     @property

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import re
 import weakref
 from collections.abc import Sequence
 from functools import cache
-from importlib.util import find_spec
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,13 +24,19 @@ from talecraft.errors import DoesNotFit, EngineError
 
 SEQUENCES = 32  # at once: the page's, and rows of drafts before and after they are sorted out
 AT_ONCE = 512  # ids in a call
+OLDEST = (0, 3, 36)  # of llama-cpp-python
 _LEVELS = {2: logging.INFO, 3: logging.WARNING, 4: logging.ERROR}
 _LOG = logging.getLogger("llama.cpp")
 
 
 def installed() -> bool:
-    """Is llama-cpp-python there?"""
-    return find_spec("llama_cpp") is not None
+    """Is llama-cpp-python there, and no older than what is written for?"""
+    try:
+        version = metadata.version("llama-cpp-python")
+    except metadata.PackageNotFoundError:
+        return False
+    found = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    return found is not None and tuple(map(int, found.groups())) >= OLDEST
 
 
 class Place(NamedTuple):

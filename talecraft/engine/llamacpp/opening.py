@@ -11,8 +11,10 @@ from talecraft.engine import checking
 from talecraft.engine.llamacpp import forms
 from talecraft.engine.llamacpp.model import LlamaCppModel
 from talecraft.engine.llamacpp.native import Native, installed
-from talecraft.errors import EngineError
+from talecraft.errors import EngineError, UsageError
 from talecraft.process.messages import ModelRef
+
+TURNS = 4096  # tokens that a batch may write
 
 
 def open_base(model: ModelRef, tell: forms.Tell) -> LlamaCppModel:
@@ -28,10 +30,21 @@ def open_base(model: ModelRef, tell: forms.Tell) -> LlamaCppModel:
         )
     checking.check(Path(model.folder), model.id)
     threads = torch.get_num_threads()
+    config, told = _configs(Path(model.folder))
+    window = getattr(config, "sliding_window", None)
+    if window is not None and window < model.context_length:
+        raise UsageError(
+            f"{model.id} forgets after {window} tokens, which it would not on llama.cpp.",
+            f"Set its context_length to {window}, or engine.kind to torch.",
+        )
     file, precision = forms.base(model, threads, tell)
-    capacity = 2 * model.context_length + 2048  # the page's text, and as much again of drafts
-    native = Native(file, capacity, precision == "F32", threads)
-    return LlamaCppModel(native, *_configs(Path(model.folder)), precision)
+    capacity = 2 * model.context_length + TURNS  # the page's text, and drafts
+    try:
+        native = Native(file, capacity, precision == "F32", threads)
+    except EngineError:
+        forms.forget(model)  # it is written anew the next time
+        raise
+    return LlamaCppModel(native, config, told, precision, model.context_length)
 
 
 def _configs(folder: Path) -> tuple[Any, Any]:
