@@ -5,9 +5,11 @@ Set before anything imports torch: threads cannot be changed reliably afterwards
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -31,6 +33,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 for name in ("COLUMNS", "LINES"):  # of the terminal that the tests are started in
     os.environ.pop(name, None)
+
+
+# The collector is a fifth of the suite's time: it looks through torch, Textual and every screen there
+# was, again and again. Here it looks after each module (below), and where much was made meanwhile.
+gc.set_threshold(200_000, 50, 100)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _collected() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
