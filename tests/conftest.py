@@ -35,8 +35,8 @@ for name in ("COLUMNS", "LINES"):  # of the terminal that the tests are started 
     os.environ.pop(name, None)
 
 
-# The collector is a fifth of the suite's time: it looks through torch, Textual and every screen there
-# was, again and again. Here it looks after each module (below), and where much was made meanwhile.
+# The collector is a fifth of the suite's time: it looks through torch, Textual and every screen
+# there was, again and again. Here it looks after each module, and where much was made meanwhile.
 gc.set_threshold(200_000, 50, 100)
 
 
