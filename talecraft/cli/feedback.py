@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import msgspec
 import typer
@@ -96,18 +96,42 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file; without it, stdout.")
     ] = None,
+    shape: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            metavar="SHAPE",
+            help="log: all that was ever said. What stands, as TRL reads it: preference (DPO),"
+            " unpaired (KTO), completion (with its score).",
+        ),
+    ] = "log",
+    model: Annotated[
+        str | None, typer.Option(metavar="ID", help="Whose passages, in TRL's shapes.")
+    ] = None,
 ) -> None:
-    """The whole log, one JSON object a line."""
-    with opening.studio() as studio:
-        shown = [shapes.opinion(line) for line in _lines(studio, every=True)]
+    """Opinions, one JSON object a line: the whole log, or what stands for other trainers."""
+    from talecraft.studio.sharing import Shape, shared
+
+    if shape not in ("log", *get_args(Shape)):
+        raise UsageError(f"There is no shape '{shape}'.", f"Use log, {', '.join(get_args(Shape))}.")
+    left = 0
+    with opening.studio(model) as studio:
+        if shape == "log":
+            shown = [shapes.opinion(line) for line in _lines(studio, every=True)]
+        else:
+            ref = studio.model_ref()
+            found = shared(studio.library, ref.key, ref.style, cast("Shape", shape))
+            shown, left = found.rows, found.left_out
+    if left:
+        console.note(f"{left} opinions have no place in this shape, or are of another model.")
     if output is None:
-        for shape in shown:
-            console.out_json(shape)
+        for one in shown:
+            console.out_json(one)
         return
     from talecraft.paths import private_write
 
-    private_write(output, b"".join(msgspec.json.encode(shape) + b"\n" for shape in shown))
-    console.note(f"Written to {output}.")
+    private_write(output, b"".join(msgspec.json.encode(one) + b"\n" for one in shown))
+    console.note(f"{len(shown)} lines are written to {output}.")
 
 
 def _lines(studio: Studio, every: bool) -> list[Feedback]:

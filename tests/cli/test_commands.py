@@ -121,6 +121,7 @@ def test_the_tree_of_a_story_and_two_branches_of_it(talecraft_: Talecraft) -> No
         (["train", "status", "nope"], 2, "no run 'nope'"),
         (["adapters", "use", "zz"], 2, "no adapter here"),
         (["adapters", "rollback"], 2, "nothing to roll back"),
+        (["feedback", "export", "--as", "csv"], 2, "preference, unpaired, completion"),
         (["adapters", "export", "zz"], 2, "no adapter here"),
         (["adapters", "export", "none", "--as", "zip"], 2, "peft, merged, gguf, gguf-adapter"),
         (["adapters", "export", "none", "/no/place/x.gguf", "--as", "gguf"], 2, "is no folder"),
