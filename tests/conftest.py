@@ -6,6 +6,7 @@ Set before anything imports torch: threads cannot be changed reliably afterwards
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import signal
 import socket
@@ -36,14 +37,24 @@ for name in ("COLUMNS", "LINES"):  # of the terminal that the tests are started 
 
 
 # The collector is a fifth of the suite's time: it looks through torch, Textual and every screen
-# there was, again and again. Here it looks after each module, and where much was made meanwhile.
+# there was, again and again. Here what a module finds is looked through once, and what its tests
+# leave (screens, and the files that these hold) after every few of them.
 gc.set_threshold(200_000, 50, 100)
+EVERY = 6  # tests
+_tests = itertools.count(1)
 
 
 @pytest.fixture(scope="module", autouse=True)
+def _frozen() -> None:
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
 def _collected() -> Iterator[None]:
     yield
-    gc.collect()
+    if next(_tests) % EVERY == 0:
+        gc.collect()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

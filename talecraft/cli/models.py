@@ -57,7 +57,7 @@ def info(model: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = Fa
         if shown["installed"]:
             opening.measured(studio)
         needs = studio.fitting().of(spec)
-        free = memory.free_for(studio.machine, studio.engine.pid)
+        free = studio.free_memory
         where = studio.machine.device
     if as_json:
         told = {"needs": msgspec.to_builtins(needs), "free_mb": free, "device": where}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import threading
@@ -270,4 +271,9 @@ def _time(seconds: float) -> str:
 
 def _bytes(folder: Path) -> int:
     """Of all files in a folder; links are not followed."""
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+    total = 0
+    for place, _, names in os.walk(folder):  # which goes on where a file is moved meanwhile
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(place, name)).st_size
+    return total

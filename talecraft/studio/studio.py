@@ -303,6 +303,13 @@ class Studio:
         if not self.machine.measured:
             self.machine = machine.measure(self.home)
 
+    @property
+    def free_memory(self) -> float | None:
+        """MB for a model where it writes; None where that is not known, as of another machine."""
+        if self.elsewhere:
+            return None
+        return memory.free_for(self.machine, self.engine.pid)
+
     def fitting(self) -> Fitting:
         """What each model needs at each quantisation, on this machine and by these settings."""
         return Fitting(self.home, self.catalogue, self.machine, self.training.ppo(self.model))

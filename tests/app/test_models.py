@@ -223,3 +223,20 @@ async def test_leaving_the_program_ends_the_fetch(running, hub: Hub, place: Home
         await pilot.press("ctrl+q")
     app.studio.close()
     assert client._child.wait(10) is not None
+
+
+async def test_of_another_machine_nothing_is_said_to_fit_or_to_be_installed(
+    running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running((100, 30)) as (app, pilot):
+        monkeypatch.setattr(memory, "free_mb", lambda: 1.0)
+        await pilot.press("f2")
+        await until(pilot, lambda: "does not fit" in static(pilot, "#model-memory"))
+        await pilot.press("escape")
+        app.studio.elsewhere = True
+        await pilot.press("f2")
+        await until(pilot, lambda: "To write" in static(pilot, "#model-memory"))
+        assert "does not fit" not in static(pilot, "#model-memory")
+        listed = options(pilot, "ModelList")
+        assert "in use, where the engine is" in listed[0]
+        assert any("not installed here" in one for one in listed)

@@ -537,3 +537,21 @@ def until(condition, seconds: float = 30.0) -> None:
                 return
         assert time.monotonic() < end, "never came true"
         time.sleep(0.02)
+
+
+def test_what_is_moved_while_it_is_counted_counts_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A download that ends renames its folder."""
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"12345")
+    lstat = os.lstat
+
+    def gone(path: str) -> os.stat_result:
+        if str(path).endswith("a"):
+            raise FileNotFoundError(path)
+        return lstat(path)
+
+    monkeypatch.setattr(os, "lstat", gone)
+    assert fetching._bytes(tmp_path) == 5
+    assert fetching._bytes(tmp_path / "nowhere") == 0

@@ -27,6 +27,7 @@ class Terminal:
         self.child = pexpect.spawn(
             sys.executable,
             list(program),
+            use_poll=True,  # select knows no descriptor above 1,024
             dimensions=(HEIGHT, WIDTH),
             env={**os.environ, "TERM": "xterm-256color", "TALECRAFT_HOME": str(home)},
             timeout=None,

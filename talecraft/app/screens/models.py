@@ -21,7 +21,7 @@ from talecraft.app.widgets.lists import ToldList
 from talecraft.config.models import ModelSpec
 from talecraft.errors import TalecraftError
 from talecraft.story.clean import clean_line
-from talecraft.studio.memory import free_for, size
+from talecraft.studio.memory import size
 
 
 class ModelList(ToldList):
@@ -104,6 +104,8 @@ class ModelsScreen(TalecraftScreen):
         title = [(clean_line(spec.title), "bold")]
         if spec.id == self.talecraft.fetching:
             title.append((f"   {mark('● ')}being fetched", "bold $text-primary"))
+        elif self._in_use(spec) and self.talecraft.studio.elsewhere:
+            title.append((f"   {mark('● ')}in use, where the engine is", "bold $text-success"))
         elif self._in_use(spec) and not self._installed(spec):
             title.append((f"   {mark('● ')}chosen, not installed", "bold $text-warning"))
         elif self._in_use(spec):
@@ -111,7 +113,8 @@ class ModelsScreen(TalecraftScreen):
         elif self._installed(spec):
             title.append((f"   {mark('○ ')}installed", "$text-success"))
         else:
-            title.append(("   not installed", MUTED))
+            here = " here" if self.talecraft.studio.elsewhere else ""
+            title.append((f"   not installed{here}", MUTED))
         facts = (
             f"{spec.parameters} · {quantised} · {spec.memory_to_write:g} GB to write,"
             f" {spec.memory_to_train:g} GB to train"
@@ -143,7 +146,7 @@ class ModelsScreen(TalecraftScreen):
     def _tell_memory(self, spec: ModelSpec) -> None:
         """What it needs in each precision, and of the one in use what is really in use."""
         studio = self.talecraft.studio
-        free = free_for(studio.machine, studio.engine.pid)
+        free = studio.free_memory
         parts: list[Span] = []
         for one in studio.fitting().of(spec):
             name = f"{mark('● ', '* ') if one.chosen else ''}{one.quantisation} "
