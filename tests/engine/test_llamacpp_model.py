@@ -93,9 +93,9 @@ def test_a_session_computes_what_follows_the_common_prefix_and_no_more():
 def test_a_batch_writes_what_it_writes_over_transformers(banned):
     """Prompts of several lengths, copies, rows that end early, words that are taken back."""
     base, words = shared_base(), codec()
-    sampling = Sampling(outline_tokens=8, prose_tokens=20, banned=banned)
+    sampling = Sampling(outline_tokens=6, prose_tokens=12, banned=banned)
     prompts = [words.encode(f"<prompt>\n{text}\n") for text in ("A fox", "A long way to the sea")]
-    prompts.append([*prompts[0], *words.encode("It rained on. " * 20)])
+    prompts.append([*prompts[0], *words.encode("It rained on. " * 8)])
 
     def written(model):
         rows = [Row(ids, words, sampling, seed, seed == 2) for ids in prompts for seed in (1, 2)]

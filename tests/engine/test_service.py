@@ -40,6 +40,7 @@ from tests.support.small_run import small_model
 
 PREMISE = Block("<prompt>\nA shy fox learns to share\n")
 DEADLINE = 60
+SHORT = {"outline_tokens": 32, "prose_tokens": 40}
 
 
 class Driver:
@@ -58,6 +59,7 @@ class Driver:
         return seen
 
     def write(self, request, blocks=(PREMISE,), **sampling):
+        sampling = SHORT | sampling
         self.client.generate(Generate(request, list(blocks), Sampling(**sampling)))
         return self.until(Finished, Failed)
 
@@ -456,7 +458,7 @@ def test_a_turn_amid_a_comparison_is_the_writing_adapters(writing, adapters):
     writing.until(Phase)
     events = []
     for request in (113, 114):  # amid the first one's drafts, and later
-        writing.client.generate(Generate(request, [PREMISE], Sampling(seed=9)))
+        writing.client.generate(Generate(request, [PREMISE], Sampling(seed=9, **SHORT)))
         events += writing.until(Finished, Failed)
         assert events[-1].generation.adapter_id == adapters[0].id
         assert events[-1].generation.response_ids == before
@@ -509,7 +511,7 @@ def test_a_look_at_the_prompt_is_what_the_turn_is_given(shared):
           for n in range(1, 6)],
         Block("[Let it snow.]\n", source="note"),
     ]  # fmt: skip
-    shared.client.generate(Examine(191, bundled_ref().key, blocks, Sampling(seed=3)))
+    shared.client.generate(Examine(191, bundled_ref().key, blocks, Sampling(seed=3, **SHORT)))
     seen = shared.until(Examined, Failed)[-1]
     made = shared.write(192, blocks, seed=3)[-1].generation
     assert [token for one in seen.stretches for token in one.ids] == made.prompt_ids

@@ -70,19 +70,21 @@ def _order(model, folder, passages, stars, /, **changes):
     return folder
 
 
-def run(folder):
-    """Run to the end; returns the events and the exit code."""
-    code = subprocess.run(
-        [sys.executable, "-m", "talecraft.learning.run", str(folder)],
-        stderr=(folder / run_client.LOG).open("wb"),
-        timeout=200,
-        check=False,
-    ).returncode
-    return EventTail(folder).read(), code
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, model):
+    """Runs one to its end; gives its events and its exit code. The two that are killed and stopped
+    below are started as the program starts them."""
+    with small_run.serving(tmp_path_factory.mktemp("server") / "s", model) as runner:
+
+        def to_the_end(folder):
+            code = runner.run(folder).code
+            return EventTail(folder).read(), code
+
+        yield to_the_end
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory, passages, model):
+def first(tmp_path_factory, passages, model, run):
     """A run over clear scores: its folder, events and exit code."""
     folder = tmp_path_factory.mktemp("first") / "run"
     _order(model, folder, passages, by_length(passages))
@@ -120,7 +122,9 @@ def test_a_run_learns_judges_and_says_so(first, passages):
     assert passages[0].prose.strip()[:30] not in log, "the log holds no story text"
 
 
-def test_a_killed_run_ends_at_the_adapter_it_would_have_ended_at(tmp_path, first, passages, order):
+def test_a_killed_run_ends_at_the_adapter_it_would_have_ended_at(
+    tmp_path, first, passages, order, run
+):
     """kill -9 after the first update; what goes on has the same order and the checkpoint alone."""
     folder = order(tmp_path / "run", passages, by_length(passages))
     command = [sys.executable, "-m", "talecraft.learning.run", str(folder)]
@@ -178,7 +182,7 @@ def test_a_run_that_waits_and_shows_an_example_ends_at_the_same_adapter(
 
 
 def test_the_next_run_is_judged_against_the_adapter_that_writes_now(
-    tmp_path, first, passages, model, order
+    tmp_path, first, passages, model, order, run
 ):
     """The same prompts and seeds: its passages before are those of the first run's after."""
     earlier = first[1][-1]
@@ -199,7 +203,7 @@ def test_the_next_run_is_judged_against_the_adapter_that_writes_now(
         assert again[name] == pytest.approx(before, rel=1e-4), f"{name} is measured from the root"
 
 
-def test_scores_that_tell_nothing_are_refused_in_words(tmp_path, passages, order):
+def test_scores_that_tell_nothing_are_refused_in_words(tmp_path, passages, order, run):
     random = np.random.default_rng(5)
     folder = order(tmp_path / "run", passages, random.permutation([1, 2, 3, 4, 5] * 8))
     before = set(os.listdir(tmp_path))
@@ -212,7 +216,7 @@ def test_scores_that_tell_nothing_are_refused_in_words(tmp_path, passages, order
     assert code == 0
 
 
-def test_a_run_is_stopped_between_its_tokens(tmp_path, passages, order):
+def test_a_run_is_stopped_between_its_tokens(tmp_path, passages, order, run):
     folder = order(tmp_path / "run", passages, by_length(passages))
     (folder / run_requests.CONTROL).write_text("cancel\n")
     events, code = run(folder)
@@ -220,7 +224,7 @@ def test_a_run_is_stopped_between_its_tokens(tmp_path, passages, order):
     assert code == 0
 
 
-def test_what_cannot_be_loaded_is_one_clear_line(tmp_path, passages, order):
+def test_what_cannot_be_loaded_is_one_clear_line(tmp_path, passages, order, run):
     folder = order(
         tmp_path / "run",
         passages,
