@@ -69,7 +69,7 @@ def test_the_record_can_be_recomputed_from_its_ids(seed):
 
 def test_sampled_log_probs_are_those_after_the_processors():
     """At temperature 0.5 and nothing cut: log softmax(2 * logits), by hand from the raw ones."""
-    response, prompt, _ = write(Sampling(seed=3, temperature=0.5, top_p=1.0))
+    response, prompt, _ = write(Sampling(seed=3, temperature=0.5, top_p=1.0, prose_tokens=60))
     table = torch.log_softmax(2 * full_logprobs(prompt, response), -1)
     for row, (token, forced) in enumerate(zip(response.ids, response.forced, strict=True)):
         if not forced:
@@ -77,7 +77,7 @@ def test_sampled_log_probs_are_those_after_the_processors():
 
 
 def test_the_same_seed_writes_the_same_and_another_does_not():
-    first, second, other = (write(Sampling(seed=s))[0].ids for s in (11, 11, 12))
+    first, second, other = (write(Sampling(seed=s, prose_tokens=40))[0].ids for s in (11, 11, 12))
     assert first == second
     assert first != other
 
@@ -113,7 +113,7 @@ def test_a_model_that_ends_inside_its_plan_writes_all_the_same(monkeypatch):
             return super().draw(logits, written, text)
 
     monkeypatch.setattr(decoding, "Sampler", Ending)
-    response, prompt, session = write(Sampling(seed=2))
+    response, prompt, session = write(Sampling(seed=2, prose_tokens=40))
     assert end not in response.ids[: response.prose_start]
     assert response.forced[response.prose_start - 1]
     assert response.prose.strip()
@@ -165,7 +165,7 @@ def test_a_cancel_in_the_plan_leaves_no_prose():
 
 def test_the_next_turn_reads_only_what_is_new():
     made = codec()
-    first, prompt, session = write(Sampling(seed=1))
+    first, prompt, session = write(Sampling(seed=1, prose_tokens=40))
     blocks = [PREMISE, Block("", first.ids[: first.prose_end]), Block("<story>\nThen it rained.\n")]
     follow = assemble(blocks, made, 700).ids
     assert follow[: len(prompt) + first.prose_end] == prompt + first.ids[: first.prose_end]
@@ -235,9 +235,9 @@ def test_asked_for_the_end_the_plan_says_so_and_the_record_is_exact(seed):
 
 
 def test_a_given_plan_is_asked_to_end_once():
-    asked, _, _ = write(Sampling(seed=1), outline="- a fox", ending=True)
+    asked, _, _ = write(Sampling(seed=1, prose_tokens=24), outline="- a fox", ending=True)
     assert asked.outline == "- a fox\n- The end\n"
-    already, _, _ = write(Sampling(seed=1), outline="- a fox\n- The end", ending=True)
+    already, _, _ = write(Sampling(seed=1, prose_tokens=24), outline="- a fox\n- The end", ending=True)
     assert already.outline == "- a fox\n- The end\n"
 
 

@@ -49,7 +49,7 @@ def is_exact(response, prompt, pieces):
 
 @pytest.mark.parametrize("warm", [False, True])
 def test_the_odds_are_those_of_a_full_forward_pass(warm):
-    response, prompt, session = write(Sampling(seed=3))
+    response, prompt, session = write(Sampling(seed=3, prose_tokens=60))
     before = list(session.ids)
     odds = probed(prompt, response.ids, session if warm else None, top=5)
     table = full_logprobs(prompt, response)
@@ -72,7 +72,7 @@ def test_the_odds_are_those_of_a_full_forward_pass(warm):
 
 
 def test_the_session_is_right_after_a_look():
-    response, prompt, session = write(Sampling(seed=3))
+    response, prompt, session = write(Sampling(seed=3, prose_tokens=60))
     probed(prompt, response.ids, session)
     assert session.ids == prompt + response.ids
     follow = prompt + response.ids[:20] + codec().encode(" and then")
@@ -124,7 +124,7 @@ def test_ids_that_are_none_are_refused_and_numbers_that_are_none():
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_turn_begun_in_its_prose_keeps_every_token_and_goes_on(seed):
-    first, _, _ = write(Sampling(seed=seed))
+    first, _, _ = write(Sampling(seed=seed, prose_tokens=60))
     at = first.prose_start + 9
     kept = first.ids[:at]
     other = next(one.id for one in probed_at(first, at) if one.id != first.ids[at])
@@ -146,7 +146,7 @@ def probed_at(first, at):
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_turn_begun_in_its_plan_goes_on_with_plan_and_prose(seed):
-    first, _, _ = write(Sampling(seed=seed))
+    first, _, _ = write(Sampling(seed=seed, prose_tokens=60))
     at = len(codec().encode("<think>\n")) + 4
     response, prompt, pieces = begin(Begun(KEY, first.ids[:at], first.prose_start), seed + 10)
     assert response.ids[:at] == first.ids[:at]
