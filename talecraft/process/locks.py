@@ -38,6 +38,17 @@ def take(lock: int, waits: Sequence[float] = (), shared: bool = False) -> bool:
     return False
 
 
+def lives(pid: int) -> bool:
+    """Is there a process of this number?"""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 @contextmanager
 def held(lock: int) -> Iterator[None]:
     """Hold an open lock alone, waiting for it as long as it takes; closes it afterwards."""

@@ -27,6 +27,7 @@ from talecraft.process import messages
 from talecraft.process.adapter_files import FILES
 from talecraft.process.engine_client import COMMAND, LONGEST_LINE
 from talecraft.process.environment import child_environment
+from talecraft.process.locks import lives
 from talecraft.process.messages import (
     AdapterRef,
     Cancel,
@@ -272,15 +273,5 @@ def _sweep(cache: Path) -> None:
     """Delete what hosts have left that were killed."""
     for folder in cache.glob(f"{_KEPT}*"):
         pid = folder.name.removeprefix(_KEPT)
-        if not pid.isdigit() or not _lives(int(pid)):
+        if not pid.isdigit() or not lives(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

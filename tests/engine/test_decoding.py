@@ -237,7 +237,8 @@ def test_asked_for_the_end_the_plan_says_so_and_the_record_is_exact(seed):
 def test_a_given_plan_is_asked_to_end_once():
     asked, _, _ = write(Sampling(seed=1, prose_tokens=24), outline="- a fox", ending=True)
     assert asked.outline == "- a fox\n- The end\n"
-    already, _, _ = write(Sampling(seed=1, prose_tokens=24), outline="- a fox\n- The end", ending=True)
+    twice = "- a fox\n- The end"
+    already, _, _ = write(Sampling(seed=1, prose_tokens=24), outline=twice, ending=True)
     assert already.outline == "- a fox\n- The end\n"
 
 

@@ -17,6 +17,7 @@ from talecraft.errors import DoesNotFit, EngineError, os_reason
 from talecraft.formats import gguf_files
 from talecraft.formats.weights import Weights
 from talecraft.paths import file_stem, flush_file, private_folder
+from talecraft.process.locks import lives
 from talecraft.process.messages import ModelRef
 
 # What a quantised model becomes: 8 bits, or as many as nf4 has (4.85 to its 4.5).
@@ -89,7 +90,7 @@ def _sweep(folder: Path, model: ModelRef) -> None:
     """Delete what is left of writers that were killed, and of the model's earlier revisions."""
     for half in folder.glob(".*.*.*"):
         pid = half.suffixes[-2].removeprefix(".")
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+        if pid.isdigit() and not lives(int(pid)):
             half.unlink(missing_ok=True)
     stem = file_stem(model.id)
     for file in folder.glob(f"{stem}-{'?' * _DIGITS}-*.gguf"):
