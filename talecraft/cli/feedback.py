@@ -91,6 +91,20 @@ def add(
     console.note(f"{len(added)} {'score' if len(added) == 1 else 'scores'} added.")
 
 
+@app.command("import")
+def import_(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="'-': stdin.")],
+) -> None:
+    """Take in what `export --as rows` has written: stories, passages and opinions, all or none."""
+    from talecraft.studio import carrying
+
+    name = "standard input" if file == "-" else file
+    with opening.studio() as studio:
+        # By line ends alone: a text may hold what else ends a line.
+        came = carrying.bring_in(studio.library, _read(file).encode().split(b"\n"), name)
+    console.note(f"{came.stories} stories, {came.turns} passages, {came.opinions} opinions came.")
+
+
 @app.command()
 def export(
     output: Annotated[
@@ -101,8 +115,8 @@ def export(
         typer.Option(
             "--as",
             metavar="SHAPE",
-            help="log: all that was ever said. What stands, as TRL reads it: preference (DPO),"
-            " unpaired (KTO), completion (with its score).",
+            help="log: all that was ever said; rows: with stories and passages, for `import`."
+            " What stands, as TRL reads it: preference (DPO), unpaired (KTO), completion (scored).",
         ),
     ] = "log",
     model: Annotated[
@@ -110,14 +124,18 @@ def export(
     ] = None,
 ) -> None:
     """Opinions, one JSON object a line: the whole log, or what stands for other trainers."""
+    from talecraft.studio import carrying
     from talecraft.studio.sharing import Shape, shared
 
-    if shape not in ("log", *get_args(Shape)):
-        raise UsageError(f"There is no shape '{shape}'.", f"Use log, {', '.join(get_args(Shape))}.")
+    known = ("log", "rows", *get_args(Shape))
+    if shape not in known:
+        raise UsageError(f"There is no shape '{shape}'.", f"Use {', '.join(known)}.")
     left = 0
     with opening.studio(model) as studio:
         if shape == "log":
             shown = [shapes.opinion(line) for line in _lines(studio, every=True)]
+        elif shape == "rows":
+            shown = [msgspec.json.decode(line) for line in carrying.lines(studio.library)]
         else:
             ref = studio.model_ref()
             found = shared(studio.library, ref.key, ref.style, cast("Shape", shape))
@@ -144,15 +162,8 @@ def _lines(studio: Studio, every: bool) -> list[Feedback]:
 def _parse(studio: Studio, source: str) -> list[Feedback]:
     """Every line of `source`, each proved to be one that can be added."""
     name = "standard input" if source == "-" else source
-    if source == "-":
-        text = console.read_stdin(console.BATCH_LIMIT)
-    else:
-        try:
-            text = Path(source).read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise UsageError(f"{source} cannot be read: {os_reason(error)}.") from error
     found = []
-    for number, raw in enumerate(text.splitlines(), 1):
+    for number, raw in enumerate(_read(source).splitlines(), 1):
         if not raw.strip():
             continue
         try:
@@ -168,6 +179,16 @@ def _parse(studio: Studio, source: str) -> list[Feedback]:
     if not found:
         raise UsageError(f"There is no score in {name}.", "Write one JSON object a line.")
     return found
+
+
+def _read(source: str) -> str:
+    """A file, or what is piped in."""
+    if source == "-":
+        return console.read_stdin(console.BATCH_LIMIT)
+    try:
+        return Path(source).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"{source} cannot be read: {os_reason(error)}.") from error
 
 
 def _feedback(line: Line) -> Feedback:

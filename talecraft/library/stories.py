@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -217,6 +217,28 @@ class Stories:
             (msgspec.json.encode(turn_ids).decode(),),
         )
         return [_turn(row) for row in rows]
+
+    def every(self) -> Sequence[Story]:
+        """All of every kind, trashed ones too, by id."""
+        return [_story(row) for row in self._db.rows("SELECT * FROM stories ORDER BY id")]
+
+    def written(self) -> Iterator[Turn]:
+        """Every turn of every story as it was written, by id."""
+        for row in self._db.rows("SELECT id FROM turns ORDER BY id"):
+            yield self.turn(row["id"])
+
+    def bring_in(self, story: Story) -> int:
+        """A story of another library, without its turns; returns its number here."""
+        return self._db.execute(
+            "INSERT INTO stories (title, premise, created_at, kind) VALUES (?, ?, ?, ?)",
+            (story.title, story.premise, story.created_at, story.kind),
+        )
+
+    def bring_in_turn(self, turn: Turn, story_id: int, parent_id: int | None) -> int:
+        """A turn of another library as it was written; returns its number here."""
+        return self._insert(
+            story_id, parent_id, turn.author, turn.prose, turn.outline, turn.generation, turn.trial
+        )
 
     def tree(self, story_id: int, records: bool = True) -> Tree:
         """Every turn of every branch with the text that is shown of it, the trials left out;

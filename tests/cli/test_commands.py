@@ -482,3 +482,24 @@ def test_a_preset_is_imported_used_and_deleted(talecraft_: Talecraft, tmp_path: 
     assert talecraft_("presets", "use", "1", "yours").code == 2
     assert talecraft_("presets", "delete", "wild").code == 2
     assert talecraft_("presets", "delete", "mine").code == 0
+
+
+def test_a_library_is_carried_over(talecraft_: Talecraft, tmp_path: Path) -> None:
+    """As rows, from a file, and what is none is one clear line."""
+    with Studio() as studio:
+        stories = studio.library.stories
+        story = stories.create("T", "A \u2028fox.")
+        stories.add_turn(story.id, None, "writer", "It slept\u0085 all day.")
+    file = tmp_path / "all.jsonl"
+    assert talecraft_("feedback", "export", "--as", "rows", "-o", str(file)).code == 0
+    came = talecraft_("feedback", "import", str(file))
+    assert (came.code, came.out) == (0, "")
+    assert "1 stories, 1 passages, 0 opinions came." in came.err
+    listed = json.loads(talecraft_("stories", "list", "--json").out)
+    assert [one["title"] for one in listed].count("T") == 2
+    wrong = tmp_path / "wrong.jsonl"
+    wrong.write_text('{"type":"talecraft"}\n{"type":"turn"}\n')
+    refused = talecraft_("feedback", "import", str(wrong))
+    assert (refused.code, refused.out) == (2, "")
+    assert f"{wrong}:2: " in refused.err
+    assert talecraft_("feedback", "import", str(tmp_path / "none")).code == 2
