@@ -18,6 +18,7 @@ _HOLDS = {
     "training": "from the next run on",
     "engine": "from the next start on",
     "page.plain": "from the next start on",
+    "engine.kind": "from the next passage on",
 }
 
 

@@ -142,7 +142,7 @@ class Studio:
         wanted = self.settings.writing.model
         if wanted != before.writing.model:
             self.choose_model(wanted or self.catalogue.default.id)
-        elif self.settings.writing.steps != before.writing.steps:
+        elif _way(self.settings) != _way(before):
             self.reload()
 
     # ------------------------------------------------------------------ models and adapters
@@ -402,3 +402,8 @@ class Studio:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _way(settings: Settings) -> object:
+    """How what writes is computed."""
+    return settings.writing.steps, settings.engine.kind

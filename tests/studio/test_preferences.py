@@ -11,6 +11,7 @@ from talecraft.config import models
 from talecraft.config.settings import Settings
 from talecraft.errors import ConfigError, LibraryError, UsageError
 from talecraft.paths import Home, home
+from talecraft.process.messages import Load
 from talecraft.studio import Studio
 from talecraft.studio.preferences import Preferences
 
@@ -179,3 +180,24 @@ def test_another_model_in_the_settings_writes_from_now_on(studio: Studio, here: 
     put(studio.preferences, "writing.model", None)
     studio.settings_changed(before)
     assert studio.model.id == "llama-ember"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("engine.kind", "torch"), ("writing.lean_steps", "false")]
+)
+def test_another_way_to_compute_it_is_told_to_the_engine_at_once(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, key: str, value: str
+) -> None:
+    told: list[Load] = []
+    monkeypatch.setattr(type(studio.engine), "running", True)
+    monkeypatch.setattr(studio.engine, "load", lambda load, wake: told.append(load))
+    before = studio.settings
+    put(studio.preferences, "page.goal", "3")
+    studio.settings_changed(before)
+    assert told == []
+    before = studio.settings
+    put(studio.preferences, key, value)
+    studio.settings_changed(before)
+    (load,) = told
+    assert (load.model.kind == "torch") == (key == "engine.kind")
+    assert load.model.lean == (key == "engine.kind")
