@@ -114,6 +114,20 @@ def read_stdin(limit: int = STDIN_LIMIT) -> str:
     return data.decode("utf-8", "replace")
 
 
+def read(source: str) -> str:
+    """A file, or ('-') what is piped in. Raises UsageError where it cannot be read."""
+    from pathlib import Path
+
+    from talecraft.errors import UsageError, os_reason
+
+    if source == "-":
+        return read_stdin(BATCH_LIMIT)
+    try:
+        return Path(source).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"{source} cannot be read: {os_reason(error)}.") from error
+
+
 def fail(error: TalecraftError) -> int:
     """The one line a user sees of an error they can act on; returns its exit code."""
     note(str(error))

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from talecraft.cli import console, opening, shapes
-from talecraft.errors import UsageError, os_reason
+from talecraft.errors import UsageError
 
 if TYPE_CHECKING:
     from talecraft.story.feedback import Feedback
@@ -101,7 +101,7 @@ def import_(
     name = "standard input" if file == "-" else file
     with opening.studio() as studio:
         # By line ends alone: a text may hold what else ends a line.
-        came = carrying.bring_in(studio.library, _read(file).encode().split(b"\n"), name)
+        came = carrying.bring_in(studio.library, console.read(file).encode().split(b"\n"), name)
     console.note(f"{came.stories} stories, {came.turns} passages, {came.opinions} opinions came.")
 
 
@@ -163,7 +163,7 @@ def _parse(studio: Studio, source: str) -> list[Feedback]:
     """Every line of `source`, each proved to be one that can be added."""
     name = "standard input" if source == "-" else source
     found = []
-    for number, raw in enumerate(_read(source).splitlines(), 1):
+    for number, raw in enumerate(console.read(source).splitlines(), 1):
         if not raw.strip():
             continue
         try:
@@ -179,16 +179,6 @@ def _parse(studio: Studio, source: str) -> list[Feedback]:
     if not found:
         raise UsageError(f"There is no score in {name}.", "Write one JSON object a line.")
     return found
-
-
-def _read(source: str) -> str:
-    """A file, or what is piped in."""
-    if source == "-":
-        return console.read_stdin(console.BATCH_LIMIT)
-    try:
-        return Path(source).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise UsageError(f"{source} cannot be read: {os_reason(error)}.") from error
 
 
 def _feedback(line: Line) -> Feedback:

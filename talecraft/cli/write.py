@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from talecraft.cli import console, opening, shapes
-from talecraft.errors import EngineError, UsageError, os_reason
+from talecraft.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
     from talecraft.process.messages import Delta
@@ -74,7 +73,7 @@ def _orders(text: str | None, story: int | None, prompts: str | None) -> list[_O
     if prompts is not None:
         if text is not None or story is not None:
             raise UsageError("--prompts brings its own first lines.", "Drop TEXT and --story.")
-        premises = [line.strip() for line in _read(prompts).splitlines() if line.strip()]
+        premises = [line.strip() for line in console.read(prompts).splitlines() if line.strip()]
         if not premises:
             raise UsageError(f"There is no first line in {prompts}.", "Write one a line.")
         return [_Order(None, premise) for premise in premises]
@@ -84,15 +83,6 @@ def _orders(text: str | None, story: int | None, prompts: str | None) -> list[_O
             "A story needs a first line.", "Give one, pipe one in, or name a story with --story."
         )
     return [_Order(story, said)]
-
-
-def _read(source: str) -> str:
-    if source == "-":
-        return console.read_stdin(console.BATCH_LIMIT)
-    try:
-        return Path(source).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise UsageError(f"{source} cannot be read: {os_reason(error)}.") from error
 
 
 def _preview(studio: Studio, orders: list[_Order], as_json: bool) -> None:

@@ -91,6 +91,21 @@ def host_pid(there):
     return None
 
 
+def going(runs, far, monkeypatch):
+    """A run that has taken its first step: what it tells, and what it told."""
+    monkeypatch.setenv("TINY_RUN", "going")
+    run_client.start(runs, order(), FOUND, far)
+    tail, seen = EventTail(runs / "one"), []
+    until(lambda: seen.extend(tail.read()) or any(isinstance(one, Step) for one in seen))
+    return tail, seen
+
+
+def lost(runs, there):
+    """The line breaks: who serves the page there is killed."""
+    os.kill(host_pid(there), signal.SIGKILL)
+    until(lambda: run_client.alive(runs) is None)
+
+
 def test_what_it_has_learned_there_is_here(runs, far, there):
     run_client.start(runs, order(), FOUND, far)
     outcome = ended(runs)
@@ -137,12 +152,8 @@ def test_it_is_told_to_pause_to_show_an_example_to_give_way_and_to_stop(
 def test_where_the_line_is_lost_it_goes_on_and_what_was_missed_is_heard(
     runs, far, there, monkeypatch
 ):
-    monkeypatch.setenv("TINY_RUN", "going")
-    run_client.start(runs, order(), FOUND, far)
-    tail, seen = EventTail(runs / "one"), []
-    until(lambda: seen.extend(tail.read()) or any(isinstance(one, Step) for one in seen))
-    os.kill(host_pid(there), signal.SIGKILL)
-    until(lambda: run_client.alive(runs) is None)
+    going(runs, far, monkeypatch)
+    lost(runs, there)
     assert run_client.outcome(runs / "one") is None
     assert "train resume" in (runs / "one" / run_client.LOG).read_text()
     assert run_client.alive(there.guests) == "one"
@@ -171,19 +182,10 @@ def test_a_run_that_was_stopped_there_goes_on_there(runs, far, there, monkeypatc
     assert states == ["cancelled", "adopted"]
 
 
-def lost(runs, there):
-    """The line breaks: who serves the page there is killed."""
-    os.kill(host_pid(there), signal.SIGKILL)
-    until(lambda: run_client.alive(runs) is None)
-
-
 def test_one_that_was_paused_when_the_line_broke_is_let_go_when_it_is_heard_again(
     runs, far, there, monkeypatch
 ):
-    monkeypatch.setenv("TINY_RUN", "going")
-    run_client.start(runs, order(), FOUND, far)
-    tail, seen = EventTail(runs / "one"), []
-    until(lambda: seen.extend(tail.read()) or any(isinstance(one, Step) for one in seen))
+    tail, seen = going(runs, far, monkeypatch)
     run_requests.ask(runs / "one", run_requests.PAUSE)
     until(lambda: seen.extend(tail.read()) or any(isinstance(one, Waiting) for one in seen))
     lost(runs, there)
@@ -194,10 +196,7 @@ def test_one_that_was_paused_when_the_line_broke_is_let_go_when_it_is_heard_agai
 
 
 def test_a_run_that_is_refused_when_it_goes_on_is_not_lost(runs, far, there, monkeypatch):
-    monkeypatch.setenv("TINY_RUN", "going")
-    run_client.start(runs, order(), FOUND, far)
-    tail, seen = EventTail(runs / "one"), []
-    until(lambda: seen.extend(tail.read()) or any(isinstance(one, Step) for one in seen))
+    going(runs, far, monkeypatch)
     lost(runs, there)
     run_requests.ask(there.guests / "one", run_requests.CONTROL)
     until(lambda: run_client.alive(there.guests) is None)
@@ -215,10 +214,7 @@ def test_a_run_that_is_refused_when_it_goes_on_is_not_lost(runs, far, there, mon
 
 
 def test_one_that_begins_there_from_nothing_again_is_counted_anew(runs, far, there, monkeypatch):
-    monkeypatch.setenv("TINY_RUN", "going")
-    run_client.start(runs, order(), FOUND, far)
-    tail, seen = EventTail(runs / "one"), []
-    until(lambda: seen.extend(tail.read()) or any(isinstance(one, Step) for one in seen))
+    tail, seen = going(runs, far, monkeypatch)
     lost(runs, there)
     run_requests.ask(there.guests / "one", run_requests.CONTROL)
     until(lambda: run_client.alive(there.guests) is None)
