@@ -78,6 +78,7 @@ async def shoot(home: Home) -> None:
         await until(lambda: app.live is None)
         await pilot.press(*"The ship had a name, and the name was hers.", "enter")
         await until(lambda: app.live is not None and len(app.live.prose) > 80)
+        await asyncio.sleep(0.15)  # the engine is some words ahead of what is painted
         save("writing")
         await until(lambda: app.live is None)
         note(app.studio)
