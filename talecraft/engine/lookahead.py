@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from talecraft.engine.codec import Codec
-from talecraft.engine.session import CHUNK, Cancelled, Session
+from talecraft.engine.session import CHUNK, Cancelled, Session, untold
 from talecraft.process.messages import Middle
 
 FOLLOWING = 48  # tokens of what follows: further away a draft no longer tells
@@ -58,19 +58,15 @@ class Place:
     def open(self, prompt: Sequence[int]) -> Opening:
         """Raises ReadingCancelled."""
         session, ids = self._session(), self._head + self._prose
-        logits = session.read(list(prompt), self._cancelled, _untold)
+        logits = session.read(list(prompt), self._cancelled, untold)
         raw = told(session, logits, ids)
         return Opening(ids, raw, len(self._head), self._outline, self.middle.prose)
 
     def fit(self, text: Sequence[int]) -> float:
         """The log-probability of what follows after the ids `text`. Raises ReadingCancelled."""
         session = self._session()
-        logits = session.read(list(text), self._cancelled, _untold)
+        logits = session.read(list(text), self._cancelled, untold)
         return sum(told(session, logits, self._following))
-
-
-def _untold(done: int, total: int) -> None:
-    """Nobody need be told how far this has come."""
 
 
 @torch.inference_mode()

@@ -52,11 +52,10 @@ def attach(model: Any, adapter: AdapterRef, base: ModelRef) -> Any:
     try:
         with forms.adapter(loading.trusted(adapter, base), base) as file:
             model.lean_on(file)
-    except AdapterError:
-        model.lean_on(None)  # never one under another's name
-        raise
     except (TalecraftError, OSError, ValueError, KeyError, RuntimeError) as error:
-        model.lean_on(None)
+        model.lean_on(None)  # never one under another's name
+        if isinstance(error, AdapterError):
+            raise
         why = error.message if isinstance(error, TalecraftError) else str(error)
         raise AdapterError(
             f"Adapter {adapter.id} does not fit {base.id} ({clean_line(why)[:200]}).",

@@ -21,6 +21,10 @@ Cancelled = Callable[[], bool]
 Progress = Callable[[int, int], None]
 
 
+def untold(done: int, total: int) -> None:
+    """The Progress of whoever need not be told."""
+
+
 class ReadingCancelled(Exception):
     """The writer stopped the engine before it had read the whole prompt."""
 

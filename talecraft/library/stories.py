@@ -224,8 +224,7 @@ class Stories:
 
     def written(self) -> Iterator[Turn]:
         """Every turn of every story as it was written, by id."""
-        for row in self._db.rows("SELECT id FROM turns ORDER BY id"):
-            yield self.turn(row["id"])
+        return map(_turn, self._db.rows(_TURNS + "ORDER BY t.id"))
 
     def bring_in(self, story: Story) -> int:
         """A story of another library, without its turns; returns its number here."""

@@ -12,6 +12,8 @@ from talecraft.process.messages import Failed, Hello, Parcel
 from talecraft.process.run_events import RunSettings
 from talecraft.process.run_requests import Request
 
+LONGEST_LINE = 64 << 20  # bytes; a piece is a megabyte, an event with examples less
+
 
 # -------------------------------------------------------------------- from the page
 class Order(msgspec.Struct, frozen=True, tag="order"):
@@ -52,10 +54,6 @@ class Wanted(msgspec.Struct, frozen=True, tag="wanted"):
     """The run is not known there: send what it learns from, and its adapters."""
 
 
-class Began(msgspec.Struct, frozen=True, tag="began"):
-    """It goes on, or its news follow."""
-
-
 class Said(msgspec.Struct, frozen=True, tag="said"):
     """One line of its events."""
 
@@ -89,7 +87,7 @@ class Over(msgspec.Struct, frozen=True, tag="over"):
     log: str
 
 
-FromFar = Wanted | Began | Said | Made | Heard | Refused | Failed | Over
+FromFar = Wanted | Said | Made | Heard | Refused | Failed | Over
 
 encode = msgspec.json.Encoder().encode
 decode_to = msgspec.json.Decoder(ToFar).decode

@@ -34,6 +34,7 @@ from talecraft.process.adapter_files import FILES
 from talecraft.process.elsewhere import parcels
 from talecraft.process.environment import child_environment
 from talecraft.process.far_messages import (
+    LONGEST_LINE,
     AllSent,
     Ask,
     FromFar,
@@ -60,7 +61,6 @@ MOST_SAID = 256 << 20  # bytes of events
 SIGN_SECONDS = 5.0  # after which it is said again that somebody writes
 PATIENCE = 60.0  # seconds in which a stop is obeyed
 ENDS = ("adopted", "rejected", "refused", "cancelled", "failed")
-LONGEST_LINE = 64 << 20  # bytes; a piece is a megabyte, an event with examples less
 _BROKEN, _GO_ON = (
     "The line to the other machine broke",
     "Go on with the run: talecraft train resume.",

@@ -152,14 +152,15 @@ def settling(runs: Path) -> Iterator[None]:
         yield
 
 
-class EventTail:
+class LineTail:
     """Reads events.jsonl as it grows; each `read` gives what is new, whole lines only."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / EVENTS
         self._at = 0
 
-    def read(self) -> list[RunEvent]:
+    def read(self) -> list[bytes]:
+        """Raises LibraryError where it is there and cannot be read."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self._at)
@@ -170,8 +171,19 @@ class EventTail:
             raise LibraryError(f"{self._path}: {os_reason(error)}.") from error
         end = data.rfind(b"\n") + 1
         self._at += end
+        return data[:end].splitlines()
+
+
+class EventTail:
+    """The events in these lines."""
+
+    def __init__(self, folder: Path) -> None:
+        self._lines = LineTail(folder)
+
+    def read(self) -> list[RunEvent]:
+        """Raises LibraryError where they cannot be read."""
         events: list[RunEvent] = []
-        for line in data[:end].splitlines():
+        for line in self._lines.read():
             try:
                 events.append(run_events.decode_event(line))
             except msgspec.MsgspecError:

@@ -24,9 +24,9 @@ from talecraft.paths import Home, private_folder
 from talecraft.process import far_messages, pieces, run_client, run_events, run_requests
 from talecraft.process.adapter_files import FILES
 from talecraft.process.far_messages import (
+    LONGEST_LINE,
     AllSent,
     Ask,
-    Began,
     FromFar,
     Heard,
     Made,
@@ -40,7 +40,7 @@ from talecraft.process.far_messages import (
     Wanted,
 )
 from talecraft.process.messages import AdapterRef, Hello, Parcel
-from talecraft.process.run_client import EPISODES, EVENTS, LOG
+from talecraft.process.run_client import EPISODES, LOG, LineTail
 from talecraft.process.run_events import Outcome, RunSettings
 from talecraft.process.run_requests import EXAMPLE, WritingSign
 from talecraft.studio.hosting import adapter_folder, keep_parcel, model_here, other_version
@@ -52,7 +52,6 @@ WAITING = 64  # commands; then the page waits
 SILENT = 30.0  # seconds after which the sign of a page falls
 FORGOTTEN = 30 * 24 * 3600  # seconds after which nobody will ask for a run any more
 LAST_WORDS = 2000  # characters of a log
-LONGEST_LINE = 64 << 20
 
 
 class RunHost:
@@ -66,7 +65,8 @@ class RunHost:
         self._runs = private_folder(home.guests)
         self._sign = WritingSign(self._runs)
         self._settings: RunSettings | None = None
-        self._told = 0  # lines of its events
+        self._tail: LineTail | None = None  # of its events
+        self._news: list[bytes] = []  # lines that were there already and are not known there
         self._watched = False
         self._over = False
         self._example = False
@@ -114,7 +114,7 @@ class RunHost:
             case AllSent():
                 assert self._settings is not None
                 run_client.start(self._runs, self._settings, None)
-                self._begin()
+                self._watched = True
             case Ask():
                 self._ask(command)
 
@@ -138,39 +138,27 @@ class RunHost:
             root=self._adapter(folder, wanted.root), reference_file=str(reference_file()),
             alone=False,
         )  # fmt: skip
-        self._told = order.heard
+        self._tail = LineTail(folder)
+        self._news = self._tail.read()[order.heard :]
         going = run_client.alive(self._runs)
         if going not in (None, wanted.run_id):
             raise BusyError("Another run is going on the other machine.", "Wait for its end.")
-        news = self._lines() > order.heard
-        if going is None and not news and run_client.can_resume(self._runs, wanted.run_id):
+        over = going is None and not self._news
+        if over and run_client.can_resume(self._runs, wanted.run_id):
             run_client.resume(self._runs, wanted.run_id)
-        elif going is None and not news:
+        elif over:
             shutil.rmtree(folder, ignore_errors=True)
             private_folder(folder)
-            self._told = 0
+            self._tail = LineTail(folder)
             self._say(Wanted())
             return
-        self._begin()
+        self._watched = True
 
     def _adapter(self, folder: Path, adapter: AdapterRef | None) -> AdapterRef | None:
         if adapter is None:
             return None
         place = folder / ADAPTERS / adapter_folder(adapter.id)
         return msgspec.structs.replace(adapter, folder=str(place))
-
-    def _begin(self) -> None:
-        self._watched = True
-        self._say(Began())
-
-    def _lines(self) -> int:
-        return len(self._events())
-
-    def _events(self) -> list[bytes]:
-        """All whole lines of its events."""
-        file = self._folder / EVENTS
-        held = file.read_bytes() if file.exists() else b""
-        return held[: held.rfind(b"\n") + 1].splitlines()
 
     # ------------------------------------------------------------------ going
     def _tell_news(self) -> None:
@@ -180,9 +168,10 @@ class RunHost:
         if not self._watched or self._over:
             return
         assert self._settings is not None
+        assert self._tail is not None
         going = run_client.alive(self._runs) == self._settings.run_id  # asked before it is read
-        for line in self._events()[self._told :]:
-            self._told += 1
+        news, self._news = [*self._news, *self._tail.read()], []
+        for line in news:
             outcome = _outcome(line)
             if outcome is not None and outcome.files:
                 self._hand_over()

@@ -7,7 +7,7 @@ and the prose in its tags: what is trained on them elsewhere keeps the pattern.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from talecraft.library import Library
 from talecraft.process.evidence import Episode, Evidence, Preference
@@ -20,12 +20,11 @@ LIKED, DISLIKED = 4, 2  # stars from which on a passage is one to write like, an
 Row = dict[str, Any]
 
 
-class Shared:
+class Shared(NamedTuple):
     """The rows of one shape; `left_out` counts opinions that have no place in it."""
 
-    def __init__(self, rows: list[Row], left_out: int) -> None:
-        self.rows = rows
-        self.left_out = left_out
+    rows: list[Row]
+    left_out: int
 
 
 def shared(library: Library, model_key: str, style: PromptStyle, shape: Shape) -> Shared:

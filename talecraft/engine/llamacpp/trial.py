@@ -17,7 +17,7 @@ from talecraft.engine.llamacpp import forms
 from talecraft.engine.llamacpp.model import LlamaCppModel
 from talecraft.engine.llamacpp.native import installed
 from talecraft.engine.llamacpp.opening import open_base
-from talecraft.engine.session import Session
+from talecraft.engine.session import Session, untold
 from talecraft.errors import DoesNotFit, LibraryError
 from talecraft.paths import private_folder, private_write
 from talecraft.process.messages import ModelRef
@@ -103,11 +103,11 @@ def distance(ours: Session, theirs: Session, vocabulary: int) -> float:
 def seconds(session: Session, vocabulary: int) -> float:
     """What reading and writing a little takes."""
     ids = torch.linspace(0, vocabulary - 1, READ).long().tolist()
-    session.read(ids[:8], _never, _untold)  # warm
+    session.read(ids[:8], _never, untold)  # warm
     session.feed(ids[8:9])
     session.forget()
     began = time.perf_counter()
-    session.read(ids, _never, _untold)
+    session.read(ids, _never, untold)
     for token in ids[:WRITTEN]:
         session.feed([token])
     spent = time.perf_counter() - began
@@ -117,10 +117,6 @@ def seconds(session: Session, vocabulary: int) -> float:
 
 def _never() -> bool:
     return False
-
-
-def _untold(done: int, total: int) -> None:
-    """Nobody need be told how far this has come."""
 
 
 def _kept(model: ModelRef) -> dict[str, bool]:
