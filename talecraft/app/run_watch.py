@@ -12,6 +12,7 @@ from talecraft.app.text import duration
 from talecraft.errors import LibraryError
 from talecraft.library.runs import TrainingRun
 from talecraft.process.run_events import (
+    Drawn,
     Example,
     Outcome,
     PatternStep,
@@ -40,6 +41,7 @@ class RunWatch:
         self.steps: list[Step | PatternStep] = []  # all of one kind
         self.outcome: Outcome | None = None
         self.example: Example | None = None
+        self.drawn: Drawn | None = None  # of the newest step
         self.waiting: WaitReason | None = None
         self.stopping = False
         self.example_asked = False
@@ -69,6 +71,8 @@ class RunWatch:
                     while self.steps and self.steps[-1].step >= event.step:
                         self.steps.pop()
                     self.steps.append(event)
+                case Drawn():
+                    self.drawn = event
                 case Example():
                     self.example, self.example_asked = event, False
                 case Outcome():

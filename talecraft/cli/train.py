@@ -148,13 +148,16 @@ def status(
             return
         found = studio.library.runs.get(run_id)
         events = studio.training.tail(found.id).read()
+    from talecraft.process.run_events import Drawn
+
     if as_json:
-        console.out_json(shapes.run(found) | {"events": msgspec.to_builtins(events)})
+        told = [event for event in events if not isinstance(event, Drawn)]
+        console.out_json(shapes.run(found) | {"events": msgspec.to_builtins(told)})
         return
     if found.state == "running":
         console.out(f"Run {found.id} is going.")
         for line in dict.fromkeys(map(describe, [*_steps(events)[-1:], *events[-1:]])):
-            console.out(line)
+            console.out(line or "working on its next update")
     else:
         _print_end(found)
 
@@ -172,6 +175,29 @@ def _steps(events: Sequence[RunEvent]) -> list[Step | PatternStep]:
     from talecraft.process.run_events import PatternStep, Step
 
     return [event for event in events if isinstance(event, Step | PatternStep)]
+
+
+@app.command()
+def drawn(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Of this run.")],
+    update: Annotated[
+        int | None, typer.Option(min=1, help="Of this update; without it, of the newest.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """The passages that one update was learned from, and what each part of the reward gave."""
+    with opening.studio(settle=True) as studio:
+        run = studio.library.runs.get(run_id)
+        found = studio.training.drawn(run.id, update)
+    if as_json:
+        console.out_json(msgspec.to_builtins(found))
+        return
+    for at, turn in enumerate(sorted(found.turns, key=lambda one: -one.total), 1):
+        parts = ", ".join(f"{name} {value:+.2f}" for name, value in turn.parts.items())
+        kept = "" if turn.kept else "; not learned from"
+        console.out(f"{at}. reward {turn.total:+.2f} ({parts}); {turn.kl:.1f} nats{kept}")
+        console.out(f"   {' / '.join(turn.outline.splitlines())}")
+        console.out("".join(f"   {line}\n" for line in turn.prose.splitlines() if line))
 
 
 @app.command()
@@ -213,7 +239,8 @@ def follow(studio: Studio, run_id: str) -> TrainingRun:
 
     try:
         for event in waiting.follow(studio.training, run_id):
-            console.note(describe(event))
+            if line := describe(event):
+                console.note(line)
     except KeyboardInterrupt:
         console.note(f"Run {run_id} goes on by itself; see `talecraft train status {run_id}`.")
         raise
@@ -222,9 +249,10 @@ def follow(studio: Studio, run_id: str) -> TrainingRun:
 
 
 def describe(event: RunEvent) -> str:
-    """One event of a run as a line."""
+    """One event of a run as a line; nothing of the turns that were drawn, which are many."""
     from talecraft.library.runs import state_words
     from talecraft.process.run_events import (
+        Drawn,
         Example,
         GoingOn,
         Outcome,
@@ -253,6 +281,8 @@ def describe(event: RunEvent) -> str:
                 f" kl {event.kl:.2f} of {event.kl_target:g}, {event.eta:.0f} s to go"
             )
             return f"{line}; {event.note}" if event.note else line
+        case Drawn():
+            return ""
         case Waiting(reason="pause"):
             return "paused; `talecraft train resume` lets it go on"
         case Waiting():

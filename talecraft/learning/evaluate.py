@@ -22,6 +22,7 @@ from talecraft.learning.policy import ADAPTER, Policy
 from talecraft.learning.ppo import practice_sampling
 from talecraft.learning.rollouts import Rollout
 from talecraft.learning.sequences import collate
+from talecraft.learning.telling import shown
 from talecraft.process import adapter_files
 from talecraft.process.run_events import Check, Outcome, Phrase, PpoSettings, Sample
 from talecraft.story.clean import clean
@@ -262,13 +263,3 @@ def root_kl(policy: Policy, codec: Codec, judge: Judge, alive: Callable[[], None
                 root = policy.judge(batch, settings.temperature).logprobs
         total += float(((ours - root) * batch.mask).sum())
     return total / len(sampled)
-
-
-def shown(codec: Codec, prompt: Sequence[int]) -> str:
-    """A prompt as a reader sees it: without its tags, and the example before it."""
-    text = codec.decode(list(prompt))
-    style = codec.style
-    text = text.removeprefix(style.example)
-    for tag in (style.premise_open, style.think_open, style.story_open, *style.stops):
-        text = text.replace(tag.strip(), "")
-    return clean(text).strip()

@@ -19,10 +19,11 @@ from talecraft.corpus import outlines
 from talecraft.corpus.tales import Passage, Tale
 from talecraft.engine.codec import Codec
 from talecraft.learning import checks, rollouts
-from talecraft.learning.evaluate import SAMPLES, Verdict, bootstrap, shown
+from talecraft.learning.evaluate import SAMPLES, Verdict, bootstrap
 from talecraft.learning.policy import ADAPTER, Policy, token_logprobs
 from talecraft.learning.rollouts import Rollout
 from talecraft.learning.scribe import Lesson, Scribe
+from talecraft.learning.telling import shown
 from talecraft.process.run_events import SHOWN, Check, PatternSettings, Sample
 from talecraft.story.clean import clean
 from talecraft.story.turns import Sampling

@@ -17,15 +17,14 @@ import torch
 from torch import Tensor
 
 from talecraft.engine.codec import Codec
-from talecraft.learning import arithmetic, rollouts
+from talecraft.learning import arithmetic, rollouts, telling
 from talecraft.learning.checkpoint import pack, pack_optimiser, unpack, unpack_optimiser
 from talecraft.learning.critic import Appraiser, fit_value
 from talecraft.learning.guards import NOT_FINITE, Guards
 from talecraft.learning.policy import Judged, Policy
 from talecraft.learning.rollouts import Rollout
 from talecraft.learning.sequences import Sequences
-from talecraft.process.run_events import PpoSettings, Step
-from talecraft.story.traits import distinct2, words_of
+from talecraft.process.run_events import Drawn, PpoSettings, Step
 from talecraft.story.turns import Sampling
 
 # A run has tens of updates, not thousands: the coefficient may fall by a twentieth at each and
@@ -89,6 +88,7 @@ class Ppo:
         )
         self._guards = Guards(settings.kl_target)
         self.updates = 0  # taken so far
+        self.drawn = Drawn(0, [])  # what the newest update learned from
         self._bad = 0
         # Weights from before the latest updates, each seen to be within bounds.
         self._sound: deque[dict[str, Tensor]] = deque(maxlen=SOUND_STATES)
@@ -219,24 +219,12 @@ class Ppo:
             rewards, old.values, batch.mask, settings.gamma, settings.lam
         )
         assert old.entropy is not None
-        step = Step(
-            step=number,
-            total=settings.updates,
-            reward=float(valued.total.mean()),
-            parts=valued.parts,
-            kl=float((penalties * batch.mask).sum(1).mean()),
-            kl_target=settings.kl_target,
-            beta=self._beta,
-            entropy=float(arithmetic.masked_mean(old.entropy, batch.mask)),
-            clip_fraction=0.0,
-            value_loss=0.0,
-            policy_loss=0.0,
-            length=float(np.mean([len(words_of(one.prose)) for one in sampled])),
-            repetition=1 - float(np.mean([distinct2(words_of(one.prose)) for one in sampled])),
-            finished=float(np.mean([one.finished for one in sampled])),
-            seconds=0.0,
-            eta=0.0,
-        )
+        kl = (penalties * batch.mask).sum(1)
+        step = telling.figures(
+            number, settings.updates, sampled, valued, kl, settings.kl_target, self._beta,
+            float(arithmetic.masked_mean(old.entropy, batch.mask)),
+        )  # fmt: skip
+        self.drawn = telling.drawn(number, self._codec, sampled, valued, kl, kept)
         white = arithmetic.whiten(advantages, batch.mask * kept[:, None]) * batch.mask
         return Experience(batch, parts, old.logprobs, old.values, white, returns), step
 

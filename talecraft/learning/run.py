@@ -68,6 +68,7 @@ class Run:
         examples = self._examples()
         self._events.phase("Practising what you like")
         for step in ppo.run():
+            self._events.send(ppo.drawn)
             self._events.send(step)
             tensors, facts = ppo.state()
             facts["seconds"] = self._events.elapsed

@@ -172,6 +172,27 @@ class Step(msgspec.Struct, frozen=True, tag="step"):
     finished: float = 1.0
 
 
+class Practised(msgspec.Struct, frozen=True):
+    """A turn that was drawn for an update: the end of what it goes on from, what it is worth in
+    `total` and by `parts`, in reference standard deviations, and its distance from the root in
+    nats. Only what is `kept` was learned from."""
+
+    prompt: str
+    outline: str
+    prose: str
+    total: float
+    parts: dict[str, float]
+    kl: float
+    kept: bool
+
+
+class Drawn(msgspec.Struct, frozen=True, tag="drawn"):
+    """All turns of the update `step`; told before its figures."""
+
+    step: int
+    turns: list[Practised]
+
+
 class TalesRead(msgspec.Struct, frozen=True, tag="tales"):
     """What there is to learn the pattern from: `tales` of so many `turns` (passages), `held_out`
     of them kept for the gate; `left_out` have nothing that a plan could be made of, or stand there
@@ -299,7 +320,16 @@ class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
 
 
 RunEvent = (
-    RunPhase | TasteLearned | Step | TalesRead | PatternStep | Example | Waiting | GoingOn | Outcome
+    RunPhase
+    | TasteLearned
+    | Step
+    | Drawn
+    | TalesRead
+    | PatternStep
+    | Example
+    | Waiting
+    | GoingOn
+    | Outcome
 )
 
 encode = msgspec.json.Encoder().encode

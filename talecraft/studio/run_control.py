@@ -12,6 +12,7 @@ from talecraft.library.runs import TrainingRun
 from talecraft.paths import Home
 from talecraft.process import run_client, run_events, run_requests
 from talecraft.process.run_client import EventTail
+from talecraft.process.run_events import Drawn
 from talecraft.process.run_requests import Request
 
 
@@ -69,6 +70,22 @@ class RunControl:
                 "Its verdict shows passages before and after.",
             )
         return self._ask(run_requests.EXAMPLE)
+
+    def drawn(self, run_id: str, update: int | None = None) -> Drawn:
+        """The turns that an update of this run, or its newest, was learned from.
+
+        Raises UsageError where there is no such update.
+        """
+        found = {one.step: one for one in self.tail(run_id).read() if isinstance(one, Drawn)}
+        if update is None and found:
+            update = max(found)
+        if update not in found:
+            which = f"no update {update}" if update is not None and found else "no update yet"
+            raise UsageError(
+                f"Run {run_id} has {which} whose passages are kept.",
+                "`talecraft train status` shows the runs and how far they came.",
+            )
+        return found[update]
 
     def _ask(self, request: Request) -> TrainingRun:
         run = self.running()

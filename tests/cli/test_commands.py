@@ -119,6 +119,7 @@ def test_the_tree_of_a_story_and_two_branches_of_it(talecraft_: Talecraft) -> No
         (["train", "run"], 2, "20 more scores or choices are needed"),
         (["train", "stop"], 2, "No training run is going"),
         (["train", "status", "nope"], 2, "no run 'nope'"),
+        (["train", "drawn", "nope"], 2, "no run 'nope'"),
         (["adapters", "use", "zz"], 2, "no adapter here"),
         (["adapters", "rollback"], 2, "nothing to roll back"),
         (["feedback", "export", "--as", "csv"], 2, "preference, unpaired, completion"),
@@ -220,6 +221,10 @@ def test_a_run_from_scores_to_rollback(talecraft_: Talecraft) -> None:
     one = data(talecraft_, "train", "status", done["run"])
     assert [event["type"] for event in one["events"]] == ["phase", "step", "outcome"]
     assert talecraft_("train", "status", done["run"]).out == result.out
+    drawn = talecraft_("train", "drawn", done["run"]).out.splitlines()
+    assert drawn[0] == "1. reward +0.75 (taste +0.75, length -0.25); 0.5 nats; not learned from"
+    assert drawn[1:3] == ["   - It sleeps", "   The fox slept."]
+    assert data(talecraft_, "train", "drawn", done["run"], "--update", "1")["step"] == 1
     # It writes from now on; another may for once; and there is a way back.
     name = adapter["adapter"]
     assert json.loads(talecraft_("write", "--story", "1", "--json").out)["adapter"] == name

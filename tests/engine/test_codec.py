@@ -9,8 +9,8 @@ from talecraft.engine.codec import Codec
 from talecraft.engine.decoding import Writer
 from talecraft.engine.session import Session
 from talecraft.learning import episodes
-from talecraft.learning.evaluate import shown
 from talecraft.learning.scribe import Scribe
+from talecraft.learning.telling import shown
 from talecraft.paths import home
 from talecraft.story.context import Block
 from talecraft.story.turns import Sampling

@@ -28,7 +28,7 @@ class Short:
 
     def __call__(self, rollouts, features, outlines=None):
         total = torch.tensor([1 - len(r.prose) / 100 for r in rollouts])
-        return Valued(total, torch.zeros(len(total)), {"taste": float(total.mean())})
+        return Valued(total, torch.zeros(len(total)), {"taste": total})
 
     def taste(self, features):
         return torch.zeros(len(features))
@@ -105,7 +105,7 @@ class Articles(Short):
         words = [one.prose.lower().split() for one in rollouts]
         shares = [sum(w in ("a", "the") for w in said) / max(1, len(said)) for said in words]
         total = 10 * torch.tensor(shares)
-        return Valued(total, torch.zeros(len(total)), {"taste": float(total.mean())})
+        return Valued(total, torch.zeros(len(total)), {"taste": total})
 
 
 def test_it_learns_what_the_reward_asks_for():
@@ -160,7 +160,7 @@ def test_rewards_that_are_no_numbers_stop_the_run_at_once():
     class Broken(Short):
         def __call__(self, rollouts, features, outlines=None):
             nothing = torch.full((len(rollouts),), float("nan"))
-            return Valued(nothing, torch.zeros(len(rollouts)), {"taste": float("nan")})
+            return Valued(nothing, torch.zeros(len(rollouts)), {"taste": nothing * torch.nan})
 
     policy, ppo = made(reward=Broken())
     before = policy.snapshot()

@@ -17,6 +17,7 @@ from talecraft.process.evidence import Episode, Evidence
 from talecraft.process.messages import AdapterRef
 from talecraft.process.run_client import EventTail
 from talecraft.process.run_events import (
+    Drawn,
     Example,
     GoingOn,
     Outcome,
@@ -100,7 +101,16 @@ def test_a_run_learns_judges_and_says_so(first, passages):
     assert taste.passed
     assert (taste.opinions, taste.stories) == (40, 8)
     assert "longer passages" in taste.words
-    assert [e.step for e in events if isinstance(e, Step)] == [1, 2]
+    steps = [e for e in events if isinstance(e, Drawn | Step)]
+    assert [(type(e), e.step) for e in steps] == [(Drawn, 1), (Step, 1), (Drawn, 2), (Step, 2)]
+    told, figures = steps[:2]
+    assert isinstance(told, Drawn)
+    assert isinstance(figures, Step)
+    assert len(told.turns) == SHORT.drawn
+    assert sum(one.kept for one in told.turns) == SHORT.batch
+    for name, mean in figures.parts.items():
+        assert mean == pytest.approx(np.mean([one.parts[name] for one in told.turns]), abs=1e-6)
+    assert figures.kl == pytest.approx(np.mean([one.kl for one in told.turns]), abs=1e-4)
     assert outcome.state in ("adopted", "rejected")
     assert {c.name for c in outcome.checks} == {
         "win",

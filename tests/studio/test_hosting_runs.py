@@ -25,6 +25,7 @@ from talecraft.process.far_run import FarRun
 from talecraft.process.messages import AdapterRef, Failed, Hello, Parcel
 from talecraft.process.run_client import EventTail
 from talecraft.process.run_events import (
+    Drawn,
     Example,
     GoingOn,
     Outcome,
@@ -115,7 +116,7 @@ def test_what_it_has_learned_there_is_here(runs, far, there):
     adapter_files.verify(made)
     assert (candidate / adapter_files.FILES[1]).stat().st_mode & 0o777 == 0o600
     kinds = [type(one) for one in EventTail(runs / "one").read()]
-    assert kinds == [RunPhase, Step, Outcome]
+    assert kinds == [RunPhase, Drawn, Step, Outcome]
     assert not (there.guests / "one").exists(), "what was heard to its end is not kept there"
 
 
@@ -165,7 +166,7 @@ def test_where_the_line_is_lost_it_goes_on_and_what_was_missed_is_heard(
     run_client.resume(runs, "one", far)
     assert ended(runs).state == "cancelled"
     events = EventTail(runs / "one").read()
-    assert [type(one) for one in events] == [RunPhase, Step, Outcome], "each once"
+    assert [type(one) for one in events] == [RunPhase, Drawn, Step, Outcome], "each once"
 
 
 def test_a_run_that_was_stopped_there_goes_on_there(runs, far, there, monkeypatch):
@@ -227,7 +228,7 @@ def test_one_that_begins_there_from_nothing_again_is_counted_anew(runs, far, the
     run_client.resume(runs, "one", far)
     assert ended(runs).state == "cancelled"
     kinds = [type(one) for one in EventTail(runs / "one").read()]
-    assert kinds == [RunPhase, Step, RunPhase, Step, Outcome]
+    assert kinds == [RunPhase, Drawn, Step, RunPhase, Drawn, Step, Outcome]
 
 
 @pytest.mark.parametrize("end", ["died", "damaged", "misnamed"])

@@ -15,10 +15,12 @@ from pathlib import Path
 from talecraft.process import adapter_files, evidence, run_client, run_events, run_requests
 from talecraft.process.run_events import (
     Check,
+    Drawn,
     Example,
     GoingOn,
     Outcome,
     PatternStep,
+    Practised,
     RunEvent,
     RunPhase,
     Sample,
@@ -40,6 +42,12 @@ def main() -> None:
         found = evidence.read((folder / run_client.EPISODES).read_bytes().splitlines())
         scores = sum(one.stars for one in found.passages)
         tell(folder, RunPhase(f"Reading {len(found.passages)} scores"))
+        shares = {"taste": 0.75, "length": -0.25}
+        turns = [
+            Practised("Of a fox", "- It runs", "The fox ran.", 0.5, shares, 1.25, True),
+            Practised("Of a fox", "- It sleeps", "The fox slept.", 0.75, shares, 0.5, False),
+        ]
+        tell(folder, Drawn(1, turns))
         tell(
             folder,
             Step(1, total, 0.5, {}, 1.0, 3.0, 0.05, 2.0, 0.1, 0.2, 0.1, 60.0, 0.0, 0.5, 0.0),

@@ -29,12 +29,21 @@ Taste = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Valued:
-    """`total` (N,), what the `outline` is worth beside it (N,), and the mean contribution of each
-    part, in reference standard deviations."""
+    """`total` (N,), what the `outline` is worth beside it (N,), and what each part contributes
+    (N,), in reference standard deviations."""
 
     total: Tensor
     outline: Tensor
-    parts: dict[str, float]
+    parts: dict[str, Tensor]
+
+    @property
+    def means(self) -> dict[str, float]:
+        """The mean contribution of each part."""
+        return {name: float(values.mean()) for name, values in self.parts.items()}
+
+    def shares(self, row: int) -> dict[str, float]:
+        """What each part contributes to one of them."""
+        return {name: float(values[row]) for name, values in self.parts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +132,7 @@ class Reward:
         of_outlines = self._outline(outlines, len(rollouts))
         if self.judges_outlines:
             contributions["outline"] = of_outlines
-        means = {name: float(values.mean()) for name, values in contributions.items()}
-        return Valued(total.float(), of_outlines.float(), means)
+        return Valued(total.float(), of_outlines.float(), contributions)
 
     def _outline(self, features: Tensor | None, count: int) -> Tensor:
         if self._outlines is None:

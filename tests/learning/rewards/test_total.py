@@ -33,8 +33,8 @@ def test_parts_are_in_deviations_of_the_reference():
     deviation = 2.5**0.5  # of 1, 2, 3, 4, 5, unbiased
     expected = [1.349 / 2, -1.349 / 2 + 0.5 * 2 / deviation]
     assert found.total.tolist() == pytest.approx(expected, rel=1e-5)
-    assert found.parts["taste"] == pytest.approx(0)
-    assert found.parts["long"] == pytest.approx(0.5 / deviation, rel=1e-5)
+    assert found.means["taste"] == pytest.approx(0)
+    assert found.means["long"] == pytest.approx(0.5 / deviation, rel=1e-5)
 
 
 def test_one_odd_sample_does_not_make_all_others_alike():
@@ -96,6 +96,6 @@ def test_outlines_are_worth_something_of_their_own():
     found = reward(written("aaa", "aaa"), column(1.0, 1.0), column(6.0, 400.0))
     assert found.outline.tolist() == pytest.approx([1.349 / 2, LIMIT], rel=1e-5)
     assert found.total.tolist() == pytest.approx([1.349 / 2] * 2, rel=1e-5)
-    assert found.parts["outline"] == pytest.approx((1.349 / 2 + LIMIT) / 2)
+    assert found.means["outline"] == pytest.approx((1.349 / 2 + LIMIT) / 2)
     plain = Reward(first, {}, {}, REFERENCE, FEATURES)(written("a"), column(1.0))
     assert (plain.outline.tolist(), "outline" in plain.parts) == ([0.0], False)
