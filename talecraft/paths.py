@@ -50,6 +50,11 @@ class Home:
         return self.data / "exports"
 
     @property
+    def idf(self) -> Path:
+        """The writer's own table of how common words are; there only once it was counted."""
+        return self.data / "idf.json"
+
+    @property
     def models(self) -> Path:
         return self.cache / "models"
 
@@ -123,10 +128,36 @@ def private_write(path: Path, data: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise LibraryError(
-            f"{path} could not be written: {os_reason(error)}.",
-            "Free some space or choose another folder; nothing was changed.",
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+@contextmanager
+def private_new(path: Path) -> Iterator[Path]:
+    """A place beside `path` where somebody else may write: what stands there at the end takes the
+    name in one step, and nothing is left of it where the block is left by an error.
+
+    Raises LibraryError on a full or read-only disk, or where nothing was written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        try:
+            temporary.chmod(PRIVATE_FILE)
+            flush_file(temporary)
+            os.replace(temporary, path)
+            flush_folder(path.parent)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _unwritable(path: Path, error: OSError) -> LibraryError:
+    return LibraryError(
+        f"{path} could not be written: {os_reason(error)}.",
+        "Free some space or choose another folder; nothing was changed.",
+    )
 
 
 @contextmanager

@@ -34,6 +34,7 @@ def test_everything_that_is_read_at_run_time_is_inside(wheel: Path) -> None:
     wanted = {
         "talecraft/models.toml",
         "talecraft/assets/reference.jsonl",
+        "talecraft/assets/idf.json",
         "talecraft/__main__.py",
         "talecraft/engine/__main__.py",
     }

@@ -28,7 +28,7 @@ REFUSAL = re.compile(r"(?i)\b(as an ai|language model|i can(?:'|no)t (?:write|cr
 def prepare(corpus: Path, out: Path, seed: int = 0) -> Counter[str]:
     """Write both files under `out`; returns what was kept and left out, and why."""
     told: Counter[str] = Counter()
-    texts = list(names.capped(_unique(_sound(read(corpus), told), told), seed))
+    texts = list(names.capped(unique(sound(read(corpus), told), told), seed))
     out.mkdir(parents=True, exist_ok=True)
     with (out / "train.jsonl").open("wb") as train, (out / "heldout.jsonl").open("wb") as rest:
         for one in texts:
@@ -44,7 +44,8 @@ def load(path: Path) -> list[Text]:
     return [msgspec.json.decode(line, type=Text) for line in path.read_bytes().splitlines()]
 
 
-def _sound(texts: Iterable[Text], told: Counter[str]) -> Iterator[Text]:
+def sound(texts: Iterable[Text], told: Counter[str]) -> Iterator[Text]:
+    """Those that can be learned from; `told` counts the others, and why."""
     for one in texts:
         if len(one.body.split()) < LEAST_WORDS:
             told["left out: too short"] += 1
@@ -64,7 +65,7 @@ def _odd(body: str) -> bool:
     return len(re.findall(r"[A-Za-z ,.\n'\"]", body)) < 0.94 * len(body)
 
 
-def _unique(texts: Iterable[Text], told: Counter[str]) -> Iterator[Text]:
+def unique(texts: Iterable[Text], told: Counter[str]) -> Iterator[Text]:
     """A text leaves where an earlier one holds a quarter of it (every fourth shingle is kept)."""
     seen: set[int] = set()
     for one in texts:

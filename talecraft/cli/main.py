@@ -18,6 +18,7 @@ from talecraft.cli import (
     adapters,
     config,
     console,
+    corpus,
     feedback,
     models,
     notes,
@@ -58,6 +59,7 @@ app.add_typer(feedback.app, name="feedback")
 app.add_typer(models.app, name="models")
 app.add_typer(train.app, name="train")
 app.add_typer(pattern.app, name="pattern")
+app.add_typer(corpus.app, name="corpus")
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(config.app, name="config")
 app.add_typer(notes.app, name="notes")

@@ -27,6 +27,7 @@ def paths(as_json: Json = False) -> None:
         "exports": here.exports,
         "runs": here.runs,
         "adapters": here.adapters,
+        "idf": here.idf,
         "settings": here.settings_file,
         "models": here.models_file,
         "shipped_models": shipped_file(),

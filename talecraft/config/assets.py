@@ -26,6 +26,11 @@ def reference_file() -> Path:
     return Path(str(files("talecraft"))) / "assets" / "reference.jsonl"
 
 
+def idf_file() -> Path:
+    """How common words are in stories, counted over passages (recipes/idf.py)."""
+    return Path(str(files("talecraft"))) / "assets" / "idf.json"
+
+
 def reference(kind: Kind, file: Path | None = None) -> list[str]:
     """All texts of one kind, in order."""
     decode = msgspec.json.Decoder(Reference).decode

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from talecraft.corpus import cleaning, passages
 from talecraft.corpus.tales import Passage, Tale
@@ -23,6 +25,7 @@ _COLUMNS = {*PREMISE, *OUTLINE, *STORY}
 TABLES = (".jsonl", ".csv", ".tsv", ".parquet")
 PROSE = (".txt", ".md")
 LEAST_WORDS = 20  # of a story; what is shorter teaches nothing
+MOST_LETTERS = 2**26  # of a line, or of a story: what is longer would fill the memory
 _BEAT = re.compile(r"^\s*(?:[-*•]|\d+[.)])?\s*(.*?)\s*$")
 _STORY_BREAK = re.compile(
     r"^[ \t]*(?:<\|endoftext\|>|[-*_=#]{3,}|(?:\*[ \t]*){3,})[ \t]*$", re.MULTILINE
@@ -40,8 +43,8 @@ class Stories(NamedTuple):
     short: list[str]
 
 
-class _Row(NamedTuple):
-    """A story as it lies on disk."""
+class Row(NamedTuple):
+    """A story as it lies on disk; `where` names file and place."""
 
     where: str
     text: str
@@ -80,17 +83,7 @@ def read(
     Raises UsageError where there is no such file, one cannot be read (naming file and row), or
     nothing in them is a story.
     """
-    if not path.exists():
-        raise UsageError(f"There is no file or folder {path}.")
-    if path.is_dir():
-        files = sorted(one for one in path.rglob("*") if one.suffix.lower() in TABLES + PROSE)
-        files = [one for one in files if one.is_file() and not one.name.startswith(".")]
-    else:
-        files = [path]
-    known = ", ".join(TABLES + PROSE)
-    if not files:
-        raise UsageError(f"No stories in {path}.", f"Talecraft reads {known}.")
-    every = (row for one in files for row in _file(one, known))
+    every = (row for one in files(path) for row in rows(one))
     drawn, there, short = _drawn(every, most, seed, alive)
     rng = random.Random(seed)
     found = []
@@ -107,14 +100,30 @@ def read(
     return Stories(found, there, short)
 
 
+def files(path: Path) -> list[Path]:
+    """This file, or those of a folder that can be read, in the order of their names.
+
+    Raises UsageError where there is none.
+    """
+    if not path.exists():
+        raise UsageError(f"There is no file or folder {path}.")
+    if not path.is_dir():
+        return [path]
+    found = sorted(one for one in path.rglob("*") if one.suffix.lower() in TABLES + PROSE)
+    found = [one for one in found if one.is_file() and not one.name.startswith(".")]
+    if not found:
+        raise UsageError(f"No stories in {path}.", f"Talecraft reads {_KNOWN}.")
+    return found
+
+
 def _drawn(
-    rows: Iterator[_Row], most: int, seed: int, alive: Callable[[], None]
-) -> tuple[list[_Row], int, list[str]]:
+    rows: Iterator[Row], most: int, seed: int, alive: Callable[[], None]
+) -> tuple[list[Row], int, list[str]]:
     """At most `most` of them in their order, each as likely as any other (reservoir sampling,
     Vitter 1985, algorithm R), how many there are, and where those stand that are too short. Only
     the chosen ones are kept in memory."""
     rng = random.Random(f"{seed} drawn")
-    kept: list[tuple[int, _Row]] = []
+    kept: list[tuple[int, Row]] = []
     short: list[str] = []
     there = 0
     for row in rows:
@@ -130,7 +139,11 @@ def _drawn(
     return [row for _, row in sorted(kept, key=lambda one: one[0])], there, short
 
 
-def _file(path: Path, known: str) -> Iterator[_Row]:
+_KNOWN = ", ".join(TABLES + PROSE)
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """The stories in one file, as they lie there. Raises UsageError where it cannot be read."""
     kind = path.suffix.lower()
     try:
         if kind in PROSE:
@@ -143,35 +156,70 @@ def _file(path: Path, known: str) -> Iterator[_Row]:
             yield from _table(path, _parquet_rows(path))
         else:
             raise UsageError(f"{path.name} is no kind of file that stories are read from.",
-                             f"Talecraft reads {known}.")  # fmt: skip
+                             f"Talecraft reads {_KNOWN}.")  # fmt: skip
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {os_reason(error)}.") from error
     except UnicodeDecodeError as error:
         raise UsageError(
-            f"{path} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8 and try again."
+            f"{path} is not UTF-8 text (byte {_first_other(path)}).",
+            "Save it as UTF-8 and try again.",
         ) from error
 
 
-def _texts(path: Path) -> Iterator[_Row]:
+def _first_other(path: Path) -> int:
+    """Where the first byte stands that is not UTF-8; Python's own error counts from its buffer."""
+    decoder, at = codecs.getincrementaldecoder("utf-8")(), 0
+    with path.open("rb") as file:
+        while True:
+            block = file.read(2**20)
+            held = len(decoder.getstate()[0])
+            try:
+                decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                return at - held + error.start
+            at += len(block)
+
+
+def _texts(path: Path) -> Iterator[Row]:
     """Line by line: such a file may be larger than memory. Between two breaks there may be nothing,
     which is no story."""
     name = clean_line(path.name)
     held: list[str] = []
-    at = 0
+    at = size = 0
     with path.open(encoding="utf-8-sig") as file:
-        for line in file:
+        for line in _lines(file, name):
             if not _STORY_BREAK.match(line):
                 held.append(line)
+                size += len(line)
+                if size > MOST_LETTERS:
+                    raise _too_long(f"{name}, story {at + 1}")
                 continue
             at += 1
             if any(one.strip() for one in held):
-                yield _Row(f"{name}, story {at}", "".join(held))
-            held = []
+                yield Row(f"{name}, story {at}", "".join(held))
+            held, size = [], 0
     if any(one.strip() for one in held):
-        yield _Row(f"{name}, story {at + 1}" if at else name, "".join(held))
+        yield Row(f"{name}, story {at + 1}" if at else name, "".join(held))
 
 
-def _table(path: Path, rows: Iterator[tuple[int, Mapping[str, Any]]]) -> Iterator[_Row]:
+def _lines(file: TextIO, name: str) -> Iterator[str]:
+    """Line by line. Raises UsageError at one that would not fit into memory."""
+    for number in count(1):
+        line = file.readline(MOST_LETTERS + 1)
+        if not line:
+            return
+        if len(line) > MOST_LETTERS:
+            raise _too_long(f"{name}, line {number}")
+        yield line
+
+
+def _too_long(where: str) -> UsageError:
+    return UsageError(
+        f"{where} is longer than {MOST_LETTERS // 10**6} million characters.", "Divide the text."
+    )
+
+
+def _table(path: Path, rows: Iterator[tuple[int, Mapping[str, Any]]]) -> Iterator[Row]:
     for number, row in rows:
         where = f"{clean_line(path.name)}, row {number}"
         named = {str(name).strip().lower(): value for name, value in row.items()}
@@ -180,7 +228,7 @@ def _table(path: Path, rows: Iterator[tuple[int, Mapping[str, Any]]]) -> Iterato
                 f"{where} has no story: its columns are {', '.join(named) or 'none'}.",
                 f"Call the story's column one of {', '.join(STORY)}.",
             )
-        story = _Row(where, _cell(named, STORY, where))
+        story = Row(where, _cell(named, STORY, where))
         if not story.is_short:
             premise, outline = (_cell(named, names, where) for names in (PREMISE, OUTLINE))
             story = story._replace(premise=premise, outline=outline)
@@ -209,7 +257,7 @@ def _cell(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:
 
 def _json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(_lines(file, path.name), 1):
             if not line.strip():
                 continue
             try:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 import msgspec
 
 _TERM = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+LONGEST = 40  # letters; what is longer is no word
+MOST_WORDS = 2_000_000  # held while counting; more are noise, and would fill the memory
 
 
 def terms(text: str) -> list[str]:
@@ -28,13 +30,20 @@ class Idf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @classmethod
     def of(cls, passages: Iterable[str], fewest: int = 1) -> Idf:
         """Counted from these passages; words in less than `fewest` of them are left out, and
-        count as unknown."""
-        count, inside = 0, Counter[str]()
+        count as unknown. Where there are too many words to hold, the rarest so far are let go
+        (lossy counting, Manku and Motwani 2002)."""
+        count, rarest, inside = 0, 0, Counter[str]()
         for passage in passages:
             count += 1
-            inside.update(set(terms(passage)))
-        kept = {word: n for word, n in sorted(inside.items()) if n >= fewest}
-        return cls(count, kept)
+            inside.update({word for word in terms(passage) if len(word) <= LONGEST})
+            while len(inside) > MOST_WORDS:
+                rarest += 1
+                inside = Counter({word: n for word, n in inside.items() if n > rarest})
+        return cls(count, dict(sorted(inside.items()))).without_rare(fewest)
+
+    def without_rare(self, fewest: int) -> Idf:
+        """Without the words in less than `fewest` passages."""
+        return Idf(self.documents, {word: n for word, n in self.words.items() if n >= fewest})
 
     def __call__(self, word: str) -> float:
         """log((1 + N) / (1 + n)) for a word as `terms` gives it: 0 for what is everywhere, the most

@@ -12,6 +12,42 @@ from talecraft.story.clean import clean_line
 MOST_BYTES = 1_000_000
 
 
+def there(path: Path, hint: str) -> Path:
+    """Its whole path, for a child that has another folder. Raises UsageError where there is none,
+    with this hint."""
+    try:
+        found = path.expanduser().absolute()
+        str(found).encode()  # it is told as text
+        is_there = found.exists()
+    except (OSError, RuntimeError, ValueError):  # too long, no such user, no text
+        is_there = False
+    if not is_there:
+        raise UsageError(f"{clean_line(str(path))} is not there.", hint)
+    return found
+
+
+def free(path: Path, replace: bool = False) -> Path:
+    """Its whole path, where something new may be written; what is there is kept, unless it is to
+    be replaced. Raises UsageError."""
+    try:
+        found = path.expanduser().absolute()
+        str(found).encode()
+        taken, folder = found.exists(), found.parent.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UsageError(f"{clean_line(str(path))} is no name for a file.") from error
+    if taken and not (replace and found.is_file()):
+        raise UsageError(
+            f"{clean_line(str(found))} is already there.",
+            "Name another place, or move it away."
+            if found.is_dir()
+            else "Name another file, or add --force to replace it.",
+        )
+    if not folder:
+        name = clean_line(str(found.parent))
+        raise UsageError(f"{name} is no folder.", "Make it first, or name another place.")
+    return found
+
+
 def read(path: Path, what: str, most: int = MOST_BYTES, yaml: bool = False) -> object:
     """The values in a JSON file of at most `most` bytes, or, where it may be, in YAML.
 

@@ -27,7 +27,7 @@ from talecraft.process.run_events import (
     RunSettings,
     TalesRead,
 )
-from talecraft.story.clean import clean_line
+from talecraft.studio import foreign
 from talecraft.studio.memory import Room
 from talecraft.studio.needs import Shape
 from talecraft.studio.training import Training, does_not_fit
@@ -107,16 +107,7 @@ class PatternLearning:
     def there(data: Path) -> Path:
         """The data's whole path: the run has another folder. Raises UsageError where there is
         none."""
-        try:
-            found = data.expanduser().absolute()
-            str(found).encode()  # it is told to the run as text
-            there = found.exists()
-        except (OSError, RuntimeError, ValueError):  # too long, no such user, no text
-            there = False
-        if not there:
-            name = clean_line(str(data))
-            raise UsageError(f"{name} is not there.", "Name a file or a folder of tales.")
-        return found
+        return foreign.there(data, "Name a file or a folder of tales.")
 
     def plan(
         self,

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from talecraft.story import idf
 from talecraft.story.idf import Idf, terms
 
 FOUND = Idf.of(["The fox ran. The fox!", "The owl’s nest", "A fox and the owl"])
@@ -24,6 +25,14 @@ def test_rare_words_are_left_out() -> None:
     kept = Idf.of(["The fox", "the fox", "the owl"], fewest=2)
     assert kept.words == {"fox": 2, "the": 3}
     assert kept("owl") == Idf(3, {})("anything")
+
+
+def test_the_rarest_are_let_go_before_they_fill_the_memory(monkeypatch):
+    """After three passages a, b, c, d, e, f are held: one too many, so the words of one passage
+    go. What comes later is counted from there, and never too high."""
+    monkeypatch.setattr(idf, "MOST_WORDS", 5)
+    found = Idf.of(["a b c", "a b d", "a e f", "a c", "x" * 41])
+    assert found == Idf(5, {"a": 4, "b": 2, "c": 1})
 
 
 def test_other_scripts_have_words_too() -> None:
