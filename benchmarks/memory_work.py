@@ -94,12 +94,15 @@ def train(model: ModelRef, rank: int, settings: PpoSettings) -> float:
     from talecraft.engine import loading
     from talecraft.learning import features, rollouts
     from talecraft.learning.critic import Appraiser, usual_length
+    from talecraft.learning.encoders import BaseEncoder
     from talecraft.learning.labels import Pairs, Scored
     from talecraft.learning.policy import Policy
     from talecraft.learning.ppo import Ppo, practice_sampling
-    from talecraft.learning.rewards import shaped
+    from talecraft.learning.rewards import registry
+    from talecraft.learning.rewards.part import Ground
     from talecraft.learning.rewards.total import Reward
     from talecraft.learning.taste import Ensemble
+    from talecraft.story.idf import Idf
 
     loading.settle_in()
     torch.manual_seed(0)
@@ -125,10 +128,10 @@ def train(model: ModelRef, rank: int, settings: PpoSettings) -> float:
         numbers // 4, numbers // 4, Pairs.none(),
     )  # fmt: skip
     ensemble = Ensemble(scored, 300.0, settings.ensemble, settings.pessimism, 0)
-    parts = shaped.parts(
-        shaped.human_repetition(reference("passage")), shaped.usual_words(sampled), 0
-    )
-    reward = Reward(ensemble, parts, settings.shaping, sampled, found)
+    encoder = BaseEncoder(policy.model.get_base_model(), opened.codec)
+    ground = Ground(sampled, reference("passage"), Idf(1, {}), encoder)
+    parts = registry.build(settings.rewards, ground)
+    reward = Reward(ensemble, parts, settings.rewards, sampled, found)
     appraise = Appraiser(policy, opened.codec, reward, usual_length(sampled), settings)
     ppo = Ppo(policy, opened.codec, appraise, prompts, settings, opened.pad, 0, lambda: None)
     ppo.fit_value(sampled)

@@ -17,15 +17,18 @@ from talecraft.engine import loading
 from talecraft.engine.codec import Codec
 from talecraft.learning import features, rollouts
 from talecraft.learning.critic import Appraiser, usual_length
+from talecraft.learning.encoders import BaseEncoder
 from talecraft.learning.labels import Pairs, Scored
 from talecraft.learning.policy import Policy
 from talecraft.learning.ppo import Ppo, practice_sampling
-from talecraft.learning.rewards import shaped
+from talecraft.learning.rewards import registry
+from talecraft.learning.rewards.part import Ground
 from talecraft.learning.rewards.total import Reward
 from talecraft.learning.taste import Ensemble
 from talecraft.process.messages import ModelRef
 from talecraft.process.run_events import PpoSettings
 from talecraft.story.context import PromptStyle
+from talecraft.story.idf import Idf
 
 SCORES = 40
 PLAN = 14
@@ -74,9 +77,10 @@ def main(folder: str) -> None:
         Pairs.none(),
     )
     ensemble = Ensemble(scored, 300.0, SETTINGS.ensemble, SETTINGS.pessimism, 0)
-    human = shaped.human_repetition(reference("passage"))
-    parts = shaped.parts(human, shaped.usual_words(sampled), 0)
-    reward = Reward(ensemble, parts, SETTINGS.shaping, sampled, found)
+    encoder = BaseEncoder(policy.model.get_base_model(), codec)
+    ground = Ground(sampled, reference("passage"), Idf(1, {}), encoder)
+    parts = registry.build(SETTINGS.rewards, ground)
+    reward = Reward(ensemble, parts, SETTINGS.rewards, sampled, found)
     appraise = Appraiser(policy, codec, reward, usual_length(sampled), SETTINGS)
     ppo = Ppo(policy, codec, appraise, asked, SETTINGS, setting.PAD, 0, lambda: None)
     ppo.fit_value(sampled)

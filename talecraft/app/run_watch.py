@@ -26,6 +26,7 @@ from talecraft.process.run_events import (
     decode_settings,
 )
 from talecraft.story.clean import clean_line
+from talecraft.story.methods import METHODS
 from talecraft.studio.plan import closing_steps
 from talecraft.studio.training import Training
 
@@ -88,7 +89,7 @@ class RunWatch:
     @property
     def learning(self) -> bool:
         """Whether an update is still to come, after which an example can be shown."""
-        if self.run.method != "ppo" or self.outcome is not None:
+        if self.run.method not in METHODS or self.outcome is not None:
             return False
         last = self.steps[-1] if self.steps else None
         return last is None or (last.step < last.total and not last.note)
@@ -143,7 +144,7 @@ class RunWatch:
 
 def _closing_steps(run: TrainingRun) -> float:
     """How long the closing test of a run will take, in steps; 0 where nobody can tell."""
-    if run.method != "ppo":
+    if run.method not in METHODS:
         return 0.0
     try:
         order = decode_settings(run.settings.encode())

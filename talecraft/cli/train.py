@@ -3,21 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from talecraft.cli import console, opening, shapes
+from talecraft.errors import UsageError
+from talecraft.story import rewards as reward_words
+from talecraft.story.methods import METHODS
+from talecraft.story.methods import WORDS as METHOD_WORDS
 
 if TYPE_CHECKING:
     from talecraft.library.runs import TrainingRun
     from talecraft.process.run_events import Check, Outcome, PatternStep, RunEvent, Step
     from talecraft.studio import Studio
+    from talecraft.studio.plan import TrainingPlan
+    from talecraft.studio.recipe import Recipe
 
 app = typer.Typer(help="Learn from the scores.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Model = Annotated[str | None, typer.Option(metavar="ID", help="Of this model.")]
+Method = Annotated[
+    str | None, typer.Option("--method", metavar="NAME", help=f"How: {' or '.join(METHODS)}.")
+]
+Rewards = Annotated[
+    str | None,
+    typer.Option(
+        "--rewards",
+        metavar="NAME[=WEIGHT],...",
+        help=f"What is rewarded, of: {', '.join(reward_words.NAMES)}. Without taste no score is"
+        " needed.",
+    ),
+]
+Prompts = Annotated[
+    Path | None,
+    typer.Option(
+        "--prompts",
+        metavar="FILE",
+        help="Practise on these: a line each, or a table's column prompt. A quarter is held back"
+        " to judge by.",
+    ),
+]
 _GOOD_ENDS = ("adopted", "rejected")
 
 
@@ -28,14 +56,19 @@ def plan(
     look: Annotated[
         bool, typer.Option(help="Say what is known of your taste: some seconds of reading.")
     ] = True,
+    method: Method = None,
+    rewards: Rewards = None,
+    prompts: Prompts = None,
 ) -> None:
     """What a run would learn from, how long it would take, and what room it needs."""
     from talecraft.studio.memory import size
 
+    asked = recipe(method, rewards, prompts)
     with opening.studio(model, settle=True) as studio:
         opening.measured(studio)
-        found = studio.training.plan(studio.model)
+        found = studio.training.plan(studio.model, asked)
         title = studio.model.title
+        look = look and found.by_taste
         if look and not found.refusal:
             console.note("Reading what you have an opinion of ...")
         taste = studio.training.look(studio.model) if look else None
@@ -43,18 +76,12 @@ def plan(
         console.out_json(msgspec.to_builtins(found) | {"taste": msgspec.to_builtins(taste)})
         return
     console.out(f"Model: {title}")
-    stories = "1 story" if found.stories == 1 else f"{found.stories} stories"
-    console.out(f"Scores: {found.scores} in {stories}")
-    others = {"Choices": found.choices, "Edits": found.edits, "Thrown away": found.discards}
-    for name, number in others.items():
-        if number:
-            console.out(f"{name}: {number}")
-    counts = ", ".join(
-        f"{grade} star{'s' * (grade > 1)}: {n}" for grade, n in enumerate(found.histogram, 1)
-    )
-    console.out(f"By grade: {counts}")
-    if found.unusable:
-        console.out(f"Left out: {found.unusable} that another model wrote")
+    console.out(f"Method: {METHOD_WORDS[found.method]}")
+    console.out(f"Rewarded: {reward_words.told(found.rewards)}")
+    if found.prompts:
+        console.out(f"Prompts: {found.prompts:,} of your own")
+    if found.by_taste:
+        _print_opinions(found)
     how = "as the last run took" if found.measured else "estimated"
     console.out(f"Time: about {found.minutes:.1f} minutes ({how})")
     for what, needed, free in (
@@ -73,17 +100,48 @@ def plan(
         console.out(text)
 
 
+def recipe(method: str | None, rewards: str | None, prompts: Path | None) -> Recipe:
+    """What was asked for in words. Raises UsageError for what is none, or cannot be read."""
+    from talecraft.studio import corpus
+    from talecraft.studio.recipe import Recipe
+
+    if method is not None and method not in METHODS:
+        raise UsageError(f"There is no method '{method}'.", f"The methods: {', '.join(METHODS)}.")
+    found = corpus.prompts(prompts) if prompts is not None else ()
+    asked = reward_words.parse(rewards) if rewards is not None else None
+    return Recipe(method, asked, tuple(found))
+
+
+def _print_opinions(found: TrainingPlan) -> None:
+    stories = "1 story" if found.stories == 1 else f"{found.stories} stories"
+    console.out(f"Scores: {found.scores} in {stories}")
+    others = {"Choices": found.choices, "Edits": found.edits, "Thrown away": found.discards}
+    for name, number in others.items():
+        if number:
+            console.out(f"{name}: {number}")
+    counts = ", ".join(
+        f"{grade} star{'s' * (grade > 1)}: {n}" for grade, n in enumerate(found.histogram, 1)
+    )
+    console.out(f"By grade: {counts}")
+    if found.unusable:
+        console.out(f"Left out: {found.unusable} that another model wrote")
+
+
 @app.command()
 def run(
     model: Model = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
-    updates: Annotated[int | None, typer.Option(min=1, help="How many PPO updates.")] = None,
+    updates: Annotated[int | None, typer.Option(min=1, help="How many updates.")] = None,
+    method: Method = None,
+    rewards: Rewards = None,
+    prompts: Prompts = None,
     detach: Annotated[bool, typer.Option("--detach", help="Start it and return at once.")] = False,
     as_json: Json = False,
 ) -> None:
     """Start a run and follow it. It goes on by itself: Ctrl+C only ends the following."""
+    asked = recipe(method, rewards, prompts)
     with opening.studio(model, settle=True) as studio:
-        started = studio.training.start(studio.model, seed, updates)
+        started = studio.training.start(studio.model, seed, updates, asked)
         console.note(f"Training run {started.id} is going.")
         ended = started if detach else follow(studio, started.id)
     report(ended, detach, as_json)

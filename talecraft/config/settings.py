@@ -13,6 +13,8 @@ from msgspec import Meta
 
 from talecraft.config.models import ModelSpec
 from talecraft.errors import ConfigError
+from talecraft.story.methods import Method
+from talecraft.story.rewards import MOST_WEIGHT, RewardName
 from talecraft.story.turns import Sampling
 
 # What numbers of sampling may be; presets have the same.
@@ -165,6 +167,13 @@ class PageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a run learns."""
 
+    method: Annotated[
+        Method, Meta(description="ppo: with a critic of its own; rloo: without one.")
+    ] = "ppo"
+    rewards: Annotated[
+        dict[RewardName, Annotated[float, Meta(gt=0, le=MOST_WEIGHT)]],
+        Meta(description="What is rewarded, each with its weight; empty: your taste, and form."),
+    ] = {}
     updates: Annotated[
         Annotated[int, Meta(ge=1, le=200)] | None,
         Meta(description="Steps of a run: more take longer and may go further."),

@@ -67,6 +67,9 @@ def _located(path: Path, source: str, problem: str) -> str:
     if place.endswith("[...]`"):  # an entry of a table with the user's own names: it is not named
         return _mistyped(path, source, keys, what, int(indices[0]) if indices else None)
     named = re.search(r"(?:unknown|required) field `([^`]+)`", what)
+    if place.startswith("key` in "):  # of a table whose names are given
+        named = re.search(r"'([^']+)'", what)
+        what = what.replace("Invalid enum value", "no such name:")
     if place.endswith("]`") and named is None:
         del indices[-1:]  # of an element of a plain list, which has no table of its own
     index = int(indices[0]) if indices else None

@@ -9,18 +9,22 @@ from pathlib import Path
 
 import msgspec
 
-from talecraft.corpus import counting
+from talecraft.corpus import counting, prompts
 from talecraft.errors import TalecraftError, os_reason
 from talecraft.paths import private_write
 from talecraft.process.child import answers, log_to_stderr
-from talecraft.process.corpus import Counted, IdfOrder, Order, Unfit, Working
+from talecraft.process.corpus import Counted, IdfOrder, Order, PromptsOrder, Unfit, Working
 
 BEHIND = 5  # how far it steps back behind the page
 
 
 def carry_out(order: Order, say: Callable[[object], None]) -> object:
     """The order's answer. Raises TalecraftError for what cannot be done."""
-    return _idf(order, say)
+    match order:
+        case IdfOrder():
+            return _idf(order, say)
+        case PromptsOrder():
+            return prompts.read(Path(order.source), order.most)
 
 
 def _idf(order: IdfOrder, say: Callable[[object], None]) -> Counted:

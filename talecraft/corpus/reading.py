@@ -7,7 +7,8 @@ import csv
 import json
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
@@ -145,18 +146,32 @@ _KNOWN = ", ".join(TABLES + PROSE)
 def rows(path: Path) -> Iterator[Row]:
     """The stories in one file, as they lie there. Raises UsageError where it cannot be read."""
     kind = path.suffix.lower()
-    try:
+    with readable(path):
         if kind in PROSE:
             yield from _texts(path)
-        elif kind == ".jsonl":
-            yield from _table(path, _json_rows(path))
-        elif kind in {".csv", ".tsv"}:
-            yield from _table(path, _csv_rows(path, "\t" if kind == ".tsv" else ","))
-        elif kind == ".parquet":
-            yield from _table(path, _parquet_rows(path))
+        elif kind in TABLES:
+            yield from _table(path, records(path))
         else:
             raise UsageError(f"{path.name} is no kind of file that stories are read from.",
                              f"Talecraft reads {_KNOWN}.")  # fmt: skip
+
+
+def records(path: Path, named: Sequence[str] = STORY) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The rows of a table with their numbers. Of a parquet file only the known columns are read,
+    if one of those that must be `named` is there."""
+    kind = path.suffix.lower()
+    if kind == ".jsonl":
+        return _json_rows(path)
+    if kind == ".parquet":
+        return _parquet_rows(path, named)
+    return _csv_rows(path, "\t" if kind == ".tsv" else ",")
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Inside, what cannot be read is a UsageError that names the file."""
+    try:
+        yield
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {os_reason(error)}.") from error
     except UnicodeDecodeError as error:
@@ -187,7 +202,7 @@ def _texts(path: Path) -> Iterator[Row]:
     held: list[str] = []
     at = size = 0
     with path.open(encoding="utf-8-sig") as file:
-        for line in _lines(file, name):
+        for line in lines(file, name):
             if not _STORY_BREAK.match(line):
                 held.append(line)
                 size += len(line)
@@ -202,7 +217,7 @@ def _texts(path: Path) -> Iterator[Row]:
         yield Row(f"{name}, story {at + 1}" if at else name, "".join(held))
 
 
-def _lines(file: TextIO, name: str) -> Iterator[str]:
+def lines(file: TextIO, name: str) -> Iterator[str]:
     """Line by line. Raises UsageError at one that would not fit into memory."""
     for number in count(1):
         line = file.readline(MOST_LETTERS + 1)
@@ -222,17 +237,22 @@ def _too_long(where: str) -> UsageError:
 def _table(path: Path, rows: Iterator[tuple[int, Mapping[str, Any]]]) -> Iterator[Row]:
     for number, row in rows:
         where = f"{clean_line(path.name)}, row {number}"
-        named = {str(name).strip().lower(): value for name, value in row.items()}
+        named = columns(row)
         if not named.keys() & set(STORY):
             raise UsageError(
                 f"{where} has no story: its columns are {', '.join(named) or 'none'}.",
                 f"Call the story's column one of {', '.join(STORY)}.",
             )
-        story = Row(where, _cell(named, STORY, where))
+        story = Row(where, cell(named, STORY, where))
         if not story.is_short:
-            premise, outline = (_cell(named, names, where) for names in (PREMISE, OUTLINE))
+            premise, outline = (cell(named, names, where) for names in (PREMISE, OUTLINE))
             story = story._replace(premise=premise, outline=outline)
         yield story
+
+
+def columns(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with its columns' names in small letters."""
+    return {str(name).strip().lower(): value for name, value in row.items()}
 
 
 def beats_of(outline: str) -> tuple[str, ...]:
@@ -241,7 +261,7 @@ def beats_of(outline: str) -> tuple[str, ...]:
     return tuple(one[1] for one in found if one and one[1])
 
 
-def _cell(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:
+def cell(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:
     """The first of these columns, '' where there is none; lists of lines are joined. Raises
     UsageError for a number."""
     for name in names:
@@ -257,7 +277,7 @@ def _cell(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:
 
 def _json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(_lines(file, path.name), 1):
+        for number, line in enumerate(lines(file, path.name), 1):
             if not line.strip():
                 continue
             try:
@@ -285,7 +305,7 @@ def _csv_rows(path: Path, delimiter: str) -> Iterator[tuple[int, Mapping[str, An
             raise UsageError(f"{path.name}, line {rows.line_num}: {error}.") from error
 
 
-def _parquet_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _parquet_rows(path: Path, named: Sequence[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     import pyarrow
     import pyarrow.parquet
 
@@ -293,10 +313,10 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         number = 0
         with pyarrow.parquet.ParquetFile(path) as file:
             known = {one.strip().lower(): one for one in file.schema_arrow.names}
-            # Without a story all are read: the message names them.
+            # Without what must be there all are read: the message names them.
             wanted = [one for name, one in known.items() if name in _COLUMNS]
-            columns = wanted if known.keys() & set(STORY) else None
-            for batch in file.iter_batches(batch_size=256, columns=columns):
+            chosen = wanted if known.keys() & set(named) else None
+            for batch in file.iter_batches(batch_size=256, columns=chosen):
                 for row in batch.to_pylist():
                     number += 1
                     yield number, row

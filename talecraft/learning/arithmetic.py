@@ -111,6 +111,18 @@ def advantages_and_returns(
     return advantages, (advantages + values) * mask
 
 
+def leave_one_out(scores: Tensor, group: int) -> Tensor:
+    """For each score (N,) the mean of the others of its group, `group` in a row (Kool et al. 2019;
+    RLOO, Ahmadian et al., arXiv 2402.14740). N is a multiple of `group`, which is at least 2."""
+    grouped = scores.reshape(-1, group)
+    return ((grouped.sum(1, keepdim=True) - grouped) / (group - 1)).reshape(-1)
+
+
+def rewards_to_go(rewards: Tensor, mask: Tensor) -> Tensor:
+    """The sum (B, T) of a row's rewards from each token on."""
+    return (rewards * mask).flip(1).cumsum(1).flip(1) * mask
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyLoss:
     """`loss` has a gradient; the rest are numbers to watch."""

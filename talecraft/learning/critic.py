@@ -86,15 +86,20 @@ class Appraiser:
                 judged = self._policy.judge_states(states[-1], part, self._settings.temperature)
                 logprobs[rows, :width] = judged.logprobs
                 for row, i in enumerate(chosen):
-                    along = self._along(states, row, read[i])
-                    whole[i] = along[-1:].clone()  # not a view: it would keep all of `along`
+                    along = None
+                    if self._reward.has_taste:
+                        along = self._along(states, row, read[i])
+                        whole[i] = along[-1:].clone()  # not a view: it would keep all of `along`
                     self._tell(clues[i, : len(read[i].response)], along, read[i])
                     if self._reward.judges_outlines:
                         plan = outline_of(sampled[i])
                         plans[i] = features.pool(states, row, plan, [plan.prose], self._vocabulary)
-        found = torch.cat([one for one in whole if one is not None])
-        outlines = [one for one in plans if one is not None]
-        valued = self._reward(sampled, found, torch.cat(outlines) if outlines else None)
+        found, outlines = ([one for one in rows if one is not None] for rows in (whole, plans))
+        valued = self._reward(
+            sampled,
+            torch.cat(found) if found else None,
+            torch.cat(outlines) if outlines else None,
+        )
         return Appraisal(replace(batch, clues=clues), logprobs, valued)
 
     def _along(self, states: features.States, row: int, passage: Passage) -> Tensor:
@@ -103,7 +108,7 @@ class Appraiser:
         texts = [self._codec.decode(ids[: i + 1]) for i in range(len(ids) - 1)]
         return features.pool(states, row, passage, [*texts, passage.prose], self._vocabulary)
 
-    def _tell(self, clues: Tensor, along: Tensor, passage: Passage) -> None:
+    def _tell(self, clues: Tensor, along: Tensor | None, passage: Passage) -> None:
         """Fill in one sequence's clues (T, C): at each token, of the prose before it.
 
         Whether there is any, how far the passage has come, how much the room for it runs out, and
@@ -114,7 +119,9 @@ class Appraiser:
         if passage.end <= passage.start or not len(after):
             return
         upto = torch.arange(len(after)).clamp(max=passage.end - passage.start - 1)
-        worth = self._reward.taste(along)[upto].to(clues)
+        worth = torch.zeros(len(upto)).to(clues)
+        if along is not None:
+            worth = self._reward.taste(along)[upto].to(clues)
         count = (upto + 1).to(clues)
         come = (count / self._usual).clamp(max=MOST_PROGRESS)
         late = ((count / self._settings.prose_tokens - LATE) / (1 - LATE)).clamp(min=0)

@@ -17,31 +17,42 @@ from torch import Tensor
 from talecraft.engine.codec import Codec
 from talecraft.learning import checks, features, phrases, rollouts, taste
 from talecraft.learning.features import Passage
+from talecraft.learning.intervals import bootstrap, gains
 from talecraft.learning.labels import Scored
 from talecraft.learning.policy import ADAPTER, Policy
 from talecraft.learning.ppo import practice_sampling
+from talecraft.learning.rewards.total import Reward
 from talecraft.learning.rollouts import Rollout
 from talecraft.learning.sequences import collate
 from talecraft.learning.telling import shown
 from talecraft.process import adapter_files
-from talecraft.process.run_events import Check, Outcome, Phrase, PpoSettings, Sample
+from talecraft.process.run_events import SHOWN, Check, Outcome, Phrase, PpoSettings, Sample
+from talecraft.story import rewards
 from talecraft.story.clean import clean
 from talecraft.story.turns import Sampling
 
 LEAST_WIN = 0.55
 FEWEST_COMPARABLE = 8  # pairs: of fewer the share says nothing
 SAMPLES = 3
-BOOTSTRAPS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
-    """Everything the gate needs beside the policy."""
+class Opinions:
+    """What of the writer's opinions was held back to judge by."""
 
     taste: Callable[[Tensor], Tensor]  # the held-out head
     held: Sequence[Passage]  # the passages that it was fitted to
     said: Scored  # and what was said of them
     wants_length: int  # +1 or -1 where the writer's scores surely ask for longer or shorter, else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Everything the gate needs beside the policy. Without `opinions` the `reward` itself judges,
+    on prompts that were not practised."""
+
+    opinions: Opinions | None
+    reward: Reward
     loved: Sequence[str]  # the writer's five-star passages: to be learned from, not copied
     prompts: Sequence[Sequence[int]]
     neutral: Sequence[Sequence[int]]  # prose that nobody here wrote
@@ -50,6 +61,10 @@ class Judge:
     settings: PpoSettings
     pad: int
     seed: int
+
+    @property
+    def wants_length(self) -> int:
+        return self.opinions.wants_length if self.opinions is not None else 0
 
     def interval(
         self, values: np.ndarray, sizes: np.ndarray | None = None
@@ -108,8 +123,8 @@ def evaluate(
     # Soundness is measured against the root, so that it cannot be lost a little at each run.
     root = before if opponent is None else _write(policy, codec, judge, None, alive)
     found = [
-        _win(policy, judge, before, after),
-        *_agreement(policy, judge, opponent),
+        *_by_opinions(policy, judge, opponent, before, after),
+        *_by_parts(judge, before, after),
         checks.closeness(kl, judge.settings),
         checks.readability(policy, judge.neutral, own=False),
         *([checks.readability(policy, judge.own, own=True)] if judge.own else []),
@@ -136,43 +151,66 @@ def _write(
         return rollouts.sample(model, codec, prompts, judge.sampling, seeds, judge.pad, alive=alive)
 
 
-# ---------------------------------------------------------------------- by the writer's taste
-def _win(
-    policy: Policy, judge: Judge, before: Sequence[Rollout], after: Sequence[Rollout]
-) -> Check:
+# ---------------------------------------------------------------------- by what is rewarded
+def _by_opinions(
+    policy: Policy,
+    judge: Judge,
+    opponent: str | None,
+    before: Sequence[Rollout],
+    after: Sequence[Rollout],
+) -> list[Check]:
+    """Is it better? By the writer's held-back taste where there is one, else by the reward."""
+    opinions = judge.opinions
+    if opinions is None:
+        theirs, ours = (judge.reward(side).total.double().numpy() for side in (before, after))
+        return [_win(judge, ours - theirs, "what was rewarded")]
     with policy.reference():
         theirs, ours = (
-            judge.taste(
+            opinions.taste(
                 features.extract(
-                    policy.model, features.passages(side), judge.pad, judge.said.vocabulary
+                    policy.model, features.passages(side), judge.pad, opinions.said.vocabulary
                 )
             ).numpy()
             for side in (before, after)
         )
-    value, low, high = judge.interval(*gains(ours - theirs))
+    return [
+        _win(judge, ours - theirs, "held-back scores"),
+        *_agreement(policy, judge, opinions, opponent),
+    ]
+
+
+def _win(judge: Judge, differences: np.ndarray, by: str) -> Check:
+    """`differences` (one per passage of `_write`) of what is better `by` this."""
+    value, low, high = judge.interval(*gains(differences))
     return Check(
         "win",
         value,
         f"at least {LEAST_WIN:.2f}, and surely above 0.50",
         value >= LEAST_WIN and low > 0.5,
-        f"Of all that changed in {len(ours)} passages {value:.0%} is for the better"
-        f" (90 % sure: {low:.0%} to {high:.0%}), by held-back scores.",
+        f"Of all that changed in {len(differences)} passages {value:.0%} is for the better"
+        f" (90 % sure: {low:.0%} to {high:.0%}), by {by}.",
         low,
         high,
     )
 
 
-def gains(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each pair of passages how much was won, and how much changed.
+def _by_parts(judge: Judge, before: Sequence[Rollout], after: Sequence[Rollout]) -> list[Check]:
+    """What became of each part of the reward, in its own unit; a figure, no condition."""
+    was, now = judge.reward.raw(before), judge.reward.raw(after)
+    found = []
+    for name in was:
+        change, low, high = judge.interval((now[name] - was[name]).numpy())
+        words = (
+            f"Rewarded, {rewards.words(name)}: {float(now[name].mean()):.2f};"
+            f" before {float(was[name].mean()):.2f}."
+        )
+        found.append(Check(f"reward: {name}", change, SHOWN, True, words, low, high))
+    return found
 
-    Sum over sum is a win rate in which differences count by their size. A judge that knows forty
-    opinions has some guess about any two passages: who loves dogs is served by the one passage in
-    five that now has one, and these clear wins must not drown in guesses about the other four.
-    """
-    return np.maximum(differences, 0.0), np.abs(differences)
 
-
-def _agreement(policy: Policy, judge: Judge, opponent: str | None) -> list[Check]:
+def _agreement(
+    policy: Policy, judge: Judge, opinions: Opinions, opponent: str | None
+) -> list[Check]:
     """Does it hold likely what the writer liked, of passages it has not learned from? No check
     where too few can be compared.
 
@@ -182,17 +220,17 @@ def _agreement(policy: Policy, judge: Judge, opponent: str | None) -> list[Check
     everywhere: it orders half of the pairs. Passages of different prompts it cannot compare:
     log Z(x) lies between them.
     """
-    if len(taste.comparable(judge.said)) < FEWEST_COMPARABLE:
+    if len(taste.comparable(opinions.said)) < FEWEST_COMPARABLE:
         return []
     with policy.reference():
-        root = _likelihood(policy, judge)
+        root = _likelihood(policy, judge, opinions.held)
 
     def agrees(adapter: str | None) -> tuple[float, float, float]:
         if adapter is None:
             return 0.5, 0.5, 0.5
         with policy.merged(adapter):
-            implied = _likelihood(policy, judge) - root
-        return taste.agreement(implied, judge.said, judge.seed)
+            implied = _likelihood(policy, judge, opinions.held) - root
+        return taste.agreement(implied, opinions.said, judge.seed)
 
     old, *_ = agrees(opponent)
     new, low, high = agrees(ADAPTER)
@@ -204,12 +242,12 @@ def _agreement(policy: Policy, judge: Judge, opponent: str | None) -> list[Check
 
 
 @torch.no_grad()
-def _likelihood(policy: Policy, judge: Judge) -> np.ndarray:
+def _likelihood(policy: Policy, judge: Judge, held: Sequence[Passage]) -> np.ndarray:
     """log p (N,) of the held passages' prose, in nats."""
-    found = np.zeros(len(judge.held))
+    found = np.zeros(len(held))
     size = judge.settings.micro_batch
-    for at in range(0, len(judge.held), size):
-        part = judge.held[at : at + size]
+    for at in range(0, len(held), size):
+        part = held[at : at + size]
         batch = collate(
             [one.prompt for one in part],
             [one.response[: one.end] for one in part],
@@ -220,23 +258,6 @@ def _likelihood(policy: Policy, judge: Judge) -> np.ndarray:
         logprobs = policy.judge(batch, judge.settings.temperature).logprobs
         found[at : at + size] = (logprobs * batch.mask).sum(1).cpu().numpy()
     return found
-
-
-def bootstrap(
-    values: np.ndarray, seed: int, sizes: np.ndarray | None = None
-) -> tuple[float, float, float]:
-    """Mean of `values` (one per prompt) and its 90 % bootstrap interval; with `sizes` their sum
-    over the sum of sizes, a half where that is 0."""
-    sizes = np.ones(len(values)) if sizes is None else sizes
-    random = np.random.default_rng([seed, 10])
-    drawn = random.integers(0, len(values), (BOOTSTRAPS, len(values)))
-    shares = _share(values[drawn].sum(1), sizes[drawn].sum(1))
-    low, high = np.percentile(shares, [5, 95])
-    return float(_share(values.sum(), sizes.sum())), float(low), float(high)
-
-
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), 0.5)
 
 
 def root_kl(policy: Policy, codec: Codec, judge: Judge, alive: Callable[[], None]) -> float:

@@ -19,7 +19,8 @@ from talecraft.corpus import outlines
 from talecraft.corpus.tales import Passage, Tale
 from talecraft.engine.codec import Codec
 from talecraft.learning import checks, rollouts
-from talecraft.learning.evaluate import SAMPLES, Verdict, bootstrap
+from talecraft.learning.evaluate import SAMPLES, Verdict
+from talecraft.learning.intervals import bootstrap
 from talecraft.learning.policy import ADAPTER, Policy, token_logprobs
 from talecraft.learning.rollouts import Rollout
 from talecraft.learning.scribe import Lesson, Scribe

@@ -1,6 +1,7 @@
 """PPO from one writer's taste: fresh rollouts, frozen reference, adaptive KL, hard stop.
 
-The method and its numbers: LEARNING 1.4; arithmetic in `arithmetic.py`.
+The method and its numbers: LEARNING 1.4; arithmetic in `arithmetic.py`. Without a critic several
+turns are drawn after each prompt, and a turn's advantage is over the others of its prompt (RLOO).
 """
 
 from __future__ import annotations
@@ -65,7 +66,10 @@ class Ppo:
         seed: int,
         alive: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
+        critic: bool = True,
     ) -> None:
+        self._critic = critic
+        self._group = 1 if critic else settings.group
         self._policy = policy
         self._codec = codec
         self._appraise = appraise
@@ -165,6 +169,8 @@ class Ppo:
 
     def fit_value(self, sampled: Sequence[Rollout]) -> None:
         """Let the critic begin from what the reference's own turns were worth."""
+        if not self._critic:
+            return
         size = self._settings.micro_batch
         seen = (
             self._appraise(sampled[at : at + size], self._pad)
@@ -176,16 +182,16 @@ class Ppo:
     def _roll_out(self, number: int) -> list[Rollout]:
         """Fresh turns after prompts drawn for this update."""
         random = np.random.default_rng([self._seed, number])
-        drawn = self._settings.drawn
-        order = random.permutation(len(self._prompts))[:drawn]
-        chosen = np.resize(order, drawn).tolist()
+        groups = self._settings.drawn // self._group
+        order = random.permutation(len(self._prompts))[:groups]
+        chosen = np.repeat(np.resize(order, groups), self._group).tolist()
         with self._policy.merged() as model:
             return rollouts.sample(
                 model,
                 self._codec,
                 [self._prompts[i] for i in chosen],
                 practice_sampling(self._settings),
-                [(self._seed, number, i) for i in range(drawn)],
+                [(self._seed, number, i) for i in range(len(chosen))],
                 self._pad,
                 alive=self._alive,
             )
@@ -200,8 +206,9 @@ class Ppo:
         settings = self._settings
         seen = self._appraise(sampled, self._pad)
         batch, valued = seen.batch, seen.valued
-        kept = arithmetic.most_varied(valued.total + valued.outline, settings.batch)
-        kept = kept.to(batch.mask.device)
+        baseline = self._baseline(valued.total), self._baseline(valued.outline)
+        worth = valued.total + valued.outline - sum(baseline)
+        kept = arithmetic.most_varied(worth, settings.batch).to(batch.mask.device)
         order = torch.argsort(batch.positions.amax(1), stable=True)
         parts = order[kept[order]].split(settings.micro_batch)
         others = order[~kept[order]].split(settings.micro_batch)
@@ -215,9 +222,14 @@ class Ppo:
         starts = torch.tensor([one.prose_start for one in sampled], device=batch.mask.device)
         outlines = batch.mask * (torch.arange(batch.mask.shape[1]).to(starts) < starts[:, None])
         rewards = arithmetic.add_at_end(rewards, valued.outline.to(rewards.device), outlines)
-        advantages, returns = arithmetic.advantages_and_returns(
-            rewards, old.values, batch.mask, settings.gamma, settings.lam
-        )
+        if self._critic:
+            advantages, returns = arithmetic.advantages_and_returns(
+                rewards, old.values, batch.mask, settings.gamma, settings.lam
+            )
+        else:
+            returns = arithmetic.rewards_to_go(rewards, batch.mask)
+            others, of_outlines = (one.to(rewards)[:, None] for one in baseline)
+            advantages = (returns - others - of_outlines * (outlines > 0)) * batch.mask
         assert old.entropy is not None
         kl = (penalties * batch.mask).sum(1)
         step = telling.figures(
@@ -227,6 +239,12 @@ class Ppo:
         self.drawn = telling.drawn(number, self._codec, sampled, valued, kl, kept)
         white = arithmetic.whiten(advantages, batch.mask * kept[:, None]) * batch.mask
         return Experience(batch, parts, old.logprobs, old.values, white, returns), step
+
+    def _baseline(self, scores: Tensor) -> Tensor:
+        """What the others after the same prompt were worth (N,); with a critic nothing."""
+        if self._critic:
+            return torch.zeros_like(scores)
+        return arithmetic.leave_one_out(scores, self._group)
 
     def _update(self, experience: Experience, step: Step, number: int) -> Step:
         """Several epochs of minibatches over one experience."""
@@ -286,8 +304,10 @@ class Ppo:
                     settings.value_clip,
                     total,
                 )
-                (policy.loss + settings.value_coefficient * value).backward()
-                sums += [policy.loss.item(), value.item(), policy.clip_fraction.item()]
+                worth = settings.value_coefficient * value if self._critic else 0.0
+                (policy.loss + worth).backward()
+                misjudged = value.item() if self._critic else 0.0
+                sums += [policy.loss.item(), misjudged, policy.clip_fraction.item()]
                 approx_kl += float(
                     arithmetic.k3(now.logprobs.detach(), experience.old[part, :width], batch.mask)
                     * batch.mask.sum()

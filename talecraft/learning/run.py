@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -18,23 +18,20 @@ import torch
 from talecraft.config.assets import Kind, reference
 from talecraft.engine import loading
 from talecraft.errors import TalecraftError
-from talecraft.learning import checkpoint, episodes, features, lessons, rollouts, taste
+from talecraft.learning import checkpoint, episodes, lessons, rollouts, worth
 from talecraft.learning.checks import most_kl
 from talecraft.learning.child import begin
-from talecraft.learning.critic import Appraiser, outline_of, usual_length
-from talecraft.learning.evaluate import Judge, Verdict, evaluate, root_kl
+from talecraft.learning.critic import Appraiser, usual_length
+from talecraft.learning.evaluate import Judge, Opinions, Verdict, evaluate, root_kl
 from talecraft.learning.events import Cancelled, Events
 from talecraft.learning.example import Examples
 from talecraft.learning.lessons import Learned, Lessons
 from talecraft.learning.policy import Policy
 from talecraft.learning.ppo import Ppo, practice_sampling
-from talecraft.learning.rewards import shaped
-from talecraft.learning.rewards.total import Outlines, Reward
-from talecraft.learning.rollouts import Rollout
+from talecraft.learning.prompts import Prompts
+from talecraft.learning.vocabulary import NO_WORDS
 from talecraft.process import run_client, run_events
-from talecraft.process.evidence import Episode
 from talecraft.process.run_events import Outcome, RunSettings
-from talecraft.story.context import Block
 
 if TYPE_CHECKING:
     from talecraft.learning.pattern_run import PatternRun
@@ -60,13 +57,13 @@ class Run:
     def execute(self) -> Outcome:
         """Raises TalecraftError where model or adapter cannot be used, Cancelled when asked to."""
         self._load()
-        known = self._learn_taste()
-        if not known.passed:
+        known = self._learn_taste() if self._ppo.by_taste else None
+        if known is not None and not known.passed:
             return Outcome("refused", f"{known.refusal()} Nothing was changed.")
-        learned = lessons.split(known, self._ppo, self._settings.seed)
+        learned = lessons.split(known, self._ppo, self._settings.seed) if known else None
         ppo = self._prepare(known, learned)
         examples = self._examples()
-        self._events.phase("Practising what you like")
+        self._events.phase("Practising what you like" if known else "Practising what is rewarded")
         for step in ppo.run():
             self._events.send(ppo.drawn)
             self._events.send(step)
@@ -90,6 +87,12 @@ class Run:
         model = self._settings.model
         opened = loading.open_model(model)
         self._codec, self._pad = opened.codec, opened.pad
+        self._found = episodes.read(self._folder, self._codec, self._ppo.prose_tokens)
+        self._outlines: Lessons | None = None
+        self._prompts = Prompts(
+            self._codec, self._ppo, self._found.prompts, self._texts["prompt"],
+            self._texts["gate"], self._settings.seed,
+        )  # fmt: skip
         root, parent = self._settings.root, self._settings.parent
         self._policy = Policy.for_run(
             opened.base,
@@ -100,8 +103,7 @@ class Run:
             self._policy.load(loading.trusted(parent, model), OPPONENT)
 
     def _learn_taste(self) -> Lessons:
-        found = episodes.read(self._folder, self._codec, self._ppo.prose_tokens)
-        self._own = found.own
+        found = self._found
         self._events.phase(f"Reading {len(found.passages)} passages you have an opinion of")
         with self._policy.reference():
             known = lessons.prose(
@@ -111,16 +113,14 @@ class Run:
                 self._policy.model, self._codec, self._pad, found, self._ppo, self._settings.seed
             )
         self._events.send(known.event())
+        if self._outlines is not None and self._outlines.passed:
+            self._events.send(self._outlines.event("outlines"))
         return known
 
     # ------------------------------------------------------------------ training
-    def _prepare(self, known: Lessons, learned: Learned) -> Ppo:
+    def _prepare(self, known: Lessons | None, learned: Learned | None) -> Ppo:
         """Freeze the reward's scales on samples of the root, and lay out what to practise on."""
-        begun = dict.fromkeys(tuple(one.prompt_ids) for one in known.passages)
-        prefixes = [self._shorten(list(prompt)) for prompt in begun]
-        premises = self._premises("prompt")
-        # As many beginnings as middles: what is learned must show on a new story's first page.
-        prompts = prefixes + premises * max(1, round(len(prefixes) / len(premises)))
+        prompts = self._prompts.practised(known.passages if known else ())
         random = np.random.default_rng([self._settings.seed, 5])
         chosen = np.resize(random.permutation(len(prompts)), self._ppo.reference_samples)
         batches = -(-len(chosen) // rollouts.at_a_time(self._policy.model.config))
@@ -136,25 +136,21 @@ class Run:
                 self._pad,
                 alive=alive,
             )
-        with self._policy.reference():
-            found = features.extract(
-                self._policy.model,
-                features.passages(sampled),
-                self._pad,
-                known.scored.vocabulary,
-            )
-        human = shaped.human_repetition(self._texts["passage"])
-        parts = shaped.parts(human, shaped.usual_words(sampled), learned.wants_length)
-        reward = Reward(
-            learned.ensemble, parts, self._ppo.shaping, sampled, found, self._judged(sampled)
-        )
+        ground = worth.ground(
+            self._policy, self._codec, sampled, self._texts["passage"], self._folder,
+            self._settings.encoder, known, learned,
+        )  # fmt: skip
+        self._reward = worth.reward(
+            self._policy, self._pad, self._ppo.rewards, sampled, ground, known, learned,
+            self._outlines,
+        )  # fmt: skip
         appraise = Appraiser(
             self._policy,
             self._codec,
-            reward,
+            self._reward,
             usual_length(sampled),
             self._ppo,
-            known.scored.vocabulary,
+            known.scored.vocabulary if known else NO_WORDS,
         )
         ppo = Ppo(
             self._policy,
@@ -166,6 +162,7 @@ class Run:
             self._settings.seed,
             self._events.alive,
             self._events.clock,
+            critic=self._settings.method == "ppo",
         )
         if (saved := checkpoint.load(self._folder)) is not None:
             ppo.restore(*saved)
@@ -173,21 +170,6 @@ class Run:
         else:
             ppo.fit_value(sampled)
         return ppo
-
-    def _judged(self, sampled: Sequence[Rollout]) -> Outlines | None:
-        """What the outlines are worth, where the writer judged them apart and surely enough."""
-        known = self._outlines
-        if known is None or not known.passed:
-            return None
-        self._events.send(known.event("outlines"))
-        with self._policy.reference():
-            found = features.extract(
-                self._policy.model,
-                [outline_of(one) for one in sampled],
-                self._pad,
-                known.scored.vocabulary,
-            )
-        return Outlines(taste.fit(known.scored, known.trust.ridge, known.words), found)
 
     @property
     def _opponent(self) -> str | None:
@@ -198,11 +180,12 @@ class Run:
         return OPPONENT
 
     def _examples(self) -> Examples:
+        prompts, texts = self._prompts.for_examples()
         return Examples(
             self._policy,
             self._codec,
-            self._premises("gate"),
-            self._texts["gate"],
+            prompts,
+            texts,
             self._settings.sampling,
             self._opponent,
             self._pad,
@@ -211,18 +194,12 @@ class Run:
         )
 
     # ------------------------------------------------------------------ after
-    def _judge(self, known: Lessons, learned: Learned) -> Judge:
+    def _judge(self, known: Lessons | None, learned: Learned | None) -> Judge:
         return Judge(
-            taste=learned.held_out,
-            held=episodes.prose(
-                [one for one, held in zip(known.passages, learned.held, strict=True) if held],
-                self._ppo.prompt_tokens,
-                self._codec,
-            ),
-            said=known.scored.rows(np.flatnonzero(learned.held)),
-            wants_length=learned.wants_length,
-            loved=[one.prose for one in known.passages if one.stars == 5 or one.edited],
-            prompts=self._unpractised(known.passages)[: self._ppo.gate_prompts],
+            opinions=self._opinions(known, learned) if known and learned else None,
+            reward=self._reward,
+            loved=[one.prose for one in self._found.passages if one.stars == 5 or one.edited],
+            prompts=self._prompts.unpractised(self._found.passages),
             neutral=[self._codec.encode(t) for t in self._texts["passage"]],
             own=self._own_prose(),
             sampling=self._settings.sampling,
@@ -231,11 +208,23 @@ class Run:
             seed=self._settings.seed,
         )
 
+    def _opinions(self, known: Lessons, learned: Learned) -> Opinions:
+        return Opinions(
+            taste=learned.held_out,
+            held=episodes.prose(
+                [one for one, held in zip(known.passages, learned.held, strict=True) if held],
+                self._ppo.prompt_tokens,
+                self._codec,
+            ),
+            said=known.scored.rows(np.flatnonzero(learned.held)),
+            wants_length=learned.wants_length,
+        )
+
     def _own_prose(self) -> list[list[int]]:
         """The writer's own prose in ids, in pieces as long as what is practised; empty where there
         is too little for its perplexity to say anything."""
         room = self._ppo.prompt_tokens + self._ppo.prose_tokens
-        texts = [self._codec.encode(text) for text in self._own]
+        texts = [self._codec.encode(text) for text in self._found.own]
         pieces = [ids[:room] for ids in texts if len(ids) > 1]
         return pieces if sum(map(len, pieces)) >= FEWEST_OWN_TOKENS else []
 
@@ -244,27 +233,6 @@ class Run:
         files = self._policy.save(candidate, self._settings.model.key)
         words = _closing_words(verdict.failed, ppo.stopped, ppo.updates, self._ppo.updates)
         return verdict.outcome(words, files, ppo.updates)
-
-    # ------------------------------------------------------------------ prompts
-    def _premises(self, kind: Kind) -> list[list[int]]:
-        """The shipped prompts of one kind as ids."""
-        style = self._codec.style
-        return [
-            self._codec.premise(Block(f"{style.premise_open}{text}\n"))
-            for text in self._texts[kind]
-        ]
-
-    def _unpractised(self, passages: Sequence[Episode]) -> list[list[int]]:
-        """The gate's prompts, but for one that the writer happens to have begun a story with."""
-        begun = [one.prompt_ids for one in passages]
-        return [
-            premise
-            for premise in self._premises("gate")
-            if not any(prompt[: len(premise)] == premise for prompt in begun)
-        ]
-
-    def _shorten(self, prompt: list[int]) -> list[int]:
-        return episodes.shorten(prompt, self._ppo.prompt_tokens, self._codec)
 
 
 def _closing_words(failed: list[str], stopped: str, updates: int, planned: int) -> str:

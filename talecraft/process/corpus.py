@@ -23,7 +23,14 @@ class IdfOrder(msgspec.Struct, frozen=True, tag="idf"):
     fewest: int
 
 
-Order = IdfOrder
+class PromptsOrder(msgspec.Struct, frozen=True, tag="prompts"):
+    """Read the prompts in the file `source`, at most `most` of them, drawn at random."""
+
+    source: str
+    most: int
+
+
+Order = IdfOrder | PromptsOrder
 
 
 class Working(msgspec.Struct, frozen=True, tag="working"):
@@ -43,6 +50,13 @@ class Counted(msgspec.Struct, frozen=True, tag="counted"):
     size: int
 
 
+class PromptsRead(msgspec.Struct, frozen=True, tag="prompts"):
+    """The prompts in their order, each once, of `there` in the file."""
+
+    prompts: list[str]
+    there: int
+
+
 class Unfit(msgspec.Struct, frozen=True, tag="unfit"):
     """Why it cannot be done, and what to do, in words."""
 
@@ -50,7 +64,7 @@ class Unfit(msgspec.Struct, frozen=True, tag="unfit"):
     hint: str = ""
 
 
-Answer = Working | Counted | Unfit
+Answer = Working | Counted | PromptsRead | Unfit
 T = TypeVar("T", bound=msgspec.Struct)
 _decode = msgspec.json.Decoder(Answer).decode
 

@@ -1,5 +1,5 @@
 """What a run learns from (episodes.jsonl): passages with their grades, preferences between them,
-and the writer's own prose. A line each, tagged with its type."""
+the writer's own prose, and prompts to practise on. A line each, tagged with its type."""
 
 from __future__ import annotations
 
@@ -53,12 +53,19 @@ class OwnProse(msgspec.Struct, frozen=True, tag="own"):
     text: str
 
 
+class Prompt(msgspec.Struct, frozen=True, tag="prompt"):
+    """One prompt that the run was given to practise on."""
+
+    text: str
+
+
 class Evidence(msgspec.Struct, frozen=True):
     """All of it, in the order of its lines."""
 
     passages: list[Episode]
     preferences: list[Preference] = []
     own: list[str] = []
+    prompts: list[str] = []
 
     @property
     def opinions(self) -> int:
@@ -70,17 +77,19 @@ class Evidence(msgspec.Struct, frozen=True):
         return graded + sum(one.kind != "discard" for one in said) + len(thrown)
 
     def lines(self) -> bytes:
-        every = [*self.passages, *self.preferences, *map(OwnProse, self.own)]
+        every = [
+            *self.passages, *self.preferences, *map(OwnProse, self.own), *map(Prompt, self.prompts)
+        ]  # fmt: skip
         return b"".join(_encode(one) + b"\n" for one in every)
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Episode | Preference | OwnProse).decode
+_decode = msgspec.json.Decoder(Episode | Preference | OwnProse | Prompt).decode
 
 
 def read(lines: Iterable[bytes]) -> Evidence:
     """The inverse of `Evidence.lines`. Raises msgspec.MsgspecError for a line that is none."""
-    found = Evidence([], [], [])
+    found = Evidence([], [], [], [])
     for line in lines:
         match _decode(line):
             case Episode() as passage:
@@ -89,4 +98,6 @@ def read(lines: Iterable[bytes]) -> Evidence:
                 found.preferences.append(preference)
             case OwnProse(text):
                 found.own.append(text)
+            case Prompt(text):
+                found.prompts.append(text)
     return found

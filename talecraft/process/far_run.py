@@ -50,7 +50,7 @@ from talecraft.process.far_messages import (
     Wanted,
 )
 from talecraft.process.messages import Failed, Hello
-from talecraft.process.run_client import ELSEWHERE, EPISODES, EVENTS
+from talecraft.process.run_client import ELSEWHERE, EVENTS
 from talecraft.process.run_events import Outcome, RunSettings
 from talecraft.process.run_requests import CONTROL, EXAMPLE, Request
 from talecraft.story.clean import clean, clean_line
@@ -167,9 +167,12 @@ class FarRun:
             os.close(file)
 
     def _send_all(self) -> None:
-        for offset, data in pieces.pieces(self._folder / EPISODES):
-            self._tell(Sent(EPISODES, offset, data))
-            self._pass_requests()
+        for name in run_client.INPUTS:
+            if not (self._folder / name).exists():
+                continue
+            for offset, data in pieces.pieces(self._folder / name):
+                self._tell(Sent(name, offset, data))
+                self._pass_requests()
         for adapter in (self._settings.parent, self._settings.root):
             if adapter is not None:
                 for parcel in parcels(adapter):

@@ -27,8 +27,10 @@ from talecraft.process.run_events import Outcome, RunEvent, RunSettings
 
 SETTINGS, EPISODES, EVENTS = "settings.json", "episodes.jsonl", "events.jsonl"
 TALES = "tales.jsonl"  # what a run that learns the pattern has read, kept by itself
+IDF = "idf.json"  # how much words tell, for the parts of the reward that compare them
 ELSEWHERE = "elsewhere"  # there where another machine carries the run out
 CANDIDATE, CHECKPOINT, LOG = "candidate", "checkpoint.safetensors", "run.log"
+INPUTS = (EPISODES, IDF)  # what a run is given beside its order
 _NEEDED = (SETTINGS, CHECKPOINT, EPISODES, TALES)
 _LOCK = "trainer.lock"
 _WAITS = (0.02, 0.05, 0.1)  # seconds: somebody may just be asking whether a run is `alive`
@@ -41,9 +43,10 @@ def start(
     settings: RunSettings,
     evidence: Evidence | None,
     elsewhere: Sequence[str] = (),
+    idf: bytes | None = None,
 ) -> int:
-    """Write the order, and the `evidence` where the run learns from any, and launch it, or have it
-    carried out `elsewhere`, behind this command; returns its pid.
+    """Write the order, and the `evidence` and the table `idf` where the run needs them, and launch
+    it, or have it carried out `elsewhere`, behind this command; returns its pid.
 
     Raises BusyError where a run is already going, LibraryError where the folder cannot be written.
     """
@@ -53,6 +56,8 @@ def start(
     def prepare() -> None:
         if evidence is not None:
             private_write(folder / EPISODES, evidence.lines())
+        if idf is not None:
+            private_write(folder / IDF, idf)
         if elsewhere:
             private_write(folder / ELSEWHERE, b"")
         private_write(folder / SETTINGS, run_events.encode(settings))

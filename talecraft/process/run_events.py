@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 
 from talecraft.process.messages import AdapterRef, ModelRef
+from talecraft.story.methods import Method
+from talecraft.story.rewards import DEFAULT_WEIGHTS, TASTE
 from talecraft.story.turns import Sampling
 
 RunState = Literal[
@@ -22,14 +24,15 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Every hyperparameter of a run. Values and their evidence: ARCHITECTURE.md, "Learning".
 
     `oversample` times the `batch` is drawn for an update, and the batch of them learned from that
-    spreads the reward most. `kl_target` in nats per sequence; lengths in tokens; `shaping` are the
-    user-visible weights of the shaped reward's parts, against one standard deviation of the learned
-    one.
+    spreads the reward most; without a critic (RLOO) `group` of them after each prompt. `kl_target`
+    in nats per sequence; lengths in tokens; `rewards` are the weights of the reward's parts
+    (story/rewards.py), against one standard deviation of each under the reference.
     """
 
     updates: int = 12
     batch: int = 32
     oversample: int = 2
+    group: int = 4
     minibatch: int = 8
     micro_batch: int = 8
     epochs: int = 2
@@ -54,14 +57,17 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reference_samples: int = 64
     gate_prompts: int = 60
     gate_samples: int = 2
-    shaping: dict[str, float] = msgspec.field(
-        default_factory=lambda: {"finished": 0.7, "repetition": 0.15, "length": 0.3}
-    )
+    rewards: dict[str, float] = msgspec.field(default_factory=DEFAULT_WEIGHTS.copy)
 
     @property
     def drawn(self) -> int:
         """How many turns are sampled for one update."""
         return self.batch * self.oversample
+
+    @property
+    def by_taste(self) -> bool:
+        """Whether the writer's taste is rewarded, or other parts alone."""
+        return TASTE in self.rewards
 
 
 # Of fewer tales nothing could be held back that tells whether the pattern was learned.
@@ -106,11 +112,12 @@ class RunSettings(msgspec.Struct, frozen=True):
 
     `root` is the pattern adapter that a PPO run starts at and is held to, None for the bare base.
     A run of `pattern` learns from `data`, a file or folder of tales. `alone` where the machine has
-    not the memory for run and engine at once.
+    not the memory for run and engine at once. `encoder` is the folder of a sentence encoder; where
+    it is empty the base's own embeddings compare words.
     """
 
     run_id: str
-    method: Literal["ppo", "pattern"]
+    method: Method | Literal["pattern"]
     model: ModelRef
     parent: AdapterRef | None
     lora_rank: int
@@ -125,6 +132,7 @@ class RunSettings(msgspec.Struct, frozen=True):
     root: AdapterRef | None = None
     data: str = ""
     pattern: PatternSettings = PatternSettings()
+    encoder: str = ""
 
 
 class RunPhase(msgspec.Struct, frozen=True, tag="phase"):

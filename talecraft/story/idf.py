@@ -17,8 +17,13 @@ MOST_WORDS = 2_000_000  # held while counting; more are noise, and would fill th
 
 def terms(text: str) -> list[str]:
     """The words of a text in their order, in small letters, apostrophes straight."""
-    plain = unicodedata.normalize("NFC", text).lower().replace("’", "'")
-    return _TERM.findall(plain)
+    return [term for term, _, _ in placed(unicodedata.normalize("NFC", text))]
+
+
+def placed(text: str) -> list[tuple[str, int, int]]:
+    """The same words, each with where it begins and ends in `text`, which is in NFC."""
+    found = _TERM.finditer(text)
+    return [(one[0].lower().replace("’", "'"), one.start(), one.end()) for one in found]
 
 
 class Idf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,6 +14,7 @@ from talecraft.library import Library
 from talecraft.library.runs import TrainingRun
 from talecraft.paths import Home, private_folder, private_write
 from talecraft.process.run_events import FEWEST_OPINIONS, Outcome
+from talecraft.story.methods import METHODS
 from talecraft.studio.plan import TrainingPlan
 from talecraft.studio.settling import RESUMABLE
 
@@ -149,7 +150,7 @@ class Guide:
 
     def _newest(self) -> TrainingRun | None:
         """The newest run on opinions; one with a verdict before one without."""
-        runs = [run for run in self._library.runs.list() if run.method == "ppo"]
+        runs = [run for run in self._library.runs.list() if run.method in METHODS]
         judged = [run for run in runs if run.state in _VERDICTS]
         going = [run for run in runs if run.state == "running"]
         return next(iter([*going, *judged, *runs]), None)

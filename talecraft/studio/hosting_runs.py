@@ -40,9 +40,10 @@ from talecraft.process.far_messages import (
     Wanted,
 )
 from talecraft.process.messages import AdapterRef, Hello, Parcel
-from talecraft.process.run_client import EPISODES, LOG, LineTail
+from talecraft.process.run_client import LOG, LineTail
 from talecraft.process.run_events import Outcome, RunSettings
 from talecraft.process.run_requests import EXAMPLE, WritingSign
+from talecraft.story.methods import METHODS
 from talecraft.studio.hosting import adapter_folder, keep_parcel, model_here, other_version
 
 _RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,60}")
@@ -106,9 +107,9 @@ class RunHost:
             case Order():
                 self._order(command)
             case Sent():
-                if command.name != EPISODES:
+                if command.name not in run_client.INPUTS:
                     raise EngineError("What was sent is nothing that a run learns from.")
-                pieces.put(self._folder / EPISODES, command.offset, command.data)
+                pieces.put(self._folder / command.name, command.offset, command.data)
             case Parcel():
                 keep_parcel(self._folder / ADAPTERS, command)
             case AllSent():
@@ -129,7 +130,7 @@ class RunHost:
     def _order(self, order: Order) -> None:
         """Go on with the run that is wanted, or ask for what it needs to begin."""
         wanted = order.settings
-        if not _RUN.fullmatch(wanted.run_id) or wanted.method != "ppo":
+        if not _RUN.fullmatch(wanted.run_id) or wanted.method not in METHODS:
             raise EngineError("This is no run that can be carried out here.")
         folder = self._runs / wanted.run_id
         model = model_here(wanted.model, self._catalogue, self._home)

@@ -22,6 +22,8 @@ from talecraft.process.run_events import (
 )
 from talecraft.story import feedback
 from talecraft.story.feedback import Score
+from talecraft.story.methods import METHODS, Method
+from talecraft.story.rewards import TASTE
 from talecraft.studio.evidence import Gathered, consistency, gather
 from talecraft.studio.memory import Room
 
@@ -56,6 +58,14 @@ class TrainingPlan(msgspec.Struct, frozen=True):
     together: bool = True
     fits: bool = True
     evidence: str = ""  # a checksum of what there is to learn from
+    method: Method = "ppo"
+    rewards: dict[str, float] = {}
+    prompts: int = 0  # of the run's own; with none the shipped ones are practised on
+
+    @property
+    def by_taste(self) -> bool:
+        """Whether it learns from what the writer said, or from other parts of the reward alone."""
+        return TASTE in self.rewards
 
 
 class Planning:
@@ -75,7 +85,9 @@ class Planning:
         """Every opinion of this model's passages that stands now."""
         return gather(self._library, self._model_ref(model).key)
 
-    def plan(self, model: ModelSpec, ppo: PpoSettings, gathered: Gathered) -> TrainingPlan:
+    def plan(
+        self, model: ModelSpec, ppo: PpoSettings, gathered: Gathered, method: Method = "ppo"
+    ) -> TrainingPlan:
         """What a run with these hyperparameters would learn from what was `gathered`, and how
         long it would take."""
         found = gathered.evidence
@@ -95,8 +107,8 @@ class Planning:
             unusable=gathered.left_out,
             minutes=minutes,
             measured=measured,
-            refusal=room.refusal or _refusal(found, histogram),
-            warnings=_warnings(found, histogram),
+            refusal=room.refusal or (_refusal(found, histogram) if ppo.by_taste else ""),
+            warnings=_warnings(found, histogram) if ppo.by_taste else [],
             memory_mb=room.run,
             engine_mb=room.engine,
             free_mb=room.free,
@@ -105,12 +117,15 @@ class Planning:
             together=room.together,
             fits=not room.refusal,
             evidence=hashlib.sha256(found.lines()).hexdigest(),
+            method=method,
+            rewards=ppo.rewards,
+            prompts=len(found.prompts),
         )
 
     def _minutes(self, model: ModelSpec, ppo: PpoSettings) -> tuple[float, bool]:
         """How long a run takes: the last one's time here, else from the work there is to do."""
         for run in self._library.runs.list():
-            mine = run.model_id == model.id and run.method == "ppo"
+            mine = run.model_id == model.id and run.method in METHODS
             if mine and run.state in ("adopted", "rejected"):
                 return msgspec.json.decode(run.outcome, type=Outcome).seconds / 60, True
         # Forward + backward is about 6 floating-point operations a weight and token, generation

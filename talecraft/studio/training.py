@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from talecraft.config.assets import reference_file
+from talecraft.config.idf import idf_in_effect
 from talecraft.config.models import ModelSpec
 from talecraft.config.settings import Settings
 from talecraft.errors import (
@@ -31,10 +32,14 @@ from talecraft.process.run_events import (
     RunSettings,
     TasteLearned,
 )
+from talecraft.story.methods import METHODS, Method
+from talecraft.story.rewards import BY_WORDS
 from talecraft.studio.memory import Room
 from talecraft.studio.plan import Planning, TrainingPlan
+from talecraft.studio.recipe import AS_SET, Recipe
 from talecraft.studio.settling import RESUMABLE, Settling
 
+_OF_THE_ORDER = ("seed", "method")  # of the settings, but no hyperparameters
 LOOK_SEED = 0  # the same for all looks: what was found once is found again
 
 
@@ -67,13 +72,19 @@ class Training(Settling):
         self._installed_ref = installed_ref or model_ref
 
     # ------------------------------------------------------------------ before
-    def plan(self, model: ModelSpec) -> TrainingPlan:
-        return self._planned(model)[0]
+    def plan(self, model: ModelSpec, recipe: Recipe = AS_SET) -> TrainingPlan:
+        return self._planned(model, recipe)[0]
 
-    def _planned(self, model: ModelSpec) -> tuple[TrainingPlan, Evidence]:
+    def _planned(self, model: ModelSpec, recipe: Recipe = AS_SET) -> tuple[TrainingPlan, Evidence]:
         """The plan of a run and what it would learn from, gathered once for both."""
         gathered = self.planning.gather(model)
-        return self.planning.plan(model, self.ppo(model), gathered), gathered.evidence
+        evidence = msgspec.structs.replace(gathered.evidence, prompts=list(recipe.prompts))
+        gathered = msgspec.structs.replace(gathered, evidence=evidence)
+        ppo = self.ppo(model, recipe=recipe)
+        return self.planning.plan(model, ppo, gathered, self._method(recipe)), evidence
+
+    def _method(self, recipe: Recipe) -> Method:
+        return recipe.method or self._settings().training.method
 
     def look(self, model: ModelSpec) -> TasteLearned | None:
         """What the taste head has learned so far, after some seconds of reading; None where there
@@ -83,7 +94,7 @@ class Training(Settling):
         LibraryError where there is no room.
         """
         plan, evidence = self._planned(model)
-        if plan.refusal:
+        if plan.refusal or not plan.by_taste:
             return None
         active = self.writes_now(model)
         order = self.order(model, "look", LOOK_SEED, None, watermark=0)  # the evidence says it all
@@ -96,11 +107,15 @@ class Training(Settling):
         """What writing and training with this model need, and what is free."""
         return self._room(model, self.ppo(model))
 
-    def ppo(self, model: ModelSpec, updates: int | None = None) -> PpoSettings:
-        """The hyperparameters of a run: the program's, the model's, and over these the writer's."""
+    def ppo(
+        self, model: ModelSpec, updates: int | None = None, recipe: Recipe = AS_SET
+    ) -> PpoSettings:
+        """The hyperparameters of a run: the program's, the model's, over these the writer's, and
+        over these what is asked for this once."""
         chosen = msgspec.structs.asdict(self._settings().training)
         chosen["updates"] = updates or chosen["updates"]
-        chosen = {k: v for k, v in chosen.items() if v is not None and k != "seed"}
+        chosen["rewards"] = recipe.rewards or chosen["rewards"] or None
+        chosen = {k: v for k, v in chosen.items() if v is not None and k not in _OF_THE_ORDER}
         return msgspec.structs.replace(
             PpoSettings(),
             micro_batch=model.micro_batch,
@@ -116,7 +131,11 @@ class Training(Settling):
 
     # ------------------------------------------------------------------ the run
     def start(
-        self, model: ModelSpec, seed: int | None = None, updates: int | None = None
+        self,
+        model: ModelSpec,
+        seed: int | None = None,
+        updates: int | None = None,
+        recipe: Recipe = AS_SET,
     ) -> TrainingRun:
         """Launch a detached run on all feedback there is now.
 
@@ -125,13 +144,15 @@ class Training(Settling):
         """
         self.settle()
         watermark = self._library.feedback.watermark()  # at least so far the evidence goes
-        plan, evidence = self._planned(model)
+        plan, evidence = self._planned(model, recipe)
         if not plan.fits:
             raise does_not_fit(plan.refusal)
         if plan.refusal:
             raise UsageError(f"There is too little to learn from: {plan.refusal}", "Score more.")
         active = self.writes_now(model)
-        settings = self.order(model, self.new_id(), self.seed(seed), active, watermark, updates)
+        settings = self.order(
+            model, self.new_id(), self.seed(seed), active, watermark, updates, recipe
+        )
         settings = msgspec.structs.replace(
             settings, root=self._root(active), alone=not plan.together
         )
@@ -171,14 +192,26 @@ class Training(Settling):
             run.id,
             lambda: self._library.runs.add(run),
             lambda: run_client.start(
-                self._home.runs, settings, evidence, self._elsewhere_for(settings)
+                self._home.runs,
+                settings,
+                evidence,
+                self._elsewhere_for(settings),
+                self._idf(settings),
             ),
             "failed",
         )
 
+    def _idf(self, settings: RunSettings) -> bytes | None:
+        """How much words tell, for a run that is rewarded by it. Raises ConfigError where the
+        writer's own table cannot be read."""
+        if BY_WORDS.isdisjoint(settings.ppo.rewards) or settings.method not in METHODS:
+            return None
+        _, path = idf_in_effect(self._home)
+        return path.read_bytes()
+
     def _elsewhere_for(self, settings: RunSettings) -> Sequence[str]:
         """The pattern is learned from files that are here."""
-        return self._elsewhere if settings.method == "ppo" else ()
+        return self._elsewhere if settings.method in METHODS else ()
 
     def order(
         self,
@@ -188,11 +221,12 @@ class Training(Settling):
         active: Adapter | None,
         watermark: int,
         updates: int | None = None,
+        recipe: Recipe = AS_SET,
     ) -> RunSettings:
-        """What a run of PPO is told, from the bare base."""
+        """What a run is told, from the bare base."""
         return RunSettings(
             run_id=run_id,
-            method="ppo",
+            method=self._method(recipe),
             model=self._model_ref(model),
             parent=self.adapter_ref(active),
             lora_rank=model.lora_rank,
@@ -202,7 +236,7 @@ class Training(Settling):
             watermark=watermark,
             reference_file=str(reference_file()),
             sampling=self._settings().writing.of(model).sampling(0),
-            ppo=self.ppo(model, updates),
+            ppo=self.ppo(model, updates, recipe),
         )
 
     def _launch(

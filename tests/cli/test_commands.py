@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import talecraft
+from talecraft.config.assets import idf_file
 from talecraft.paths import home
-from talecraft.process import run_client
+from talecraft.process import evidence, run_client, run_events
 from talecraft.studio import Studio, memory
 from tests.cli.conftest import Talecraft
 
@@ -120,6 +121,9 @@ def test_the_tree_of_a_story_and_two_branches_of_it(talecraft_: Talecraft) -> No
         (["train", "stop"], 2, "No training run is going"),
         (["train", "status", "nope"], 2, "no run 'nope'"),
         (["train", "drawn", "nope"], 2, "no run 'nope'"),
+        (["train", "run", "--method", "magic"], 2, "no method 'magic'"),
+        (["train", "run", "--rewards", "pace"], 2, "no reward 'pace'"),
+        (["train", "plan", "--prompts", "gone.txt"], 2, "gone.txt is not there"),
         (["adapters", "use", "zz"], 2, "no adapter here"),
         (["adapters", "rollback"], 2, "nothing to roll back"),
         (["feedback", "export", "--as", "csv"], 2, "preference, unpaired, completion"),
@@ -199,6 +203,47 @@ def test_models(talecraft_: Talecraft) -> None:
 
 
 # ---------------------------------------------------------------------------- training
+def test_a_run_without_a_writer_needs_no_score(talecraft_: Talecraft, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("A fox\nAn owl\nA fox\n")
+    asked = ("--rewards", "semantic,length=0.3", "--prompts", str(prompts), "--method", "rloo")
+    plan = data(talecraft_, "train", "plan", *asked)
+    assert (plan["refusal"], plan["prompts"], plan["method"]) == ("", 2, "rloo")
+    assert plan["rewards"] == {"semantic": 1.0, "length": 0.3}
+    words = talecraft_("train", "plan", *asked).out
+    assert "Method: PPO without a critic (RLOO)\n" in words
+    assert "Rewarded: keeps the plan 1, length 0.3\n" in words
+    assert "Prompts: 2 of your own\n" in words
+    assert "Scores" not in words
+    assert talecraft_("train", "plan").out.count("more scores or choices are needed") == 1
+    result = talecraft_("train", "run", *asked, "--seed", "3")
+    assert result.code == 0, result.err
+    (run,) = data(talecraft_, "train", "status")
+    assert run["method"] == "rloo"
+    folder = home().runs / run["run"]
+    order = run_events.decode_settings((folder / run_client.SETTINGS).read_bytes())
+    assert (order.method, order.ppo.rewards) == ("rloo", {"semantic": 1.0, "length": 0.3})
+    found = evidence.read((folder / run_client.EPISODES).read_bytes().splitlines())
+    assert found.prompts == ["A fox", "An owl"]
+    assert (folder / run_client.IDF).read_bytes() == idf_file().read_bytes()
+    assert stat.S_IMODE((folder / run_client.IDF).stat().st_mode) == 0o600
+
+
+def test_the_settings_say_how_it_learns_where_nothing_else_is_asked(talecraft_: Talecraft) -> None:
+    home().config.mkdir(parents=True)
+    (home().config / "config.toml").write_text(
+        '[training]\nmethod = "rloo"\n[training.rewards]\nform = 2\n'
+    )
+    plan = data(talecraft_, "train", "plan")
+    assert (plan["method"], plan["rewards"], plan["refusal"]) == ("rloo", {"form": 2.0}, "")
+    assert data(talecraft_, "train", "plan", "--method", "ppo")["method"] == "ppo"
+    (home().config / "config.toml").write_text("[training.rewards]\npace = 2\n")
+    broken = talecraft_("train", "plan")
+    assert broken.code == 2
+    assert "config.toml:2" in broken.err
+    assert "pace" in broken.err
+
+
 def test_a_run_from_scores_to_rollback(talecraft_: Talecraft) -> None:
     scores(talecraft_)
     plan = data(talecraft_, "train", "plan")

@@ -182,3 +182,17 @@ def test_a_score_goes_to_the_last_token_of_its_part():
     part = tensor([[1, 1, 0], [1, 0, 0], [0, 0, 0]])
     found = ppo.add_at_end(torch.full((3, 3), 0.5, dtype=torch.float64), tensor([1, 2, 3]), part)
     assert found.tolist() == [[0.5, 1.5, 0.5], [2.5, 0.5, 0.5], [0.5, 0.5, 0.5]]
+
+
+def test_the_others_of_a_group_by_hand():
+    scores = torch.tensor([1.0, 2.0, 6.0, 0.0, 0.0, 3.0])
+    assert ppo.leave_one_out(scores, 3).tolist() == [4.0, 3.5, 1.5, 1.5, 1.5, 0.0]
+    advantages = scores - ppo.leave_one_out(scores, 3)
+    assert advantages.reshape(2, 3).sum(1).tolist() == [0.0, 0.0], "what one gains others lose"
+
+
+def test_rewards_to_go_by_hand():
+    rewards = torch.tensor([[1.0, 9.0, 2.0, 3.0], [1.0, 1.0, 9.0, 9.0]])
+    mask = torch.tensor([[1.0, 0.0, 1.0, 1.0], [1.0, 1.0, 0.0, 0.0]])
+    found = ppo.rewards_to_go(rewards, mask)
+    assert found.tolist() == [[6.0, 0.0, 5.0, 3.0], [2.0, 1.0, 0.0, 0.0]]

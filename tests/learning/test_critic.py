@@ -26,6 +26,7 @@ class Names:
     """A reward whose taste is one of the hand features."""
 
     judges_outlines = False
+    has_taste = True
 
     def taste(self, found):
         return 10 * found[:, NAMES] - 1

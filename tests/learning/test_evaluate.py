@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from talecraft.learning import checks, evaluate
-from talecraft.learning.evaluate import Judge, bootstrap
+from talecraft.learning.evaluate import Judge, Opinions
+from talecraft.learning.intervals import bootstrap, gains
 from talecraft.learning.labels import Pairs, Scored
 from talecraft.learning.length import asks_for_length
 from talecraft.learning.policy import Policy
@@ -18,7 +19,8 @@ from tests.support.models import bundled_base, codec, tiny_llama
 
 
 def judge(held=(), said=None):
-    return Judge(lambda x: x[:, 0], held, said, 0, [], [], [], [], Sampling(), PpoSettings(), 0, 1)
+    opinions = Opinions(lambda x: x[:, 0], held, said, 0)
+    return Judge(opinions, None, [], [], [], [], Sampling(), PpoSettings(), 0, 1)
 
 
 def written(prose, count=40, stop="end"):
@@ -57,7 +59,7 @@ def test_gains_by_hand():
 
 
 def _both(differences):
-    won, sizes = evaluate.gains(differences)
+    won, sizes = gains(differences)
     return won, 0, sizes
 
 
@@ -67,13 +69,11 @@ def test_few_clear_wins_do_not_drown_in_guesses_and_guesses_alone_win_nothing():
     random = np.random.default_rng(0)
     guesses = random.normal(-0.2, 0.5, 120)
     loved = np.where(np.arange(120) % 5 == 0, 5.0, guesses)
-    value, low, high = judge().interval(*evaluate.gains(loved))
+    value, low, high = judge().interval(*gains(loved))
     assert value > evaluate.LEAST_WIN
     assert 0.5 < low < value < high < 1
     assert (loved > 0).mean() < 0.55, "a plain win rate would not tell"
-    surely = [
-        judge().interval(*evaluate.gains(random.normal(0, 1, 120)))[1] > 0.5 for _ in range(200)
-    ]
+    surely = [judge().interval(*gains(random.normal(0, 1, 120)))[1] > 0.5 for _ in range(200)]
     assert sum(surely) <= 20, "a twentieth by chance"
 
 
@@ -171,7 +171,8 @@ def test_agreement_fails_only_where_it_is_surely_worse(right, passes, monkeypatc
     foretold = np.zeros(24)
     foretold[rows] = np.where(np.arange(12) < right, 1.0, -1.0)
     told = iter([np.zeros(24), foretold])  # of the root, then of the candidate
-    monkeypatch.setattr(evaluate, "_likelihood", lambda policy, judge: next(told))
+    monkeypatch.setattr(evaluate, "_likelihood", lambda policy, judge, held: next(told))
     policy = Policy(tiny_llama(), 2, 4, "all-linear")
-    (check,) = evaluate._agreement(policy, judge(said=said), None)
+    asked = judge(said=said)
+    (check,) = evaluate._agreement(policy, asked, asked.opinions, None)
     assert (check.value, check.passed) == (pytest.approx(right / 12), passes)

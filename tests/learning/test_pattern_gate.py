@@ -9,7 +9,7 @@ import torch
 from talecraft.corpus.tales import Passage
 from talecraft.engine.batch import Row
 from talecraft.learning import pattern_gate
-from talecraft.learning.evaluate import bootstrap
+from talecraft.learning.intervals import bootstrap
 from talecraft.learning.pattern_gate import Judge, followed, well_formed
 from talecraft.learning.policy import Policy, token_logprobs
 from talecraft.learning.rollouts import _rollout

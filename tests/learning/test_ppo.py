@@ -25,6 +25,7 @@ class Short:
     """A reward without a head: shorter prose is better. It says nothing of a beginning."""
 
     judges_outlines = False
+    has_taste = True
 
     def __call__(self, rollouts, features, outlines=None):
         total = torch.tensor([1 - len(r.prose) / 100 for r in rollouts])
@@ -34,12 +35,13 @@ class Short:
         return torch.zeros(len(features))
 
 
-def made(settings=SMALL, reward=None, seed=0, base=None):
+def made(settings=SMALL, reward=None, seed=0, base=None, critic=True):
     torch.manual_seed(seed)
     policy = Policy(base or small_base(), 4, 8, "all-linear")
     prompts = [codec().encode(f"<prompt>\n{text}\n") for text in TEXTS]
     appraise = Appraiser(policy, codec(), reward or Short(), 15.0, settings)
-    return policy, Ppo(policy, codec(), appraise, prompts, settings, 0, seed, lambda: None)
+    ppo = Ppo(policy, codec(), appraise, prompts, settings, 0, seed, lambda: None, critic=critic)
+    return policy, ppo
 
 
 def test_the_first_ratio_is_one():
@@ -218,6 +220,7 @@ class Plans(Short):
     """Of the prose nothing is thought; outlines are worth 2."""
 
     judges_outlines = True
+    has_taste = True
 
     def __call__(self, rollouts, features, outlines=None):
         assert outlines.shape == features.shape
@@ -240,3 +243,40 @@ def test_an_outline_earns_where_it_ends(monkeypatch):
         chosen = [i for i in range(one.prose_start) if not one.forced[i]]
         paid = (laid["rewards"][row] > 1).nonzero()[:, 0].tolist()
         assert paid == ([chosen[-1]] if chosen else [])
+
+
+def test_without_a_critic_turns_are_measured_by_others_after_their_prompt():
+    settings = _with(SMALL, oversample=1, group=4)
+    _, ppo = made(settings, critic=False)
+    sampled = ppo._roll_out(1)
+    prompts = [tuple(one.prompt_ids) for one in sampled]
+    assert [len(set(prompts[at : at + 4])) for at in (0, 4)] == [1, 1]
+    assert len({one.prose for one in sampled[:4]}) > 1, "each draws for itself"
+    experience, step = ppo._experience(sampled, 1)
+    worth = torch.tensor([1 - len(one.prose) / 100 for one in sampled])
+    advantages = worth - arithmetic.leave_one_out(worth, 4)
+    # At the last chosen token nothing but its own distance is still to come; then all is whitened.
+    mask = experience.batch.mask
+    last = arithmetic.last_index(mask)
+    rows = torch.arange(len(sampled))
+    reference = ppo._appraise(sampled, 0).logprobs
+    to_go = (experience.old - reference) * mask
+    expected = worth[:, None] - ppo._beta * arithmetic.rewards_to_go(to_go, mask)
+    expected = (expected - arithmetic.leave_one_out(worth, 4)[:, None]) * mask
+    white = arithmetic.whiten(expected, mask) * mask
+    torch.testing.assert_close(experience.advantages, white, rtol=1e-4, atol=1e-5)
+    assert torch.allclose(expected[rows, last], advantages, atol=1e-3)
+    before = [one.clone() for one in ppo._policy.value_head.parameters()]
+    step = ppo._update(experience, step, 1)
+    assert step.value_loss == 0
+    assert all(map(torch.equal, before, ppo._policy.value_head.parameters()))
+
+
+def test_without_a_critic_it_learns_what_the_reward_asks_for_too():
+    settings = _with(
+        SMALL, updates=5, batch=16, oversample=1, minibatch=8, micro_batch=8, learning_rate=5e-3
+    )
+    settings = _with(settings, prose_tokens=32, kl_target=10.0)
+    _, ppo = made(settings, reward=Articles(), base=bundled_base(), critic=False)
+    steps = list(ppo.run())
+    assert np.mean([s.reward for s in steps[-2:]]) > steps[0].reward + 0.2

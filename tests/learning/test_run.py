@@ -1,6 +1,7 @@
 """A whole run as its own process: from a folder of scores to a verdict."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from talecraft.config.assets import reference, reference_file
+from talecraft.config.assets import idf_file, reference, reference_file
 from talecraft.learning.run import _closing_words
 from talecraft.process import adapter_files, run_client, run_events, run_requests
 from talecraft.process.evidence import Episode, Evidence
@@ -121,6 +122,9 @@ def test_a_run_learns_judges_and_says_so(first, passages):
         "length",
         "form",
         "memory",
+        "reward: finished",
+        "reward: repetition",
+        "reward: length",
     }
     assert (outcome.state == "adopted") == all(c.passed for c in outcome.checks)
     assert len(outcome.samples) == 3
@@ -130,6 +134,37 @@ def test_a_run_learns_judges_and_says_so(first, passages):
     assert all(f.stat().st_mode & 0o077 == 0 for f in candidate.iterdir())
     log = (folder / run_client.LOG).read_text()
     assert passages[0].prose.strip()[:30] not in log, "the log holds no story text"
+
+
+def test_a_run_without_a_writer_practises_what_is_rewarded(run, model, tmp_path):
+    """No opinion at all, a file of prompts, and a reward of parts."""
+    names = ("semantic", "length", "repetition", "form", "format", "completeness")
+    folder = _order(
+        model, tmp_path / "run", [], [], method="rloo",
+        ppo=msgspec.structs.replace(SHORT, rewards=dict.fromkeys(names, 0.5), gate_prompts=12),
+    )  # fmt: skip
+    own = [f"A story about {n} small owls" for n in range(60)]
+    (folder / run_client.EPISODES).write_bytes(Evidence([], prompts=own).lines())
+    shutil.copy(idf_file(), folder / run_client.IDF)
+    events, code = run(folder)
+    outcome = events[-1]
+    assert isinstance(outcome, Outcome), (folder / run_client.LOG).read_text()[-2000:]
+    assert (code, outcome.state) in ((0, "adopted"), (0, "rejected"))
+    assert not any(isinstance(event, TasteLearned) for event in events)
+    told = [event for event in events if isinstance(event, Drawn)]
+    assert {name for one in told for turn in one.turns for name in turn.parts} == set(names)
+    prompts = [turn.prompt for one in told for turn in one.turns]
+    assert set(prompts) <= set(own)
+    assert all(len(set(prompts[at : at + 4])) == 1 for at in range(0, len(prompts), 4))
+    steps = [event for event in events if isinstance(event, Step)]
+    assert all(step.value_loss == 0 for step in steps)
+    checks = {check.name: check for check in outcome.checks}
+    assert checks["win"].words.endswith("by what was rewarded.")
+    for name in names:
+        figure = checks[f"reward: {name}"]
+        assert figure.low <= figure.value <= figure.high
+    held = [sample.prompt for sample in outcome.samples]
+    assert set(held) <= set(own) - set(prompts), "judged by what it has not practised"
 
 
 def test_a_killed_run_ends_at_the_adapter_it_would_have_ended_at(

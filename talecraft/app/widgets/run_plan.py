@@ -11,7 +11,9 @@ from talecraft.app.text import MUTED, count, duration, said
 from talecraft.app.widgets.figures import histogram, taste_words
 from talecraft.library.runs import TrainingRun
 from talecraft.process.run_events import TasteLearned
+from talecraft.story import rewards
 from talecraft.story.clean import clean_line
+from talecraft.story.methods import WORDS as METHODS
 from talecraft.studio.memory import size
 from talecraft.studio.plan import TrainingPlan
 
@@ -75,25 +77,9 @@ def plan_words(
     """What a run would learn from, how long it takes, and whether it would start, or go on. With
     `reading` the taste is still being read: it may yet speak against a run."""
     about = "measured on the last run" if plan.measured else "estimated"
-    lines = [
-        said(("What a run would learn from", "bold $text-primary")),
-        said(
-            f"{', '.join(counted(plan))} in {_places(plan)}",
-            f" of passages by {clean_line(title)}",
-        ),
-    ]
-    if plan.unusable:
-        what = "is" if plan.unusable == 1 else "are"
-        lines.append(
-            said(
-                (
-                    f"{count(plan.unusable, 'other opinion')} {what} left out:"
-                    " another model wrote those passages.",
-                    MUTED,
-                )
-            )
-        )
-    lines += [Content(""), histogram(plan.histogram), Content("")]
+    lines = _opinions(plan, title) if plan.by_taste else _parts_alone(title)
+    how = f"{METHODS[plan.method]}; rewarded: {rewards.told(plan.rewards)}."
+    lines += [said((how, MUTED)), Content("")]
     if resumable:
         lines.append(
             said(
@@ -135,6 +121,40 @@ def plan_words(
         )
         lines.append(said((_room_words(plan), MUTED)))
     return Content("\n").join(lines)
+
+
+def _opinions(plan: TrainingPlan, title: str) -> list[Content]:
+    """What the writer said so far."""
+    lines = [
+        said(("What a run would learn from", "bold $text-primary")),
+        said(
+            f"{', '.join(counted(plan))} in {_places(plan)}",
+            f" of passages by {clean_line(title)}",
+        ),
+    ]
+    if plan.unusable:
+        what = "is" if plan.unusable == 1 else "are"
+        lines.append(
+            said(
+                (
+                    f"{count(plan.unusable, 'other opinion')} {what} left out:"
+                    " another model wrote those passages.",
+                    MUTED,
+                )
+            )
+        )
+    return [*lines, Content(""), histogram(plan.histogram)]
+
+
+def _parts_alone(title: str) -> list[Content]:
+    """Your settings reward no taste: what that means."""
+    return [
+        said(("What a run would practise", "bold $text-primary")),
+        said(
+            f"Your settings do not reward your taste: {clean_line(title)} practises what else is"
+            " rewarded, and no score of yours is needed."
+        ),
+    ]
 
 
 def _places(plan: TrainingPlan) -> str:

@@ -12,15 +12,10 @@ from talecraft.app.marks import plain
 from talecraft.app.text import MUTED, said
 from talecraft.app.widgets.figures import spark
 from talecraft.process.run_events import PatternStep, Step
+from talecraft.story import rewards
 from talecraft.story.clean import clean_line
 
 SPARK = 10
-PARTS = {
-    "taste": "your taste",
-    "finished": "ended",
-    "repetition": "unrepeated",
-    "length": "length",
-}
 
 
 class Figure(NamedTuple):
@@ -114,7 +109,7 @@ def _told_parts(steps: Sequence[Step]) -> list[Content]:
     lines = []
     for name, value in steps[-1].parts.items():
         values = [step.parts.get(name, 0.0) for step in steps]
-        words = PARTS.get(name) or clean_line(name)
+        words = clean_line(rewards.words(name))
         lines.append(
             said(f"of that, {words}: {value:+.2f}, {marks.course(f'{values[0]:+.2f}', values)}")
         )
@@ -126,7 +121,7 @@ def _parts(steps: Sequence[Step]) -> list[Content]:
     cells: list[Content] = []
     for name, value in steps[-1].parts.items():
         course = spark([step.parts.get(name, 0.0) for step in steps], SPARK)
-        words = PARTS.get(name) or clean_line(name)
-        words = f"  {words:<11}{value:>+7.2f}" if len(cells) % 2 else f"  {words:<16}{value:>+9.2f}"
+        words = clean_line(rewards.words(name))
+        words = f"  {words:<15}{value:>+7.2f}" if len(cells) % 2 else f"  {words:<16}{value:>+9.2f}"
         cells.append(said(words, (f"  {course:<{SPARK}}", "$text-primary")))
     return [Content("").join(cells[at : at + 2]) for at in range(0, len(cells), 2)]

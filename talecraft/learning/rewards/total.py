@@ -1,8 +1,9 @@
-"""R = clip(clip(z(taste), -c, c) + sum_k w_k z_k(S_k), -c, c), frozen on samples of the reference.
+"""R = clip(w clip(z(taste), -c, c) + sum_k w_k z_k(S_k), -c, c), frozen on the reference's samples.
 
 Outlines that the writer judged apart are worth clip(z(taste of outlines), -c, c) beside it.
-The z of the taste is by median and quartiles, those of the shaped parts by mean and deviation;
-c is 3, or more where the reference itself writes what stands out by more.
+The z of the taste is by median and quartiles, those of the other parts by mean and deviation;
+c is 3, or more where the reference itself writes what stands out by more. Without a taste what
+is left is the second sum: a reward without a writer.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from talecraft.learning.rewards.part import Part
 from talecraft.learning.rollouts import Rollout
+from talecraft.story.rewards import TASTE
 from talecraft.story.traits import words_of
 
 LIMIT = 3.0
 WIDEST = 5.0  # a limit may be
 OFTEN = 0.05  # of the reference's samples: what so many reach is no freak
-# A part that hardly varies under the reference must not be blown up by its own z-score.
-LEAST_SPREAD = 0.1
 LEAST_TASTE = 1e-6
 NORMAL_QUARTILES = 1.349  # standard deviations between the quartiles of a normal distribution
 
@@ -84,47 +85,67 @@ class Standing:
         return ((values - self.centre) / self.spread).clamp(self.low, self.high)
 
 
+NOWHERE = Standing(0.0, 1.0, -LIMIT, LIMIT)  # the limits where there is no taste
+
+
 class Reward:
     """The total reward of rollouts, in standard deviations of what the reference writes."""
 
     def __init__(
         self,
-        taste: Taste,
-        shaped: Mapping[str, Callable[[Rollout], float]],
+        taste: Taste | None,
+        parts: Mapping[str, Part],
         weights: Mapping[str, float],
         reference: Sequence[Rollout],
-        features: Tensor,
+        features: Tensor | None = None,
         outlines: Outlines | None = None,
     ) -> None:
-        """`reference` are samples of the root and `features` (N, F) their features."""
+        """`parts` and, where its name is among the `weights`, the `taste`; what is not among them
+        weighs nothing. `reference` are samples of the root and `features` (N, F) theirs, for the
+        taste."""
         self._outlines = outlines
         if outlines is not None:
             self._outline_standing = Standing.of(outlines.taste(outlines.features))
-        self._taste = taste
-        self._shaped = {name: (shaped[name], weight) for name, weight in weights.items()}
-        self._standing = Standing.of(taste(features))
+        self._taste, self._standing = taste, NOWHERE
+        self._weights = weights
+        if taste is not None:
+            assert features is not None
+            self._standing = Standing.of(taste(features))
+        self._parts = {name: part for name, part in parts.items() if name in weights}
         self._scales = {}
-        for name, (part, _) in self._shaped.items():
-            values = _evaluate(part, reference)
-            self._scales[name] = (values.mean(), values.std().clamp(min=LEAST_SPREAD))
+        for name, part in self._parts.items():
+            values = part.of(reference)
+            self._scales[name] = (values.mean(), values.std().clamp(min=part.least_spread))
 
     def taste(self, features: Tensor) -> Tensor:
         """The learned part alone (N,), within the limits of the whole."""
-        return self._standing(self._taste(features))
+        assert self._taste is not None
+        return self._weights.get(TASTE, 1.0) * self._standing(self._taste(features))
+
+    @property
+    def has_taste(self) -> bool:
+        """Whether features are asked for."""
+        return self._taste is not None
 
     @property
     def judges_outlines(self) -> bool:
         return self._outlines is not None
 
     def __call__(
-        self, rollouts: Sequence[Rollout], features: Tensor, outlines: Tensor | None = None
+        self,
+        rollouts: Sequence[Rollout],
+        features: Tensor | None = None,
+        outlines: Tensor | None = None,
     ) -> Valued:
         """A passage without a word is worth the least there is, whatever its parts say: no head
         has an opinion of it. `outlines` (N, F) are features too, where outlines are judged."""
-        contributions = {"taste": self.taste(features)}
-        for name, (part, weight) in self._shaped.items():
+        contributions: dict[str, Tensor] = {}
+        if self._taste is not None:
+            assert features is not None
+            contributions[TASTE] = self.taste(features)
+        for name, values in self.raw(rollouts).items():
             centre, spread = self._scales[name]
-            contributions[name] = weight * (_evaluate(part, rollouts) - centre) / spread
+            contributions[name] = self._weights[name] * (values - centre) / spread
         low, high = self._standing.low, self._standing.high
         total = torch.stack(list(contributions.values())).sum(0).clamp(low, high)
         silent = torch.tensor([not words_of(one.prose) for one in rollouts])
@@ -134,12 +155,12 @@ class Reward:
             contributions["outline"] = of_outlines
         return Valued(total.float(), of_outlines.float(), contributions)
 
+    def raw(self, rollouts: Sequence[Rollout]) -> dict[str, Tensor]:
+        """What each part but the taste says of them (N,), in its own unit."""
+        return {name: part.of(rollouts) for name, part in self._parts.items()}
+
     def _outline(self, features: Tensor | None, count: int) -> Tensor:
         if self._outlines is None:
             return torch.zeros(count, dtype=torch.float64)
         assert features is not None
         return self._outline_standing(self._outlines.taste(features))
-
-
-def _evaluate(part: Callable[[Rollout], float], rollouts: Sequence[Rollout]) -> Tensor:
-    return torch.tensor([part(one) for one in rollouts], dtype=torch.float64)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from talecraft.learning.rewards.part import Part
 from talecraft.learning.rewards.total import LIMIT, WIDEST, Outlines, Reward, Standing
 from talecraft.learning.rollouts import Rollout
 
@@ -19,8 +20,7 @@ def first(features):
     return features[:, 0]
 
 
-def long(rollout):
-    return float(len(rollout.prose))
+LONG = Part.each(lambda rollout: float(len(rollout.prose)))
 
 
 REFERENCE = written("a", "aa", "aaa", "aaaa", "aaaaa")
@@ -28,7 +28,7 @@ FEATURES = column(-2.0, -1.0, 0.0, 1.0, 2.0)  # quartiles -1 and 1: a deviation 
 
 
 def test_parts_are_in_deviations_of_the_reference():
-    reward = Reward(first, {"long": long}, {"long": 0.5}, REFERENCE, FEATURES)
+    reward = Reward(first, {"long": LONG}, {"long": 0.5}, REFERENCE, FEATURES)
     found = reward(written("aaa", "aaaaa"), column(1.0, -1.0))
     deviation = 2.5**0.5  # of 1, 2, 3, 4, 5, unbiased
     expected = [1.349 / 2, -1.349 / 2 + 0.5 * 2 / deviation]
@@ -70,7 +70,7 @@ def test_where_most_are_alike_what_differs_is_odd():
 
 def test_the_limit_of_the_taste_is_that_of_the_whole():
     rare = column(*[-1.0, -0.5, 0.0, 0.5, 1.0] * 4, 20.0, 20.0)
-    reward = Reward(first, {"long": long}, {"long": 1.0}, REFERENCE, rare)
+    reward = Reward(first, {"long": LONG}, {"long": 1.0}, REFERENCE, rare)
     found = reward(written("aaaaa", "aaaaa", ""), column(20.0, -99.0, 20.0))
     assert found.total[0] == WIDEST, "with what its length adds no more"
     assert found.total[2] == -LIMIT, "its own side has not been widened"
@@ -84,7 +84,7 @@ def test_the_total_is_limited_and_silence_is_worth_least():
 
 def test_a_part_that_never_varied_is_not_blown_up():
     same = written("aaa", "aaa", "aaa")
-    reward = Reward(first, {"long": long}, {"long": 1.0}, same, column(-1.0, 0.0, 1.0))
+    reward = Reward(first, {"long": LONG}, {"long": 1.0}, same, column(-1.0, 0.0, 1.0))
     found = reward(written("aaa", "aaaa"), column(0.0, 0.0))
     assert found.total.tolist() == pytest.approx([0.0, LIMIT]), "10 deviations, limited to 3"
 

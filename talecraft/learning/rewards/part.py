@@ -1,0 +1,59 @@
+"""What a part of the reward is, and what it may stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from talecraft.learning.encoders import Encoder
+from talecraft.learning.rollouts import Rollout
+from talecraft.story.idf import Idf
+from talecraft.story.traits import words_of
+
+# A part that hardly varies under the reference must not be blown up by its own z-score.
+LEAST_SPREAD = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What parts are measured against: what the `reference` writes, what people do (`human`
+    passages, the table `idf`), what the `encoder` makes of words, and what the writer's scores
+    say of length: `wants_length` +1 or -1 where they surely ask for longer or shorter passages,
+    and the `liked` prose of four stars and more."""
+
+    reference: Sequence[Rollout]
+    human: Sequence[str]
+    idf: Idf
+    encoder: Encoder
+    wants_length: int = 0
+    liked: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def usual_words(self) -> float:
+        """Mean number of words of the reference's passages, at least 1."""
+        counts = [len(words_of(one.prose)) for one in self.reference]
+        return max(1.0, sum(counts) / max(1, len(counts)))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`of` gives what rollouts (N) are worth by this part, (N,) in float64; the more the better.
+    Its z-score divides by no less than `least_spread`."""
+
+    of: Callable[[Sequence[Rollout]], Tensor]
+    least_spread: float = LEAST_SPREAD
+
+    @classmethod
+    def each(cls, of: Callable[[Rollout], float], least_spread: float = LEAST_SPREAD) -> Part:
+        """A part that looks at one rollout at a time."""
+
+        def every(rollouts: Sequence[Rollout]) -> Tensor:
+            return torch.tensor([of(one) for one in rollouts], dtype=torch.float64)
+
+        return cls(every, least_spread)
+
+
+Build = Callable[[Ground], Part]

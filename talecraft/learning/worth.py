@@ -1,0 +1,97 @@
+"""The reward of a run, its scales frozen on what the root writes before anything is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from torch import Tensor
+
+from talecraft.engine.codec import Codec
+from talecraft.errors import EngineError
+from talecraft.learning import features, taste
+from talecraft.learning.critic import outline_of
+from talecraft.learning.encoders import BaseEncoder, Encoder, SentenceEncoder
+from talecraft.learning.lessons import Learned, Lessons
+from talecraft.learning.policy import Policy
+from talecraft.learning.rewards import registry
+from talecraft.learning.rewards.part import Ground
+from talecraft.learning.rewards.total import Outlines, Reward
+from talecraft.learning.rollouts import Rollout
+from talecraft.process.run_client import IDF
+from talecraft.story.idf import Idf
+
+LIKED = 4  # stars, from which on a passage's length is followed
+
+
+def reward(
+    policy: Policy,
+    pad: int,
+    weights: Mapping[str, float],
+    reference: Sequence[Rollout],
+    ground: Ground,
+    known: Lessons | None = None,
+    learned: Learned | None = None,
+    outlines: Lessons | None = None,
+) -> Reward:
+    """The parts that have `weights`, on this `ground`; the taste by what was `learned` of what is
+    `known`, that in `outlines` beside it."""
+    parts = registry.build(weights, ground)
+    if known is None or learned is None:
+        return Reward(None, parts, weights, reference)
+    with policy.reference():
+        found = features.extract(
+            policy.model, features.passages(reference), pad, known.scored.vocabulary
+        )
+        judged = _outlines(policy, pad, reference, outlines)
+    return Reward(learned.ensemble, parts, weights, reference, found, judged)
+
+
+def ground(
+    policy: Policy,
+    codec: Codec,
+    reference: Sequence[Rollout],
+    human: Sequence[str],
+    folder: Path,
+    encoder: str = "",
+    known: Lessons | None = None,
+    learned: Learned | None = None,
+) -> Ground:
+    """What the parts stand on. `encoder` is a sentence encoder's folder, '' for the base's own
+    embeddings. Raises EngineError where the run's `folder` has a broken table, or there is no such
+    encoder."""
+    base = policy.model.get_base_model()
+    found: Encoder = (
+        SentenceEncoder(Path(encoder), str(policy.model.device))
+        if encoder
+        else BaseEncoder(base, codec)
+    )
+    liked = [one.prose for one in known.passages if one.stars >= LIKED] if known else []
+    return Ground(
+        reference, human, _idf(folder), found, learned.wants_length if learned else 0, liked
+    )
+
+
+def _idf(folder: Path) -> Idf:
+    """The table that the run was given; where it was given none, no word tells more than any."""
+    try:
+        return msgspec.json.decode((folder / IDF).read_bytes(), type=Idf)
+    except FileNotFoundError:
+        return Idf(1, {})
+    except msgspec.MsgspecError as error:
+        raise EngineError(
+            f"{IDF} of this run is no table of words ({error}).", "Start the run again."
+        ) from error
+
+
+def _outlines(
+    policy: Policy, pad: int, reference: Sequence[Rollout], known: Lessons | None
+) -> Outlines | None:
+    """What the outlines are worth, where the writer judged them apart and surely enough."""
+    if known is None or not known.passed:
+        return None
+    found: Tensor = features.extract(
+        policy.model, [outline_of(one) for one in reference], pad, known.scored.vocabulary
+    )
+    return Outlines(taste.fit(known.scored, known.trust.ridge, known.words), found)

@@ -1,0 +1,19 @@
+"""What a run is asked for beside its model: the method, what is rewarded, and what is practised."""
+
+from __future__ import annotations
+
+import msgspec
+
+from talecraft.story.methods import Method
+
+
+class Recipe(msgspec.Struct, frozen=True):
+    """What is None is as the settings have it. `rewards` are weights by name; `prompts` are
+    practised on instead of the shipped ones, and some of them held back to judge by."""
+
+    method: Method | None = None
+    rewards: dict[str, float] | None = None
+    prompts: tuple[str, ...] = ()
+
+
+AS_SET = Recipe()
