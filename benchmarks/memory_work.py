@@ -96,8 +96,9 @@ def train(model: ModelRef, rank: int, settings: PpoSettings) -> float:
     from talecraft.learning.critic import Appraiser, usual_length
     from talecraft.learning.encoders import BaseEncoder
     from talecraft.learning.labels import Pairs, Scored
+    from talecraft.learning.learner import Bench, practice_sampling
     from talecraft.learning.policy import Policy
-    from talecraft.learning.ppo import Ppo, practice_sampling
+    from talecraft.learning.ppo import Ppo
     from talecraft.learning.rewards import registry
     from talecraft.learning.rewards.part import Ground
     from talecraft.learning.rewards.total import Reward
@@ -133,8 +134,9 @@ def train(model: ModelRef, rank: int, settings: PpoSettings) -> float:
     parts = registry.build(settings.rewards, ground)
     reward = Reward(ensemble, parts, settings.rewards, sampled, found)
     appraise = Appraiser(policy, opened.codec, reward, usual_length(sampled), settings)
-    ppo = Ppo(policy, opened.codec, appraise, prompts, settings, opened.pad, 0, lambda: None)
-    ppo.fit_value(sampled)
+    bench = Bench(policy, opened.codec, appraise, prompts, settings, opened.pad, 0, lambda: None)
+    ppo = Ppo(bench)
+    ppo.begin(sampled)
     for _ in ppo.run():
         pass
     if ppo.updates != settings.updates:

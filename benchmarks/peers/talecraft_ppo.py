@@ -19,8 +19,9 @@ from talecraft.learning import features, rollouts
 from talecraft.learning.critic import Appraiser, usual_length
 from talecraft.learning.encoders import BaseEncoder
 from talecraft.learning.labels import Pairs, Scored
+from talecraft.learning.learner import Bench, practice_sampling
 from talecraft.learning.policy import Policy
-from talecraft.learning.ppo import Ppo, practice_sampling
+from talecraft.learning.ppo import Ppo
 from talecraft.learning.rewards import registry
 from talecraft.learning.rewards.part import Ground
 from talecraft.learning.rewards.total import Reward
@@ -82,8 +83,8 @@ def main(folder: str) -> None:
     parts = registry.build(SETTINGS.rewards, ground)
     reward = Reward(ensemble, parts, SETTINGS.rewards, sampled, found)
     appraise = Appraiser(policy, codec, reward, usual_length(sampled), SETTINGS)
-    ppo = Ppo(policy, codec, appraise, asked, SETTINGS, setting.PAD, 0, lambda: None)
-    ppo.fit_value(sampled)
+    ppo = Ppo(Bench(policy, codec, appraise, asked, SETTINGS, setting.PAD, 0, lambda: None))
+    ppo.begin(sampled)
     clock = setting.Clock()
     for _ in ppo.run():
         clock.lap()

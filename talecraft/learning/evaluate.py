@@ -19,8 +19,8 @@ from talecraft.learning import checks, features, phrases, rollouts, taste
 from talecraft.learning.features import Passage
 from talecraft.learning.intervals import bootstrap, gains
 from talecraft.learning.labels import Scored
+from talecraft.learning.learner import practice_sampling
 from talecraft.learning.policy import ADAPTER, Policy
-from talecraft.learning.ppo import practice_sampling
 from talecraft.learning.rewards.total import Reward
 from talecraft.learning.rollouts import Rollout
 from talecraft.learning.sequences import collate

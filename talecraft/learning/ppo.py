@@ -6,33 +6,27 @@ turns are drawn after each prompt, and a turn's advantage is over the others of 
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 from torch import Tensor
 
-from talecraft.engine.codec import Codec
 from talecraft.learning import arithmetic, rollouts, telling
-from talecraft.learning.checkpoint import pack, pack_optimiser, unpack, unpack_optimiser
-from talecraft.learning.critic import Appraiser, fit_value
-from talecraft.learning.guards import NOT_FINITE, Guards
-from talecraft.learning.policy import Judged, Policy
+from talecraft.learning.critic import fit_value
+from talecraft.learning.guards import NOT_FINITE
+from talecraft.learning.learner import Bench, Learner, changed, practice_sampling
+from talecraft.learning.policy import Judged
 from talecraft.learning.rollouts import Rollout
 from talecraft.learning.sequences import Sequences
-from talecraft.process.run_events import Drawn, PpoSettings, Step
-from talecraft.story.turns import Sampling
+from talecraft.process.run_events import Step
 
 # A run has tens of updates, not thousands: the coefficient may fall by a twentieth at each and
 # rise by a quarter. A quicker one swings: the distance answers it some updates later.
 BETA_STEP, BETA_FALL, BETA_RISE = 0.25, 0.2, 1.0
 LAST_RATE = 0.1  # of the learning rate, at the end of its linear decay
-SOUND_STATES = 3
 BAD_STEPS = 3  # non-finite minibatches in a row
 
 
@@ -52,63 +46,38 @@ class Experience:
     returns: Tensor
 
 
-class Ppo:
-    """Improves `policy` in place, one update per step of the iterator `run`."""
+class Ppo(Learner):
+    """PPO's clipped objective on fresh rollouts; without a `critic`, RLOO's advantages."""
 
-    def __init__(
-        self,
-        policy: Policy,
-        codec: Codec,
-        appraise: Appraiser,
-        prompts: Sequence[Sequence[int]],
-        settings: PpoSettings,
-        pad: int,
-        seed: int,
-        alive: Callable[[], None],
-        clock: Callable[[], float] = time.monotonic,
-        critic: bool = True,
-    ) -> None:
-        self._critic = critic
-        self._group = 1 if critic else settings.group
-        self._policy = policy
-        self._codec = codec
-        self._appraise = appraise
-        self._prompts = prompts
-        self._settings = settings
-        self._pad = pad
-        self._seed = seed
-        self._alive = alive
-        self._clock = clock  # a step's seconds are by it
-        self._beta = settings.beta
-        self._optimiser = torch.optim.Adam(
+    def __init__(self, bench: Bench, critic: bool = True) -> None:
+        settings, policy = bench.settings, bench.policy
+        optimiser = torch.optim.Adam(
             [
                 {"params": list(policy.lora.values()), "lr": settings.learning_rate},
                 {"params": policy.value_head.parameters(), "lr": settings.value_learning_rate},
             ],
             eps=settings.adam_eps,
         )
-        self._schedule = torch.optim.lr_scheduler.LinearLR(
-            self._optimiser, 1.0, LAST_RATE, total_iters=settings.updates
+        schedule = torch.optim.lr_scheduler.LinearLR(
+            optimiser, 1.0, LAST_RATE, total_iters=settings.updates
         )
-        self._guards = Guards(settings.kl_target)
-        self.updates = 0  # taken so far
-        self.drawn = Drawn(0, [])  # what the newest update learned from
+        super().__init__(bench, optimiser, schedule, settings.updates)
+        self._critic = critic
+        self._group = 1 if critic else settings.group
+        self._beta = settings.beta
         self._bad = 0
-        # Weights from before the latest updates, each seen to be within bounds.
-        self._sound: deque[dict[str, Tensor]] = deque(maxlen=SOUND_STATES)
-        self.stopped = ""
 
     def run(self) -> Iterator[Step]:
         """All updates still to do; ends early, with `stopped` saying why, when a guard trips."""
-        for number in range(self.updates + 1, self._settings.updates + 1):
+        for number in self._left():
             if self.stopped:
                 return
-            started = self._clock()
+            started = self._bench.clock()
             sampled = self._roll_out(number)
             experience, step = self._experience(sampled, number)
             if reason := self._guards.trip(step):
                 self._stop(reason)
-                yield _finish(step, self._clock() - started, reason)
+                yield self._finished(step, started, reason)
                 return
             self._sound.append(self._policy.snapshot())
             step = self._update(experience, step, number)
@@ -118,62 +87,22 @@ class Ppo:
             )
             if self._bad >= BAD_STEPS:
                 self._stop(NOT_FINITE)
-            yield _finish(step, self._clock() - started, self.stopped)
+            yield self._finished(step, started, self.stopped)
 
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """All that the next update depends on, as tensors and as JSON."""
-        moments, groups = pack_optimiser(self._optimiser)
-        tensors = {
-            **pack("lora", dict(self._policy.lora)),
-            **pack("value", self._policy.value_head.state_dict()),
-            **pack("adam", moments),
-        }
-        for number, sound in enumerate(self._sound):
-            tensors |= pack(f"sound{number}", sound)
-        facts = {
-            "updates": self.updates,
-            "beta": self._beta,
-            "bad": self._bad,
-            "stopped": self.stopped,
-            "sound": len(self._sound),
-            "groups": groups,
-            "schedule": self._schedule.state_dict(),
-            "guards": self._guards.state(),
-        }
-        return tensors, facts
+    def _more_facts(self) -> dict[str, Any]:
+        return {"beta": self._beta, "bad": self._bad}
 
     def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-        """Go on from `state`."""
-        device = self._policy.model.device
-        tensors = {name: one.to(device) for name, one in tensors.items()}
-        self._policy.restore(unpack("lora", tensors))
-        self._policy.value_head.load_state_dict(unpack("value", tensors))
-        unpack_optimiser(self._optimiser, unpack("adam", tensors), facts["groups"])
-        self._schedule.load_state_dict(facts["schedule"])
-        self._guards.restore(facts["guards"])
-        self._sound.extend(unpack(f"sound{number}", tensors) for number in range(facts["sound"]))
-        self.updates, self._beta = facts["updates"], facts["beta"]
-        self._bad, self.stopped = facts["bad"], facts["stopped"]
+        super().restore(tensors, facts)
+        self._beta, self._bad = facts["beta"], facts["bad"]
 
-    def _stop(self, reason: str) -> None:
-        self.stopped = reason
-        self.step_back()
-
-    def step_back(self) -> bool:
-        """Go back to the weights before the newest update; False where none is remembered."""
-        if not self._sound:
-            return False
-        self._policy.restore(self._sound.pop())
-        self.updates -= 1
-        return True
-
-    def fit_value(self, sampled: Sequence[Rollout]) -> None:
+    def begin(self, sampled: Sequence[Rollout]) -> None:
         """Let the critic begin from what the reference's own turns were worth."""
         if not self._critic:
             return
         size = self._settings.micro_batch
         seen = (
-            self._appraise(sampled[at : at + size], self._pad)
+            self._bench.appraise(sampled[at : at + size], self._bench.pad)
             for at in range(0, len(sampled), size)
         )
         fit_value(self._policy, ((one.batch, one.valued.total) for one in seen))
@@ -181,19 +110,19 @@ class Ppo:
     # ------------------------------------------------------------------ one update
     def _roll_out(self, number: int) -> list[Rollout]:
         """Fresh turns after prompts drawn for this update."""
-        random = np.random.default_rng([self._seed, number])
+        random = np.random.default_rng([self._bench.seed, number])
         groups = self._settings.drawn // self._group
-        order = random.permutation(len(self._prompts))[:groups]
+        order = random.permutation(len(self._bench.prompts))[:groups]
         chosen = np.repeat(np.resize(order, groups), self._group).tolist()
         with self._policy.merged() as model:
             return rollouts.sample(
                 model,
-                self._codec,
-                [self._prompts[i] for i in chosen],
+                self._bench.codec,
+                [self._bench.prompts[i] for i in chosen],
                 practice_sampling(self._settings),
-                [(self._seed, number, i) for i in range(len(chosen))],
-                self._pad,
-                alive=self._alive,
+                [(self._bench.seed, number, i) for i in range(len(chosen))],
+                self._bench.pad,
+                alive=self._bench.alive,
             )
 
     @torch.no_grad()
@@ -204,7 +133,7 @@ class Ppo:
         in reward. The figures are of all of them.
         """
         settings = self._settings
-        seen = self._appraise(sampled, self._pad)
+        seen = self._bench.appraise(sampled, self._bench.pad)
         batch, valued = seen.batch, seen.valued
         baseline = self._baseline(valued.total), self._baseline(valued.outline)
         worth = valued.total + valued.outline - sum(baseline)
@@ -236,7 +165,7 @@ class Ppo:
             number, settings.updates, sampled, valued, kl, settings.kl_target, self._beta,
             float(arithmetic.masked_mean(old.entropy, batch.mask)),
         )  # fmt: skip
-        self.drawn = telling.drawn(number, self._codec, sampled, valued, kl, kept)
+        self.drawn = telling.drawn(number, self._bench.codec, sampled, valued, kl, kept)
         white = arithmetic.whiten(advantages, batch.mask * kept[:, None]) * batch.mask
         return Experience(batch, parts, old.logprobs, old.values, white, returns), step
 
@@ -249,14 +178,14 @@ class Ppo:
     def _update(self, experience: Experience, step: Step, number: int) -> Step:
         """Several epochs of minibatches over one experience."""
         settings = self._settings
-        random = np.random.default_rng([self._seed, number, 1])
+        random = np.random.default_rng([self._bench.seed, number, 1])
         totals = np.zeros(3)
         taken = 0
         together = max(1, settings.minibatch // settings.micro_batch)
         for _ in range(settings.epochs):
             order = random.permutation(len(experience.parts)).tolist()
             for at in range(0, len(order), together):
-                self._alive()
+                self._bench.alive()
                 parts = [experience.parts[i] for i in order[at : at + together]]
                 losses, approx_kl = self._minibatch(experience, parts)
                 totals += losses
@@ -268,7 +197,7 @@ class Ppo:
             break
         self._schedule.step()
         policy, value, clipped = (totals / max(1, taken)).tolist()
-        return _replace(step, policy_loss=policy, value_loss=value, clip_fraction=clipped)
+        return changed(step, policy_loss=policy, value_loss=value, clip_fraction=clipped)
 
     def _minibatch(
         self, experience: Experience, parts: Sequence[Tensor]
@@ -329,7 +258,7 @@ class Ppo:
         logprobs, values, entropies = (torch.zeros_like(batch.mask) for _ in range(3))
         with self._policy.folded():
             for rows in parts:
-                self._alive()
+                self._bench.alive()
                 part = batch[rows]
                 width = part.mask.shape[1]
                 judged = self._policy.judge(part, self._settings.temperature, entropy)
@@ -338,22 +267,3 @@ class Ppo:
                 if judged.entropy is not None:
                     entropies[rows, :width] = judged.entropy
         return Judged(logprobs, values, entropies if entropy else None)
-
-
-def practice_sampling(settings: PpoSettings) -> Sampling:
-    """How rollouts are drawn: one temperature, nothing cut off, so that every log-prob is true."""
-    return Sampling(
-        temperature=settings.temperature,
-        top_p=1.0,
-        outline_tokens=settings.outline_tokens,
-        prose_tokens=settings.prose_tokens,
-    )
-
-
-def _finish(step: Step, seconds: float, note: str) -> Step:
-    left = 0 if note else step.total - step.step
-    return _replace(step, seconds=seconds, eta=seconds * left, note=note)
-
-
-def _replace(step: Step, **changes: float | str) -> Step:
-    return msgspec.structs.replace(step, **changes)

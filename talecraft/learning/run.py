@@ -25,9 +25,10 @@ from talecraft.learning.critic import Appraiser, usual_length
 from talecraft.learning.evaluate import Judge, Opinions, Verdict, evaluate, root_kl
 from talecraft.learning.events import Cancelled, Events
 from talecraft.learning.example import Examples
+from talecraft.learning.learner import Bench, Learner, practice_sampling
 from talecraft.learning.lessons import Learned, Lessons
 from talecraft.learning.policy import Policy
-from talecraft.learning.ppo import Ppo, practice_sampling
+from talecraft.learning.ppo import Ppo
 from talecraft.learning.prompts import Prompts
 from talecraft.learning.vocabulary import NO_WORDS
 from talecraft.process import run_client, run_events
@@ -61,13 +62,13 @@ class Run:
         if known is not None and not known.passed:
             return Outcome("refused", f"{known.refusal()} Nothing was changed.")
         learned = lessons.split(known, self._ppo, self._settings.seed) if known else None
-        ppo = self._prepare(known, learned)
+        learner = self._prepare(known, learned)
         examples = self._examples()
         self._events.phase("Practising what you like" if known else "Practising what is rewarded")
-        for step in ppo.run():
-            self._events.send(ppo.drawn)
+        for step in learner.run():
+            self._events.send(learner.drawn)
             self._events.send(step)
-            tensors, facts = ppo.state()
+            tensors, facts = learner.state()
             facts["seconds"] = self._events.elapsed
             checkpoint.save(self._folder, tensors, facts)
             if self._events.example_wanted():
@@ -76,10 +77,10 @@ class Run:
         judge = self._judge(known, learned)
         kl = root_kl(self._policy, self._codec, judge, self._events.alive)
         # On prompts it has not practised it may be further from the root than it seemed.
-        while kl > most_kl(self._ppo) and ppo.step_back():
+        while kl > most_kl(self._ppo) and learner.step_back():
             kl = root_kl(self._policy, self._codec, judge, self._events.alive)
         verdict = evaluate(self._policy, self._codec, judge, kl, self._opponent, self._events.alive)
-        return self._conclude(verdict, ppo)
+        return self._conclude(verdict, learner)
 
     # ------------------------------------------------------------------ before training
     def _load(self) -> None:
@@ -118,7 +119,7 @@ class Run:
         return known
 
     # ------------------------------------------------------------------ training
-    def _prepare(self, known: Lessons | None, learned: Learned | None) -> Ppo:
+    def _prepare(self, known: Lessons | None, learned: Learned | None) -> Learner:
         """Freeze the reward's scales on samples of the root, and lay out what to practise on."""
         prompts = self._prompts.practised(known.passages if known else ())
         random = np.random.default_rng([self._settings.seed, 5])
@@ -152,24 +153,17 @@ class Run:
             self._ppo,
             known.scored.vocabulary if known else NO_WORDS,
         )
-        ppo = Ppo(
-            self._policy,
-            self._codec,
-            appraise,
-            prompts,
-            self._ppo,
-            self._pad,
-            self._settings.seed,
-            self._events.alive,
-            self._events.clock,
-            critic=self._settings.method == "ppo",
-        )
+        bench = Bench(
+            self._policy, self._codec, appraise, prompts, self._ppo, self._pad,
+            self._settings.seed, self._events.alive, self._events.clock,
+        )  # fmt: skip
+        learner = Ppo(bench, critic=self._settings.method == "ppo")
         if (saved := checkpoint.load(self._folder)) is not None:
-            ppo.restore(*saved)
+            learner.restore(*saved)
             self._events.elapsed = saved[1]["seconds"]
         else:
-            ppo.fit_value(sampled)
-        return ppo
+            learner.begin(sampled)
+        return learner
 
     @property
     def _opponent(self) -> str | None:
@@ -228,11 +222,11 @@ class Run:
         pieces = [ids[:room] for ids in texts if len(ids) > 1]
         return pieces if sum(map(len, pieces)) >= FEWEST_OWN_TOKENS else []
 
-    def _conclude(self, verdict: Verdict, ppo: Ppo) -> Outcome:
+    def _conclude(self, verdict: Verdict, learner: Learner) -> Outcome:
         candidate = self._folder / run_client.CANDIDATE
         files = self._policy.save(candidate, self._settings.model.key)
-        words = _closing_words(verdict.failed, ppo.stopped, ppo.updates, self._ppo.updates)
-        return verdict.outcome(words, files, ppo.updates)
+        words = _closing_words(verdict.failed, learner.stopped, learner.updates, self._ppo.updates)
+        return verdict.outcome(words, files, learner.updates)
 
 
 def _closing_words(failed: list[str], stopped: str, updates: int, planned: int) -> str:

@@ -8,6 +8,7 @@ import torch
 from talecraft.learning import arithmetic
 from talecraft.learning.critic import Appraiser
 from talecraft.learning.guards import KL_HARD_STOP, Guards
+from talecraft.learning.learner import Bench
 from talecraft.learning.policy import Policy
 from talecraft.learning.ppo import Ppo
 from talecraft.learning.rewards.total import Valued
@@ -40,8 +41,8 @@ def made(settings=SMALL, reward=None, seed=0, base=None, critic=True):
     policy = Policy(base or small_base(), 4, 8, "all-linear")
     prompts = [codec().encode(f"<prompt>\n{text}\n") for text in TEXTS]
     appraise = Appraiser(policy, codec(), reward or Short(), 15.0, settings)
-    ppo = Ppo(policy, codec(), appraise, prompts, settings, 0, seed, lambda: None, critic=critic)
-    return policy, ppo
+    bench = Bench(policy, codec(), appraise, prompts, settings, 0, seed, lambda: None)
+    return policy, Ppo(bench, critic)
 
 
 def test_the_first_ratio_is_one():
@@ -259,7 +260,7 @@ def test_without_a_critic_turns_are_measured_by_others_after_their_prompt():
     mask = experience.batch.mask
     last = arithmetic.last_index(mask)
     rows = torch.arange(len(sampled))
-    reference = ppo._appraise(sampled, 0).logprobs
+    reference = ppo._bench.appraise(sampled, 0).logprobs
     to_go = (experience.old - reference) * mask
     expected = worth[:, None] - ppo._beta * arithmetic.rewards_to_go(to_go, mask)
     expected = (expected - arithmetic.leave_one_out(worth, 4)[:, None]) * mask
