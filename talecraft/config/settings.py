@@ -168,7 +168,7 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a run learns."""
 
     method: Annotated[
-        Method, Meta(description="ppo: with a critic of its own; rloo: without one.")
+        Method, Meta(description="How: by a reward (the first four), or by what you said itself.")
     ] = "ppo"
     rewards: Annotated[
         dict[RewardName, Annotated[float, Meta(gt=0, le=MOST_WEIGHT)]],

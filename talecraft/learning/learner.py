@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import numpy as np
 import torch
 from torch import Tensor
 
 from talecraft.engine.codec import Codec
+from talecraft.learning import arithmetic, rollouts, telling
 from talecraft.learning.checkpoint import pack, pack_optimiser, unpack, unpack_optimiser
 from talecraft.learning.critic import Appraiser
 from talecraft.learning.guards import Guards
-from talecraft.learning.policy import Policy
+from talecraft.learning.policy import Judged, Policy
 from talecraft.learning.rollouts import Rollout
+from talecraft.learning.sequences import Sequences
 from talecraft.process.run_events import Drawn, PpoSettings, Step
 from talecraft.story.turns import Sampling
 
@@ -66,6 +69,66 @@ class Learner(ABC):
 
     def begin(self, sampled: Sequence[Rollout]) -> None:  # noqa: B027 - most need nothing
         """Before the first update: `sampled` are turns of the root, after prompts of the bench."""
+
+    def close(self) -> None:  # noqa: B027
+        """After the last update: leave the policy as it was found, but for what was learned."""
+
+    # ------------------------------------------------------------------ what it writes
+    def _chosen(self, number: int, count: int) -> np.ndarray:
+        """Which prompts turns are drawn after for this update (count,)."""
+        random = np.random.default_rng([self._bench.seed, number])
+        order = random.permutation(len(self._bench.prompts))[:count]
+        return np.resize(order, count)
+
+    def _sampled(self, number: int, chosen: np.ndarray) -> list[Rollout]:
+        """A fresh turn of the policy after each of these prompts."""
+        bench = self._bench
+        with self._policy.merged() as model:
+            return rollouts.sample(
+                model,
+                bench.codec,
+                [bench.prompts[i] for i in chosen],
+                practice_sampling(self._settings),
+                [(bench.seed, number, i) for i in range(len(chosen))],
+                bench.pad,
+                alive=bench.alive,
+            )
+
+    @torch.no_grad()
+    def _look(
+        self, number: int, sampled: Sequence[Rollout], beta: float, kept: bool = False
+    ) -> Step:
+        """The figures of turns that the policy wrote, and they themselves as `drawn`; `kept` where
+        they are learned from."""
+        seen = self._bench.appraise(sampled, self._bench.pad)
+        batch, valued = seen.batch, seen.valued
+        order = torch.argsort(batch.positions.amax(1), stable=True)
+        now = self._judge_all(batch, order.split(self._settings.micro_batch), entropy=True)
+        assert now.entropy is not None
+        kl = ((now.logprobs - seen.logprobs) * batch.mask).sum(1)
+        learned_from = torch.full((len(sampled),), kept)
+        self.drawn = telling.drawn(number, self._bench.codec, sampled, valued, kl, learned_from)
+        return telling.figures(
+            number, self._planned, sampled, valued, kl, self._settings.kl_target, beta,
+            float(arithmetic.masked_mean(now.entropy, batch.mask)),
+        )  # fmt: skip
+
+    def _judge_all(
+        self, batch: Sequences, parts: Sequence[Tensor], entropy: bool = False
+    ) -> Judged:
+        """`judge` over the whole batch in its micro-batches, in the batch's own order."""
+        logprobs, values, entropies = (torch.zeros_like(batch.mask) for _ in range(3))
+        with self._policy.folded():
+            for rows in parts:
+                self._bench.alive()
+                part = batch[rows]
+                width = part.mask.shape[1]
+                judged = self._policy.judge(part, self._settings.temperature, entropy)
+                logprobs[rows, :width] = judged.logprobs
+                values[rows, :width] = judged.values
+                if judged.entropy is not None:
+                    entropies[rows, :width] = judged.entropy
+        return Judged(logprobs, values, entropies if entropy else None)
 
     # ------------------------------------------------------------------ its state
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from talecraft.errors import EngineError
 from talecraft.learning import checkpoint
@@ -138,16 +138,6 @@ class Course:
         checkpoint.save(self._folder, tensors, facts)
         self._saved = self.events.clock()
         self._saving = self._saved - now
-
-
-def still(model: Any) -> None:
-    """Turn dropout off for good: the trainer turns training on, and what is drawn there would be
-    another at every resumption."""
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-        if isinstance(getattr(module, "attention_dropout", None), float):
-            module.attention_dropout = 0.0
 
 
 def collate(

@@ -13,7 +13,7 @@ from talecraft.learning import material, pattern_gate
 from talecraft.learning.evaluate import Verdict
 from talecraft.learning.events import Events
 from talecraft.learning.material import Lessons, Material
-from talecraft.learning.pattern import Course, still, train
+from talecraft.learning.pattern import Course, train
 from talecraft.learning.pattern_gate import Judge
 from talecraft.learning.policy import Policy
 from talecraft.learning.scribe import Scribe
@@ -72,7 +72,6 @@ class PatternRun:
         self._scribe = Scribe.of(codec, self._tokenizer, self._pattern.max_tokens)
         torch.manual_seed(self._settings.seed)  # whatever loading has drawn
         self._policy = Policy.for_run(opened.base, self._settings)
-        still(self._policy.model)
         if parent is not None:
             self._policy.load(loading.trusted(parent, model), OPPONENT)
 

@@ -61,6 +61,7 @@ class Policy(nn.Module):
             task_type="CAUSAL_LM",
         )
         self.model: Any = get_peft_model(base, config, adapter_name=ADAPTER).eval()
+        still(self.model)
         self.value_head = nn.Linear(hidden + CLUES, 1, dtype=torch.float32, device=base.device)
         nn.init.zeros_(self.value_head.weight)
         nn.init.zeros_(self.value_head.bias)
@@ -276,6 +277,16 @@ class Policy(nn.Module):
                 file.chmod(0o600)
                 flush_file(file)
         return adapter_files.checksums(folder)
+
+
+def still(model: Any) -> None:
+    """Turn dropout off for good: trainers turn training on, and what is drawn there would differ
+    at every resumption."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        if isinstance(getattr(module, "attention_dropout", None), float):
+            module.attention_dropout = 0.0
 
 
 def token_logprobs(

@@ -14,11 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from talecraft.learning import arithmetic, rollouts, telling
+from talecraft.learning import arithmetic, telling
 from talecraft.learning.critic import fit_value
 from talecraft.learning.guards import NOT_FINITE
-from talecraft.learning.learner import Bench, Learner, changed, practice_sampling
-from talecraft.learning.policy import Judged
+from talecraft.learning.learner import Bench, Learner, changed
 from talecraft.learning.rollouts import Rollout
 from talecraft.learning.sequences import Sequences
 from talecraft.process.run_events import Step
@@ -109,21 +108,9 @@ class Ppo(Learner):
 
     # ------------------------------------------------------------------ one update
     def _roll_out(self, number: int) -> list[Rollout]:
-        """Fresh turns after prompts drawn for this update."""
-        random = np.random.default_rng([self._bench.seed, number])
+        """Fresh turns after prompts drawn for this update, a group of them after each."""
         groups = self._settings.drawn // self._group
-        order = random.permutation(len(self._bench.prompts))[:groups]
-        chosen = np.repeat(np.resize(order, groups), self._group).tolist()
-        with self._policy.merged() as model:
-            return rollouts.sample(
-                model,
-                self._bench.codec,
-                [self._bench.prompts[i] for i in chosen],
-                practice_sampling(self._settings),
-                [(self._bench.seed, number, i) for i in range(len(chosen))],
-                self._bench.pad,
-                alive=self._bench.alive,
-            )
+        return self._sampled(number, np.repeat(self._chosen(number, groups), self._group))
 
     @torch.no_grad()
     def _experience(self, sampled: list[Rollout], number: int) -> tuple[Experience, Step]:
@@ -250,20 +237,3 @@ class Ppo(Learner):
         self._bad = 0
         self._optimiser.step()
         return sums, approx_kl
-
-    def _judge_all(
-        self, batch: Sequences, parts: Sequence[Tensor], entropy: bool = False
-    ) -> Judged:
-        """`judge` over the whole batch in its micro-batches, in the batch's own order."""
-        logprobs, values, entropies = (torch.zeros_like(batch.mask) for _ in range(3))
-        with self._policy.folded():
-            for rows in parts:
-                self._bench.alive()
-                part = batch[rows]
-                width = part.mask.shape[1]
-                judged = self._policy.judge(part, self._settings.temperature, entropy)
-                logprobs[rows, :width] = judged.logprobs
-                values[rows, :width] = judged.values
-                if judged.entropy is not None:
-                    entropies[rows, :width] = judged.entropy
-        return Judged(logprobs, values, entropies if entropy else None)

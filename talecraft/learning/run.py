@@ -18,7 +18,7 @@ import torch
 from talecraft.config.assets import Kind, reference
 from talecraft.engine import loading
 from talecraft.errors import TalecraftError
-from talecraft.learning import checkpoint, episodes, lessons, rollouts, worth
+from talecraft.learning import checkpoint, episodes, lessons, methods, rollouts, worth
 from talecraft.learning.checks import most_kl
 from talecraft.learning.child import begin
 from talecraft.learning.critic import Appraiser, usual_length
@@ -27,12 +27,13 @@ from talecraft.learning.events import Cancelled, Events
 from talecraft.learning.example import Examples
 from talecraft.learning.learner import Bench, Learner, practice_sampling
 from talecraft.learning.lessons import Learned, Lessons
+from talecraft.learning.methods import TooLittle
 from talecraft.learning.policy import Policy
-from talecraft.learning.ppo import Ppo
 from talecraft.learning.prompts import Prompts
 from talecraft.learning.vocabulary import NO_WORDS
 from talecraft.process import run_client, run_events
 from talecraft.process.run_events import Outcome, RunSettings
+from talecraft.story.methods import OFFLINE
 
 if TYPE_CHECKING:
     from talecraft.learning.pattern_run import PatternRun
@@ -58,11 +59,15 @@ class Run:
     def execute(self) -> Outcome:
         """Raises TalecraftError where model or adapter cannot be used, Cancelled when asked to."""
         self._load()
-        known = self._learn_taste() if self._ppo.by_taste else None
+        offline = self._settings.method in OFFLINE
+        known = self._learn_taste() if self._ppo.by_taste or offline else None
         if known is not None and not known.passed:
             return Outcome("refused", f"{known.refusal()} Nothing was changed.")
         learned = lessons.split(known, self._ppo, self._settings.seed) if known else None
-        learner = self._prepare(known, learned)
+        try:
+            learner = self._prepare(known, learned)
+        except TooLittle as missing:
+            return Outcome("refused", f"{missing} Nothing was changed.")
         examples = self._examples()
         self._events.phase("Practising what you like" if known else "Practising what is rewarded")
         for step in learner.run():
@@ -73,6 +78,7 @@ class Run:
             checkpoint.save(self._folder, tensors, facts)
             if self._events.example_wanted():
                 self._events.send(examples.write(step.step))
+        learner.close()
         self._events.phase("Comparing before and after on prompts it has not practised")
         judge = self._judge(known, learned)
         kl = root_kl(self._policy, self._codec, judge, self._events.alive)
@@ -157,7 +163,7 @@ class Run:
             self._policy, self._codec, appraise, prompts, self._ppo, self._pad,
             self._settings.seed, self._events.alive, self._events.clock,
         )  # fmt: skip
-        learner = Ppo(bench, critic=self._settings.method == "ppo")
+        learner = methods.learner(self._settings, bench, self._folder, known, learned)
         if (saved := checkpoint.load(self._folder)) is not None:
             learner.restore(*saved)
             self._events.elapsed = saved[1]["seconds"]

@@ -107,6 +107,27 @@ class PatternSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     most_tales: int = 5000
 
 
+class OfflineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Hyperparameters of DPO, KTO and SFT, which learn from what was said itself: times through
+    it, examples a step (an even number), and how hard the root is held to (beta of DPO and KTO,
+    Rafailov et al., arXiv 2305.18290). The learning rate is that of PPO's adapter."""
+
+    epochs: int = 3
+    batch: int = 16
+    beta: float = 0.1
+
+
+class GrpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Hyperparameters of GRPO (Shao et al., arXiv 2402.03300) and dr_grpo (Liu et al., arXiv
+    2503.20783): turns after each prompt, how far a token's ratio may fall and rise (clip-higher),
+    and the weight of the distance from the root (k3)."""
+
+    generations: int = 16
+    epsilon: float = 0.2
+    epsilon_high: float = 0.28
+    beta: float = 0.035
+
+
 class RunSettings(msgspec.Struct, frozen=True):
     """The whole order: model, opponent in the gate, LoRA shape, seed, hyperparameters.
 
@@ -132,6 +153,8 @@ class RunSettings(msgspec.Struct, frozen=True):
     root: AdapterRef | None = None
     data: str = ""
     pattern: PatternSettings = PatternSettings()
+    offline: OfflineSettings = OfflineSettings()
+    grpo: GrpoSettings = GrpoSettings()
     encoder: str = ""
 
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Method = Literal["ppo", "rloo"]
+Method = Literal["ppo", "rloo", "grpo", "dr_grpo", "dpo", "kto", "sft"]
 METHODS: tuple[Method, ...] = get_args(Method)
+# These learn from what was said itself; the others from a reward, on what they write meanwhile.
+OFFLINE: frozenset[str] = frozenset({"dpo", "kto", "sft"})
 WORDS: dict[str, str] = {
     "ppo": "PPO with a critic",
     "rloo": "PPO without a critic (RLOO)",
+    "grpo": "GRPO",
+    "dr_grpo": "Dr. GRPO",
+    "dpo": "DPO on what you preferred",
+    "kto": "KTO on what you found good and bad",
+    "sft": "SFT on your edits and five stars",
     "pattern": "the pattern (SFT)",
 }

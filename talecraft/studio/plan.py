@@ -22,7 +22,7 @@ from talecraft.process.run_events import (
 )
 from talecraft.story import feedback
 from talecraft.story.feedback import Score
-from talecraft.story.methods import METHODS, Method
+from talecraft.story.methods import OFFLINE, Method
 from talecraft.story.rewards import TASTE
 from talecraft.studio.evidence import Gathered, consistency, gather
 from talecraft.studio.memory import Room
@@ -65,7 +65,7 @@ class TrainingPlan(msgspec.Struct, frozen=True):
     @property
     def by_taste(self) -> bool:
         """Whether it learns from what the writer said, or from other parts of the reward alone."""
-        return TASTE in self.rewards
+        return TASTE in self.rewards or self.method in OFFLINE
 
 
 class Planning:
@@ -95,7 +95,8 @@ class Planning:
         thrown = {one.worse for one in found.preferences if one.kind == "discard"}
         graded = [Score(one.stars, one.weight) for one in found.passages if one.stars]
         histogram = feedback.histogram(graded)
-        minutes, measured = self._minutes(model, ppo)
+        minutes, measured = self._minutes(model, ppo, method)
+        by_opinions = ppo.by_taste or method in OFFLINE
         room = self._room(model, ppo)
         return TrainingPlan(
             scores=len(graded),
@@ -107,8 +108,8 @@ class Planning:
             unusable=gathered.left_out,
             minutes=minutes,
             measured=measured,
-            refusal=room.refusal or (_refusal(found, histogram) if ppo.by_taste else ""),
-            warnings=_warnings(found, histogram) if ppo.by_taste else [],
+            refusal=room.refusal or (_refusal(found, histogram) if by_opinions else ""),
+            warnings=_warnings(found, histogram) if by_opinions else [],
             memory_mb=room.run,
             engine_mb=room.engine,
             free_mb=room.free,
@@ -122,10 +123,10 @@ class Planning:
             prompts=len(found.prompts),
         )
 
-    def _minutes(self, model: ModelSpec, ppo: PpoSettings) -> tuple[float, bool]:
+    def _minutes(self, model: ModelSpec, ppo: PpoSettings, method: str) -> tuple[float, bool]:
         """How long a run takes: the last one's time here, else from the work there is to do."""
         for run in self._library.runs.list():
-            mine = run.model_id == model.id and run.method in METHODS
+            mine = run.model_id == model.id and run.method == method
             if mine and run.state in ("adopted", "rejected"):
                 return msgspec.json.decode(run.outcome, type=Outcome).seconds / 60, True
         # Forward + backward is about 6 floating-point operations a weight and token, generation

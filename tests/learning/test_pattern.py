@@ -8,8 +8,9 @@ import torch
 from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
 from talecraft.config import models
-from talecraft.learning.pattern import collate, still
+from talecraft.learning.pattern import collate
 from talecraft.learning.pattern_run import advice
+from talecraft.learning.policy import still
 from talecraft.learning.scribe import Lesson
 from talecraft.paths import home
 from talecraft.process import run_client, run_requests
