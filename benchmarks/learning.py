@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -24,7 +25,9 @@ from benchmarks import learning_report, writers
 from benchmarks.writers import Writer
 from talecraft.process.environment import child_environment
 from talecraft.process.run_events import Outcome, Step
+from talecraft.story.methods import METHODS, Method
 from talecraft.studio import simulated
+from talecraft.studio.recipe import AS_SET, Recipe
 from talecraft.studio.waiting import follow
 
 KEPT = Path(".cache/learning")
@@ -35,6 +38,9 @@ ROUND, CHOICES = "-round", 24
 ROUNDS = (f"dialogue{ROUND}",)
 GROWING = "-growing"
 GROWN = (f"long_sentences{GROWING}",)
+BY = "@"  # a taste by another method: dialogue@kto
+COMPARED = ("long_sentences", "dialogue", "landscape")
+BY_METHOD = tuple(f"{taste}{BY}{one}" for one in METHODS if one != "ppo" for taste in COMPARED)
 _LEARNS = (
     "learning", "engine", "studio/simulated.py", "studio/evidence.py", "process/run_events.py",
     "assets",
@@ -70,6 +76,15 @@ def cell(name: str, seed: int) -> Cell:
         return _train(writer, name, seed, taste)
 
 
+def by_method(name: str, seed: int) -> Cell:
+    """The same log, learned from by the method that `name` ends in."""
+    taste, method = name.split(BY)
+    hidden = simulated.taste(taste)
+    with writers.at_work(KEPT, seed) as writer:
+        writer.score(hidden)
+        return _train(writer, name, seed, hidden, Recipe(cast(Method, method)))
+
+
 def taste_round(name: str, seed: int) -> Cell:
     """One taste round of CHOICES, and nothing else: `name` ends in ROUND."""
     taste = simulated.taste(name.removesuffix(ROUND))
@@ -94,10 +109,12 @@ def growing(name: str, seed: int) -> Cell:
     return msgspec.structs.replace(cells[-1], kl=max(one.kl for one in cells))
 
 
-def _train(writer: Writer, name: str, seed: int, taste: simulated.Taste) -> Cell:
+def _train(
+    writer: Writer, name: str, seed: int, taste: simulated.Taste, recipe: Recipe = AS_SET
+) -> Cell:
     studio = writer.studio
     started = time.monotonic()
-    run = studio.training.start(studio.model, seed)
+    run = studio.training.start(studio.model, seed, recipe=recipe)
     steps = [one for one in follow(studio.training, run.id) if isinstance(one, Step)]
     seconds = time.monotonic() - started
     studio.training.settle()
@@ -187,14 +204,15 @@ def _save(file: Path, value: object) -> None:
 def _cells(only: Iterable[str], seeds: int) -> None:
     for name in only:
         for seed in range(1, (NULL_SEEDS if name == NULL else seeds) + 1):
-            makes = {ROUNDS: taste_round, GROWN: growing}
+            makes = {ROUNDS: taste_round, GROWN: growing, BY_METHOD: by_method}
             _do(name, seed, next((make for group, make in makes.items() if name in group), cell))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     every = (*TASTES, *ROUNDS, *GROWN, NULL, ADVERSARY)
-    parser.add_argument("--only", nargs="+", choices=every, default=every)
+    choices = (*every, *BY_METHOD)
+    parser.add_argument("--only", nargs="+", choices=choices, default=every, metavar="CELL")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()

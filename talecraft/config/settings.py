@@ -191,7 +191,7 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="How far it may move from how it wrote before (KL, in nats)."),
     ] = None
     gate_prompts: Annotated[
-        Annotated[int, Meta(ge=8, le=60)] | None,
+        Annotated[int, Meta(ge=8, le=200)] | None,
         Meta(description="Unseen prompts that a new adapter is judged on."),
     ] = None
     seed: Annotated[
