@@ -54,7 +54,7 @@ def cell(part: str, method: Method, seed: int) -> PartCell:
     recipe = Recipe(method, {part: 1.0}, tuple(unseen(PREMISES)))
     with writers.at_work(KEPT, seed, stories=False) as writer:
         studio = writer.studio
-        studio.preferences.change(entries.find("training.gate_prompts"), HELD)
+        studio.preferences.put(entries.find("training.gate_prompts"), str(HELD))
         run = studio.training.start(studio.model, seed, recipe=recipe)
         steps = [one for one in follow(studio.training, run.id) if isinstance(one, Step)]
         studio.training.settle()
