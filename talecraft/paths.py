@@ -46,6 +46,10 @@ class Home:
         return self.data / "adapters"
 
     @property
+    def classifiers(self) -> Path:
+        return self.data / "classifiers"
+
+    @property
     def exports(self) -> Path:
         return self.data / "exports"
 

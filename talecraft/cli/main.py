@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 from talecraft import __version__
 from talecraft.cli import (
     adapters,
+    classifier,
     config,
     console,
     corpus,
@@ -60,6 +61,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(train.app, name="train")
 app.add_typer(pattern.app, name="pattern")
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(classifier.app, name="classifier")
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(config.app, name="config")
 app.add_typer(notes.app, name="notes")

@@ -46,6 +46,9 @@ Prompts = Annotated[
         " to judge by.",
     ),
 ]
+Classifier = Annotated[
+    str, typer.Option("--classifier", metavar="NAME", help="Which one rewards, if any does.")
+]
 _GOOD_ENDS = ("adopted", "rejected")
 
 
@@ -59,11 +62,12 @@ def plan(
     method: Method = None,
     rewards: Rewards = None,
     prompts: Prompts = None,
+    classifier: Classifier = "classifier",
 ) -> None:
     """What a run would learn from, how long it would take, and what room it needs."""
     from talecraft.studio.memory import size
 
-    asked = recipe(method, rewards, prompts)
+    asked = recipe(method, rewards, prompts, classifier)
     with opening.studio(model, settle=True) as studio:
         opening.measured(studio)
         found = studio.training.plan(studio.model, asked)
@@ -100,7 +104,9 @@ def plan(
         console.out(text)
 
 
-def recipe(method: str | None, rewards: str | None, prompts: Path | None) -> Recipe:
+def recipe(
+    method: str | None, rewards: str | None, prompts: Path | None, classifier: str
+) -> Recipe:
     """What was asked for in words. Raises UsageError for what is none, or cannot be read."""
     from talecraft.studio import corpus
     from talecraft.studio.recipe import Recipe
@@ -109,7 +115,7 @@ def recipe(method: str | None, rewards: str | None, prompts: Path | None) -> Rec
         raise UsageError(f"There is no method '{method}'.", f"The methods: {', '.join(METHODS)}.")
     found = corpus.prompts(prompts) if prompts is not None else ()
     asked = reward_words.parse(rewards) if rewards is not None else None
-    return Recipe(method, asked, tuple(found))
+    return Recipe(method, asked, tuple(found), classifier)
 
 
 def _print_opinions(found: TrainingPlan) -> None:
@@ -135,11 +141,12 @@ def run(
     method: Method = None,
     rewards: Rewards = None,
     prompts: Prompts = None,
+    classifier: Classifier = "classifier",
     detach: Annotated[bool, typer.Option("--detach", help="Start it and return at once.")] = False,
     as_json: Json = False,
 ) -> None:
     """Start a run and follow it. It goes on by itself: Ctrl+C only ends the following."""
-    asked = recipe(method, rewards, prompts)
+    asked = recipe(method, rewards, prompts, classifier)
     with opening.studio(model, settle=True) as studio:
         started = studio.training.start(studio.model, seed, updates, asked)
         console.note(f"Training run {started.id} is going.")

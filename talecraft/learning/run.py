@@ -145,7 +145,7 @@ class Run:
             )
         ground = worth.ground(
             self._policy, self._codec, sampled, self._texts["passage"], self._folder,
-            self._settings.encoder, known, learned,
+            self._pad, self._settings, known, learned,
         )  # fmt: skip
         self._reward = worth.reward(
             self._policy, self._pad, self._ppo.rewards, sampled, ground, known, learned,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from talecraft.engine.codec import Codec
 from talecraft.errors import EngineError
-from talecraft.learning import features, taste
+from talecraft.learning import classifier, features, taste
 from talecraft.learning.critic import outline_of
 from talecraft.learning.encoders import BaseEncoder, Encoder, SentenceEncoder
 from talecraft.learning.lessons import Learned, Lessons
@@ -19,7 +19,8 @@ from talecraft.learning.rewards import registry
 from talecraft.learning.rewards.part import Ground
 from talecraft.learning.rewards.total import Outlines, Reward
 from talecraft.learning.rollouts import Rollout
-from talecraft.process.run_client import IDF
+from talecraft.process.run_client import CLASSIFIER, IDF
+from talecraft.process.run_events import RunSettings
 from talecraft.story.idf import Idf
 
 LIKED = 4  # stars, from which on a passage's length is followed
@@ -54,23 +55,53 @@ def ground(
     reference: Sequence[Rollout],
     human: Sequence[str],
     folder: Path,
-    encoder: str = "",
+    pad: int,
+    order: RunSettings,
     known: Lessons | None = None,
     learned: Learned | None = None,
 ) -> Ground:
-    """What the parts stand on. `encoder` is a sentence encoder's folder, '' for the base's own
-    embeddings. Raises EngineError where the run's `folder` has a broken table, or there is no such
-    encoder."""
+    """What the parts stand on: what is in the run's `folder` beside its `order`. Raises EngineError
+    where that is broken, or there is no such encoder."""
     base = policy.model.get_base_model()
     found: Encoder = (
-        SentenceEncoder(Path(encoder), str(policy.model.device))
-        if encoder
+        SentenceEncoder(Path(order.encoder), str(policy.model.device))
+        if order.encoder
         else BaseEncoder(base, codec)
     )
+    classify = _classifier(policy, codec, pad, folder, order)
     liked = [one.prose for one in known.passages if one.stars >= LIKED] if known else []
     return Ground(
-        reference, human, _idf(folder), found, learned.wants_length if learned else 0, liked
+        reference,
+        human,
+        _idf(folder),
+        found,
+        learned.wants_length if learned else 0,
+        liked,
+        classify,
     )
+
+
+def _classifier(
+    policy: Policy, codec: Codec, pad: int, folder: Path, order: RunSettings
+) -> Callable[[Sequence[str]], Tensor] | None:
+    """What the run's classifier says of texts; None where it was given none. Raises EngineError for
+    one that was fitted to another model, or to one that began elsewhere."""
+    if not (folder / CLASSIFIER).exists():
+        return None
+    found = classifier.Classifier.load(folder / CLASSIFIER)
+    root = order.root.id if order.root is not None else ""
+    if (found.fitted.model, found.fitted.root) != (order.model.key, root):
+        raise EngineError(
+            "The classifier was fitted for another model, or before it learned its pattern.",
+            "Fit it again with `talecraft classifier fit`.",
+        )
+    read = classifier.reader(policy.model, codec, pad)
+
+    def classify(texts: Sequence[str]) -> Tensor:
+        with policy.reference():
+            return found.logits(read(texts, found.vocabulary))
+
+    return classify
 
 
 def _idf(folder: Path) -> Idf:

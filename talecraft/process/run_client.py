@@ -11,9 +11,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import get_args
 
 import msgspec
@@ -30,7 +31,8 @@ TALES = "tales.jsonl"  # what a run that learns the pattern has read, kept by it
 IDF = "idf.json"  # how much words tell, for the parts of the reward that compare them
 ELSEWHERE = "elsewhere"  # there where another machine carries the run out
 CANDIDATE, CHECKPOINT, LOG = "candidate", "checkpoint.safetensors", "run.log"
-INPUTS = (EPISODES, IDF)  # what a run is given beside its order
+CLASSIFIER = "classifier.safetensors"  # for a run that is rewarded by what it finds good
+INPUTS = (EPISODES, IDF, CLASSIFIER)  # what a run is given beside its order
 _NEEDED = (SETTINGS, CHECKPOINT, EPISODES, TALES)
 _LOCK = "trainer.lock"
 _WAITS = (0.02, 0.05, 0.1)  # seconds: somebody may just be asking whether a run is `alive`
@@ -43,10 +45,10 @@ def start(
     settings: RunSettings,
     evidence: Evidence | None,
     elsewhere: Sequence[str] = (),
-    idf: bytes | None = None,
+    inputs: Mapping[str, bytes] = MappingProxyType({}),
 ) -> int:
-    """Write the order, and the `evidence` and the table `idf` where the run needs them, and launch
-    it, or have it carried out `elsewhere`, behind this command; returns its pid.
+    """Write the order, and the `evidence` and other `inputs` (some of INPUTS) that the run needs,
+    and launch it, or have it carried out `elsewhere`, behind this command; returns its pid.
 
     Raises BusyError where a run is already going, LibraryError where the folder cannot be written.
     """
@@ -56,8 +58,8 @@ def start(
     def prepare() -> None:
         if evidence is not None:
             private_write(folder / EPISODES, evidence.lines())
-        if idf is not None:
-            private_write(folder / IDF, idf)
+        for name, data in inputs.items():
+            private_write(folder / name, data)
         if elsewhere:
             private_write(folder / ELSEWHERE, b"")
         private_write(folder / SETTINGS, run_events.encode(settings))

@@ -10,7 +10,9 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+_METADATA = "__metadata__"
 INDEX, WHOLE = "model.safetensors.index.json", "model.safetensors"
 MOST_BYTES = 100_000_000  # of a header: the format's own limit
 WIDTHS = {
@@ -57,14 +59,27 @@ def read(folder: Path) -> list[Tensor]:
         return []
 
 
+def metadata(file: Path) -> dict[str, str]:
+    """What a file says of itself; nothing where it is none."""
+    try:
+        found = _table(file).get(_METADATA, {})
+        return {str(name): str(value) for name, value in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
 def _header(file: Path) -> list[Tensor]:
+    return [
+        Tensor(name, tuple(map(int, one["shape"])), WIDTHS[one["dtype"]])
+        for name, one in _table(file).items()
+        if name != _METADATA
+    ]
+
+
+def _table(file: Path) -> dict[str, Any]:
     with file.open("rb") as opened:
         length = int.from_bytes(opened.read(8), "little")
         if not 2 <= length <= MOST_BYTES:
             raise ValueError(f"{file} has no header")
-        table = json.loads(opened.read(length))
-    return [
-        Tensor(name, tuple(map(int, one["shape"])), WIDTHS[one["dtype"]])
-        for name, one in table.items()
-        if name != "__metadata__"
-    ]
+        table: dict[str, Any] = json.loads(opened.read(length))
+    return table

@@ -11,9 +11,18 @@ from typing import Literal, NamedTuple, get_args
 from talecraft.errors import UsageError
 
 RewardName = Literal[
-    "taste", "finished", "repetition", "length", "semantic", "form", "completeness", "format"
+    "taste",
+    "finished",
+    "repetition",
+    "length",
+    "semantic",
+    "form",
+    "completeness",
+    "format",
+    "classifier",
 ]
 TASTE: RewardName = "taste"
+CLASSIFIER: RewardName = "classifier"
 NAMES: tuple[RewardName, ...] = get_args(RewardName)
 MOST_WEIGHT = 10.0
 
@@ -33,6 +42,7 @@ PARTS: dict[RewardName, Part] = {
     "semantic": Part("keeps the plan", "what the plan names is in the prose (BERTScore by TF-IDF)"),
     "form": Part("prose", "prose, and no more dialogue than people's stories have"),
     "completeness": Part("complete", "it ends, and takes up each beat of its plan"),
+    "classifier": Part("found good", "what your classifier takes for good (log-odds)"),
     "format": Part("well formed", "a plan in lines that the model closes itself, then bare prose"),
 }
 BY_WORDS = frozenset({"semantic", "completeness"})  # which need to know how much a word tells

@@ -14,6 +14,7 @@ class Recipe(msgspec.Struct, frozen=True):
     method: Method | None = None
     rewards: dict[str, float] | None = None
     prompts: tuple[str, ...] = ()
+    classifier: str = "classifier"  # which, where it is among the rewards
 
 
 AS_SET = Recipe()

@@ -33,7 +33,8 @@ from talecraft.process.run_events import (
     TasteLearned,
 )
 from talecraft.story.methods import METHODS, Method
-from talecraft.story.rewards import BY_WORDS
+from talecraft.story.rewards import BY_WORDS, CLASSIFIER
+from talecraft.studio.classifiers import Classifiers
 from talecraft.studio.memory import Room
 from talecraft.studio.plan import Planning, TrainingPlan
 from talecraft.studio.recipe import AS_SET, Recipe
@@ -70,6 +71,7 @@ class Training(Settling):
         self._launched = launched
         self._elsewhere = elsewhere
         self._installed_ref = installed_ref or model_ref
+        self.classifiers = Classifiers(library, home, self._installed_ref, self._root_ref)
 
     # ------------------------------------------------------------------ before
     def plan(self, model: ModelSpec, recipe: Recipe = AS_SET) -> TrainingPlan:
@@ -156,13 +158,17 @@ class Training(Settling):
         settings = msgspec.structs.replace(
             settings, root=self._root(active), alone=not plan.together
         )
-        return self.launch(settings, evidence)
+        return self.launch(settings, evidence, recipe)
 
     def writes_now(self, model: ModelSpec) -> Adapter | None:
         """The active adapter; None where the bare model writes, also because the active one was
         made for other weights."""
         active = self._library.adapters.active(model.id)
         return active if active is not None and active.model_key == model.key else None
+
+    def _root_ref(self, model: ModelSpec) -> AdapterRef | None:
+        """At which adapter training begins; None for the bare model."""
+        return self._root(self.writes_now(model))
 
     def _root(self, active: Adapter | None) -> AdapterRef | None:
         """The pattern adapter that the active one rests on, or is; None for the bare model."""
@@ -175,9 +181,12 @@ class Training(Settling):
         """A name for a run that begins now."""
         return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
 
-    def launch(self, settings: RunSettings, evidence: Evidence | None) -> TrainingRun:
+    def launch(
+        self, settings: RunSettings, evidence: Evidence | None, recipe: Recipe = AS_SET
+    ) -> TrainingRun:
         """Record the run that `settings` order, and launch it. Raises BusyError where one is going,
-        LibraryError where it cannot be started."""
+        LibraryError where it cannot be started, and what its inputs raise."""
+        inputs = self._inputs(settings, recipe)
         run = TrainingRun(
             id=settings.run_id,
             method=settings.method,
@@ -192,22 +201,22 @@ class Training(Settling):
             run.id,
             lambda: self._library.runs.add(run),
             lambda: run_client.start(
-                self._home.runs,
-                settings,
-                evidence,
-                self._elsewhere_for(settings),
-                self._idf(settings),
+                self._home.runs, settings, evidence, self._elsewhere_for(settings), inputs
             ),
             "failed",
         )
 
-    def _idf(self, settings: RunSettings) -> bytes | None:
-        """How much words tell, for a run that is rewarded by it. Raises ConfigError where the
-        writer's own table cannot be read."""
-        if BY_WORDS.isdisjoint(settings.ppo.rewards) or settings.method not in METHODS:
-            return None
-        _, path = idf_in_effect(self._home)
-        return path.read_bytes()
+    def _inputs(self, settings: RunSettings, recipe: Recipe) -> dict[str, bytes]:
+        """What the run's rewards stand on, beside what was said. Raises ConfigError where the
+        writer's own table of words cannot be read, UsageError where there is no such classifier."""
+        found: dict[str, bytes] = {}
+        if settings.method in METHODS and not BY_WORDS.isdisjoint(settings.ppo.rewards):
+            _, path = idf_in_effect(self._home)
+            found[run_client.IDF] = path.read_bytes()
+        if settings.method in METHODS and CLASSIFIER in settings.ppo.rewards:
+            kept = self.classifiers.find(recipe.classifier)
+            found[run_client.CLASSIFIER] = kept.path.read_bytes()
+        return found
 
     def _elsewhere_for(self, settings: RunSettings) -> Sequence[str]:
         """The pattern is learned from files that are here."""

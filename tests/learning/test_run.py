@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from talecraft.config.assets import idf_file, reference, reference_file
+from talecraft.learning import fitting
 from talecraft.learning.run import _closing_words
 from talecraft.process import adapter_files, run_client, run_events, run_requests
+from talecraft.process.classifier import FitOrder, Labelled
 from talecraft.process.evidence import Episode, Evidence
 from talecraft.process.messages import AdapterRef
 from talecraft.process.run_client import EventTail
@@ -165,6 +167,32 @@ def test_a_run_without_a_writer_practises_what_is_rewarded(run, model, tmp_path)
         assert figure.low <= figure.value <= figure.high
     held = [sample.prompt for sample in outcome.samples]
     assert set(held) <= set(own) - set(prompts), "judged by what it has not practised"
+
+
+def test_a_run_is_rewarded_by_a_classifier_of_labelled_passages(run, model, passages, tmp_path):
+    """Fitted to long passages against short ones by the child's own code, then PPO on its score."""
+    ranked = sorted(passages, key=lambda one: len(one.prose))
+    labelled = [
+        Labelled(one.prose, at >= len(ranked) / 2, str(at)) for at, one in enumerate(ranked)
+    ]
+    target = tmp_path / "c.safetensors"
+    fitted = fitting.carry_out(FitOrder(model, None, str(target), 1, labelled))
+    assert fitted.accuracy > 0.7
+    ppo = msgspec.structs.replace(SHORT, rewards={"classifier": 1.0})
+    folder = _order(model, tmp_path / "run", [], [], ppo=ppo)
+    shutil.copy(target, folder / run_client.CLASSIFIER)
+    events, code = run(folder)
+    outcome = events[-1]
+    assert code == 0, outcome.words
+    assert "reward: classifier" in {check.name for check in outcome.checks}
+    steps = [event for event in events if isinstance(event, Step)]
+    assert all(set(step.parts) == {"classifier"} for step in steps)
+    elsewhere = msgspec.structs.replace(model, revision="another")
+    folder = _order(elsewhere, tmp_path / "other", [], [], ppo=ppo)
+    shutil.copy(target, folder / run_client.CLASSIFIER)
+    (*_, outcome), code = run(folder)
+    assert (code, outcome.state) == (1, "failed")
+    assert "fitted for another model" in outcome.words
 
 
 def test_a_killed_run_ends_at_the_adapter_it_would_have_ended_at(

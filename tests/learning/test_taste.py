@@ -53,7 +53,7 @@ def test_the_fit_is_a_minimum_of_the_penalised_likelihood():
     scored = simulated(40)
     ridge = 100.0
     head = taste.fit(scored, ridge)
-    z = head._scale(scored.features)
+    z = head.scale(scored.features)
     w = head.weight.clone().requires_grad_()
     # The best thresholds for this w, found anew.
     cuts = torch.zeros(4, dtype=torch.float64, requires_grad=True)

@@ -168,7 +168,7 @@ def test_no_feedback_and_no_words_choose_nothing():
 def test_the_head_hears_chosen_words_and_no_others():
     found = log(0)
     heard = taste.fit(found, 300.0, (DOG,))
-    weights = heard._scale.balance
+    weights = heard.scale.balance
     assert torch.isinf(weights[STATES : STATES + V]).sum() == V - 1
     x = found.features.clone()
     x[:, STATES + DOG + 1] += 5  # another word

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from talecraft.library.runs import TrainingRun
-from talecraft.process import look, machine, run_client, survey
+from talecraft.process import classifier, look, machine, run_client, survey
 from talecraft.process.messages import Draft
 from talecraft.process.run_events import RunPhase
 from talecraft.story.turns import Turn
@@ -23,6 +23,7 @@ def tiny_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_client, "COMMAND", tiny.RUN)
     monkeypatch.setattr(look, "COMMAND", tiny.LOOK)
     monkeypatch.setattr(survey, "COMMAND", tiny.SURVEY)
+    monkeypatch.setattr(classifier, "COMMAND", tiny.FITTING)
     monkeypatch.setattr(machine, "COMMAND", tiny.PROBE)
 
 

@@ -19,6 +19,7 @@ RUN = (sys.executable, str(HERE / "tiny_run.py"))
 LOOK = (sys.executable, str(HERE / "tiny_look.py"))
 PROBE = (sys.executable, str(HERE / "tiny_probe.py"))
 SURVEY = (sys.executable, str(HERE / "tiny_survey.py"))
+FITTING = (sys.executable, str(HERE / "tiny_fitting.py"))
 SECONDS = 20.0
 T = TypeVar("T")
 

@@ -22,7 +22,8 @@ class Ground:
     """What parts are measured against: what the `reference` writes, what people do (`human`
     passages, the table `idf`), what the `encoder` makes of words, and what the writer's scores
     say of length: `wants_length` +1 or -1 where they surely ask for longer or shorter passages,
-    and the `liked` prose of four stars and more."""
+    and the `liked` prose of four stars and more. `classify` gives the log-odds (N,) that texts are
+    good, where the run has a classifier."""
 
     reference: Sequence[Rollout]
     human: Sequence[str]
@@ -30,6 +31,7 @@ class Ground:
     encoder: Encoder
     wants_length: int = 0
     liked: Sequence[str] = field(default_factory=tuple)
+    classify: Callable[[Sequence[str]], Tensor] | None = None
 
     @property
     def usual_words(self) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from talecraft.learning.rewards import (
+    classifier,
     completeness,
     finished,
     form,
@@ -26,6 +27,7 @@ BUILD: Mapping[str, Build] = {
     "form": form.build,
     "completeness": completeness.build,
     "format": format.build,
+    "classifier": classifier.build,
 }
 
 

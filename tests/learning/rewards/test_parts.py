@@ -174,7 +174,11 @@ def test_every_name_has_its_part_and_every_part_its_name():
     assert {*registry.BUILD, rewards.TASTE} == set(rewards.NAMES) == set(rewards.PARTS)
     assert set(rewards.DEFAULT_WEIGHTS) <= set(rewards.NAMES)
     turns = [rollout(), rollout("“Run!” A fish ran. A fish ran.", "- fox", "length")]
-    parts = registry.build(rewards.NAMES, ground(*turns))
+
+    def classify(texts):
+        return torch.tensor([-float(len(one)) for one in texts], dtype=torch.float64)
+
+    parts = registry.build(rewards.NAMES, ground(*turns, classify=classify))
     for name, part in parts.items():
         values = part.of(turns)
         assert (values.shape, values.dtype) == ((2,), torch.float64), name

@@ -1,0 +1,81 @@
+"""A classifier of feedback: the order to fit one, the short child that does, and what it says."""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+
+from talecraft.errors import EngineError, UsageError
+from talecraft.process import errand
+from talecraft.process.messages import AdapterRef, ModelRef
+
+COMMAND = (sys.executable, "-m", "talecraft.learning.fitting")
+
+
+class Labelled(msgspec.Struct, frozen=True):
+    """A passage that was found `good`, or bad. Those of one `group` are never parted between what
+    is learned from and what is judged by."""
+
+    text: str
+    good: bool
+    group: str
+
+
+class FitOrder(msgspec.Struct, frozen=True):
+    """Fit a classifier to what is `labelled`, or else to the table at `source`, and write it to
+    `target`. It reads with the root that training begins at."""
+
+    model: ModelRef
+    root: AdapterRef | None
+    target: str
+    seed: int
+    labelled: list[Labelled] = []
+    source: str = ""
+
+
+class Bin(msgspec.Struct, frozen=True):
+    """Of held-out passages whose chance to be good was said to be about `said` (their mean), so
+    many were (`were`, a share)."""
+
+    said: float
+    were: float
+    count: int
+
+
+class Fitted(msgspec.Struct, frozen=True, tag="fitted"):
+    """How good it is on `held` passages it was not fitted to: the share it tells rightly with its
+    90 % interval, and the calibration error (ECE, ten bins). `words` say what it goes by."""
+
+    good: int
+    bad: int
+    held: int
+    accuracy: float
+    low: float
+    high: float
+    calibration: float
+    bins: list[Bin]
+    words: str
+    model: str
+    root: str = ""
+
+
+class Unfit(msgspec.Struct, frozen=True, tag="unfit"):
+    """Why none could be fitted, and what would help."""
+
+    words: str
+    hint: str = ""
+
+
+_decode = msgspec.json.Decoder(Fitted | Unfit).decode
+
+
+def fit(order: FitOrder) -> Fitted:
+    """Raises UsageError, in words, where the table cannot be used, EngineError where the child
+    fails."""
+    said = errand.converse(COMMAND, order, _decode, lambda _: None, "Fitting the classifier")
+    if isinstance(said, Unfit):
+        raise UsageError(said.words, said.hint)
+    if not isinstance(said, Fitted):
+        raise EngineError("Fitting the classifier was cut off.", "Run `talecraft doctor`.")
+    return said
