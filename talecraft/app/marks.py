@@ -7,8 +7,6 @@ shows no shape that only an eye understands.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 _plain = False
 
 
@@ -33,17 +31,3 @@ def stars(number: int, most: int = 5) -> str:
     return mark(
         f"{'★' * number}{'☆' * (most - number)} {number} of {most}", f"{number} of {most} stars"
     )
-
-
-def course(first: str, values: Sequence[float]) -> str:
-    """How `values` went since the first of them, which is said as `first`: in words."""
-    low, high = min(values), max(values)
-    if len(values) < 2 or values[-1] == values[0]:
-        ended = "unchanged" if low == high else "now as at first"
-    else:
-        ended = f"{'up' if values[-1] > values[0] else 'down'} from {first}"
-    if values[-1] == high > max(values[0], values[-2] if len(values) > 1 else high):
-        return f"{ended}, its highest"
-    if values[-1] == low < min(values[0], values[-2] if len(values) > 1 else low):
-        return f"{ended}, its lowest"
-    return ended

@@ -8,17 +8,14 @@ from statistics import median
 import msgspec
 
 from talecraft.app.keymap import hint
-from talecraft.app.text import duration
 from talecraft.errors import LibraryError
 from talecraft.library.runs import TrainingRun
 from talecraft.process.run_events import (
     Drawn,
     Example,
     Outcome,
-    PatternStep,
     PpoSettings,
     RunPhase,
-    Step,
     TalesRead,
     TasteLearned,
     Waiting,
@@ -27,6 +24,7 @@ from talecraft.process.run_events import (
 )
 from talecraft.story.clean import clean_line
 from talecraft.story.methods import METHODS
+from talecraft.studio.figures import AnyStep, duration, is_step, take
 from talecraft.studio.plan import closing_steps
 from talecraft.studio.training import Training
 
@@ -39,7 +37,7 @@ class RunWatch:
         self.phase: RunPhase | None = None
         self.taste: TasteLearned | None = None
         self.tales: TalesRead | None = None
-        self.steps: list[Step | PatternStep] = []  # all of one kind
+        self.steps: list[AnyStep] = []  # all of one kind
         self.outcome: Outcome | None = None
         self.example: Example | None = None
         self.drawn: Drawn | None = None  # of the newest step
@@ -67,11 +65,8 @@ class RunWatch:
                     self.taste = event
                 case TalesRead():
                     self.tales = event
-                case Step() | PatternStep():
-                    # A resumed run takes the step again that it was killed in.
-                    while self.steps and self.steps[-1].step >= event.step:
-                        self.steps.pop()
-                    self.steps.append(event)
+                case _ if is_step(event):
+                    take(self.steps, event)
                 case Drawn():
                     self.drawn = event
                 case Example():

@@ -86,16 +86,6 @@ def in_use(loaded: Loaded) -> str:
     return " · ".join(clean_line(part) for part in parts if part)
 
 
-def duration(seconds: float) -> str:
-    """A length of time as one says it: `40 s`, `3 min`, `1 h 20 min`."""
-    if seconds < 55:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{max(1, minutes)} min"
-    return f"{minutes // 60} h {minutes % 60:02} min" if minutes % 60 else f"{minutes // 60} h"
-
-
 def when(moment: str, now: datetime) -> str:
     """A stored UTC time, told as from `now` and in its time zone."""
     try:

@@ -10,10 +10,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from talecraft.learning.guards import KL_HARD_STOP
 from talecraft.learning.policy import Policy, token_logprobs
 from talecraft.learning.rollouts import Rollout
-from talecraft.process.run_events import Check, PpoSettings
+from talecraft.process.run_events import KL_HARD_STOP, Check, PpoSettings
 from talecraft.story.traits import distinct2, words_of
 
 MOST_PERPLEXITY = 1.15  # times the base's

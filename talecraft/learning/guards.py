@@ -7,9 +7,8 @@ from typing import Any
 
 import msgspec
 
-from talecraft.process.run_events import Step
+from talecraft.process.run_events import KL_HARD_STOP, Step
 
-KL_HARD_STOP = 2.0  # times the target
 LEAST_ENTROPY = 0.6  # of the first update's
 LEAST_DISTINCT = 0.75  # of the first update's
 MOST_UNFINISHED = 0.2  # more than at the first update

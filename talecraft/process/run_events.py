@@ -18,6 +18,7 @@ RunState = Literal[
 
 # LEARNING 1.3: with fewer opinions no taste head is trusted, whatever its cross-validation says.
 FEWEST_OPINIONS = 20
+KL_HARD_STOP = 2.0  # times the target: there a run ends
 
 
 class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

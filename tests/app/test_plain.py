@@ -12,6 +12,7 @@ from talecraft.app.key_names import plainly
 from talecraft.app.screens.dialogs import Choose, Confirm
 from talecraft.app.screens.difference import DifferenceScreen
 from talecraft.app.screens.tokens import TokensScreen
+from talecraft.studio.figures import course
 from tests.app.conftest import (
     HandRun,
     begun,
@@ -332,7 +333,7 @@ async def test_the_goal_in_words(running, plain, place):
     ],
 )
 def test_a_course_in_words(values, told):
-    assert marks.course("x", values) == told
+    assert course("x", values) == told
 
 
 # ------------------------------------------------------------------ without colours

@@ -7,12 +7,12 @@ import torch
 
 from talecraft.learning import arithmetic
 from talecraft.learning.critic import Appraiser
-from talecraft.learning.guards import KL_HARD_STOP, Guards
+from talecraft.learning.guards import Guards
 from talecraft.learning.learner import Bench
 from talecraft.learning.policy import Policy
 from talecraft.learning.ppo import Ppo
 from talecraft.learning.rewards.total import Valued
-from talecraft.process.run_events import PpoSettings, Step
+from talecraft.process.run_events import KL_HARD_STOP, PpoSettings, Step
 from tests.support.models import bundled_base, codec
 from tests.support.small_run import small_base
 

@@ -7,13 +7,14 @@ from textual.widgets import Static
 
 from talecraft.app.keymap import hint
 from talecraft.app.marks import mark
-from talecraft.app.text import MUTED, count, duration, said
+from talecraft.app.text import MUTED, count, said
 from talecraft.app.widgets.figures import histogram, taste_words
 from talecraft.library.runs import TrainingRun
 from talecraft.process.run_events import TasteLearned
 from talecraft.story import rewards
 from talecraft.story.clean import clean_line
 from talecraft.story.methods import WORDS as METHODS
+from talecraft.studio.figures import duration
 from talecraft.studio.memory import size
 from talecraft.studio.plan import TrainingPlan
 

@@ -10,12 +10,13 @@ from textual.widgets import Static
 from talecraft.app.keymap import hint
 from talecraft.app.marks import mark, plain
 from talecraft.app.run_watch import RunWatch
-from talecraft.app.text import MUTED, duration, said
+from talecraft.app.text import MUTED, said
 from talecraft.app.widgets.figures import Curve, Drawn, progress, taste_words
-from talecraft.app.widgets.steps import ALWAYS, FIGURES, NEVER, PATTERN, figure_words, figures_of
+from talecraft.app.widgets.steps import ALWAYS, NEVER, figure_words
 from talecraft.app.widgets.verdicts import SampleView
 from talecraft.process.run_events import Example, Step
 from talecraft.story.clean import clean_line
+from talecraft.studio.figures import FIGURES, PATTERN, duration, figures_of
 
 
 class Running(Vertical):

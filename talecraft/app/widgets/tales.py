@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from talecraft.app.text import count, duration
+from talecraft.app.text import count
 from talecraft.story.clean import clean_line
+from talecraft.studio.figures import duration
 from talecraft.studio.memory import size
 from talecraft.studio.pattern import PatternPlan
 
