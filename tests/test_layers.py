@@ -52,6 +52,11 @@ def test_only_the_child_that_fetches_brings_a_hubs_client() -> None:
         assert modules_after(all_modules(package)) & {"huggingface_hub", "httpx2"} == set()
 
 
+def test_pictures_are_drawn_only_where_a_report_is_written() -> None:
+    for package in ("talecraft.studio", "talecraft.cli", "talecraft.app"):
+        assert modules_after(all_modules(package)) & {"matplotlib", "PIL"} == set()
+
+
 def test_the_story_is_pure() -> None:
     found = modules_after(all_modules("talecraft.story"))
     assert found & {

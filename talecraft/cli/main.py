@@ -34,6 +34,7 @@ from talecraft.cli.compare import compare
 from talecraft.cli.demo import demo
 from talecraft.cli.engine import engine
 from talecraft.cli.page import OpenPage, guarded, open_on
+from talecraft.cli.report import report
 from talecraft.cli.taste import taste
 from talecraft.cli.write import write
 from talecraft.errors import UsageError
@@ -62,6 +63,7 @@ app.add_typer(train.app, name="train")
 app.add_typer(pattern.app, name="pattern")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(classifier.app, name="classifier")
+app.command()(report)
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(config.app, name="config")
 app.add_typer(notes.app, name="notes")

@@ -135,7 +135,8 @@ class RunSettings(msgspec.Struct, frozen=True):
     `root` is the pattern adapter that a PPO run starts at and is held to, None for the bare base.
     A run of `pattern` learns from `data`, a file or folder of tales. `alone` where the machine has
     not the memory for run and engine at once. `encoder` is the folder of a sentence encoder; where
-    it is empty the base's own embeddings compare words.
+    it is empty the base's own embeddings compare words. `version` of Talecraft wrote it; '' where
+    that was not said yet.
     """
 
     run_id: str
@@ -157,6 +158,7 @@ class RunSettings(msgspec.Struct, frozen=True):
     offline: OfflineSettings = OfflineSettings()
     grpo: GrpoSettings = GrpoSettings()
     encoder: str = ""
+    version: str = ""
 
 
 class RunPhase(msgspec.Struct, frozen=True, tag="phase"):

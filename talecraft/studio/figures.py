@@ -18,7 +18,8 @@ AnyStep = Step | PatternStep
 
 class Figure(NamedTuple):
     """One figure of a step: its name in words, its value, what it means, and what it is called in
-    the literature, with its unit. `bound` is what it is steered to, `stop` where the run ends."""
+    the literature, with its unit. `bound` is what it is steered to, `stop` where the run ends;
+    it may not be `measured` in every step."""
 
     id: str
     name: str
@@ -32,17 +33,26 @@ class Figure(NamedTuple):
     stop_name: str = ""
     from_nought: bool = True  # the curve's axis; a loss far from nought would be a level line
     percent: bool = False
+    measured: Callable[[Any], bool] = lambda step: True
 
     def course(self, values: Sequence[float]) -> str:
         """In words what the curve of `values` shows."""
         return course(self.shown(values[0]), values)
 
 
+def _learned(step: Step) -> bool:
+    """Was anything learned from its turns? Not where they made the run stop: then what the learning
+    is measured by is nought."""
+    return not step.note or any((step.policy_loss, step.value_loss, step.clip_fraction))
+
+
 class Kind(NamedTuple):
-    """The figures of one kind of step: those that the page shows, and those for paper alone."""
+    """The figures of one kind of step: those that the page shows, and those for paper alone; and
+    what such a step is called."""
 
     page: tuple[Figure, ...]
     paper: tuple[Figure, ...] = ()
+    steps: str = "step"
 
 
 def percent(value: float) -> str:
@@ -57,16 +67,16 @@ FIGURES = (
            lambda s: f"from how it wrote; aim {s.kl_target:g}, end {KL_HARD_STOP * s.kl_target:g}",
            "KL to the reference, nats a passage",
            lambda s: s.kl_target, ", its aim",
-           lambda s: KL_HARD_STOP * s.kl_target, ", its end"),
+           lambda s: KL_HARD_STOP * s.kl_target, "its end"),
     Figure("entropy", "Freedom (entropy)", lambda s: s.entropy, lambda v: f"{v:.2f}",
            lambda s: "how freely it chooses its words",
            "policy entropy, nats a token"),
     Figure("clipped", "Reined in (clip)", lambda s: s.clip_fraction, lambda v: f"{v:.1%}",
            lambda s: "changes cut off as too large",
-           "PPO clip fraction, tokens", percent=True),
+           "PPO clip fraction, tokens", percent=True, measured=_learned),
     Figure("value", "Misjudged (value)", lambda s: s.value_loss, lambda v: f"{v:.2f}",
            lambda s: "how far its forecasts were off",
-           "value loss, half squared error"),
+           "value loss, half squared error", measured=_learned),
     Figure("length", "Length", lambda s: s.length, lambda v: f"{v:.0f} words",
            lambda s: "of a passage",
            "words a passage"),
@@ -75,12 +85,12 @@ FIGURES = (
            "1 - distinct-2", percent=True),
     Figure("finished", "Ended", lambda s: s.finished, percent,
            lambda s: "passages that it ended itself",
-           "share with the end token", percent=True),
+           "share ended by the model", percent=True),
 )  # fmt: skip
 _FURTHER = (
     Figure("policy", "Urge (policy loss)", lambda s: s.policy_loss, lambda v: f"{v:+.4f}",
            lambda s: "what it was pushed by; near 0 is usual",
-           "clipped surrogate loss"),
+           "clipped surrogate loss", measured=_learned),
     Figure("rein", "Rein (beta)", lambda s: s.beta, lambda v: f"{v:.3f}",
            lambda s: "how firmly it is held to how it wrote",
            "KL coefficient, adaptive"),
@@ -103,8 +113,8 @@ PATTERN = (
            "share of one-shot sequences", percent=True),
 )  # fmt: skip
 KINDS: dict[type, Kind] = {
-    Step: Kind(FIGURES, _FURTHER),
-    PatternStep: Kind(PATTERN, _FURTHER[-1:]),
+    Step: Kind(FIGURES, _FURTHER, "update"),
+    PatternStep: Kind(PATTERN),
 }
 
 

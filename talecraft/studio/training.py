@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from talecraft import __version__
 from talecraft.config.assets import reference_file
 from talecraft.config.idf import idf_in_effect
 from talecraft.config.models import ModelSpec
@@ -187,6 +188,7 @@ class Training(Settling):
         """Record the run that `settings` order, and launch it. Raises BusyError where one is going,
         LibraryError where it cannot be started, and what its inputs raise."""
         inputs = self._inputs(settings, recipe)
+        settings = msgspec.structs.replace(settings, version=__version__)
         run = TrainingRun(
             id=settings.run_id,
             method=settings.method,
