@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from textual.message import Message
 
 from talecraft.errors import TalecraftError
@@ -150,6 +152,15 @@ class PatternPlanned(Message):
     def __init__(self, plan: PatternPlan | None, error: TalecraftError | None = None) -> None:
         super().__init__()
         self.plan = plan
+        self.error = error
+
+
+class ReportWritten(Message):
+    """A run's report lies there, or why there is none."""
+
+    def __init__(self, page: Path | None, error: TalecraftError | None = None) -> None:
+        super().__init__()
+        self.page = page
         self.error = error
 
 

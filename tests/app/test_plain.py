@@ -12,7 +12,6 @@ from talecraft.app.key_names import plainly
 from talecraft.app.screens.dialogs import Choose, Confirm
 from talecraft.app.screens.difference import DifferenceScreen
 from talecraft.app.screens.tokens import TokensScreen
-from talecraft.studio.figures import course
 from tests.app.conftest import (
     HandRun,
     begun,
@@ -318,22 +317,6 @@ async def test_the_goal_in_words(running, plain, place):
         app.studio.writing.say(page.story_id, "She wrote it.")
         page.reload()
         await until(pilot, lambda: "goal reached, 5 of 5 today" in seen(pilot))
-
-
-@pytest.mark.parametrize(
-    ("values", "told"),
-    [
-        ([1.0], "unchanged"),
-        ([2.0, 2.0, 2.0], "unchanged"),
-        ([1.0, 3.0, 2.0], "up from x"),
-        ([1.0, 2.0, 3.0], "up from x, its highest"),
-        ([3.0, 2.0, 1.0], "down from x, its lowest"),
-        ([3.0, 1.0, 2.0], "down from x"),
-        ([1.0, 5.0, 1.0], "now as at first"),
-    ],
-)
-def test_a_course_in_words(values, told):
-    assert course("x", values) == told
 
 
 # ------------------------------------------------------------------ without colours

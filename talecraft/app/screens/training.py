@@ -15,6 +15,7 @@ from talecraft.app.keymap import hint
 from talecraft.app.messages import TasteLooked
 from talecraft.app.run_watch import RunWatch
 from talecraft.app.screens.dialogs import Confirm
+from talecraft.app.screens.reports import ReportsRuns
 from talecraft.app.screens.tales import LearnFromTales
 from talecraft.app.text import error_line, said
 from talecraft.app.widgets.adapters import AdapterList, AdapterPanel
@@ -26,10 +27,10 @@ from talecraft.library.runs import TrainingRun
 from talecraft.story.clean import clean_line
 
 # What is asked of a run or its adapter, and is not always answered.
-_OF_RUNS = {"start", "learn", "resume", "pause", "example", "stop", "roll_back"}
+_OF_RUNS = {"start", "learn", "resume", "pause", "example", "stop", "roll_back", "report"}
 
 
-class TrainingScreen(LearnFromTales):
+class TrainingScreen(LearnFromTales, ReportsRuns):
     """Watches the run that is going; a run never depends on being watched."""
 
     SHOWN_BY = "training"
@@ -55,6 +56,8 @@ class TrainingScreen(LearnFromTales):
                 tooltip="Compare the newest adapter, blind", id="training.compare"),
         Binding("b", "roll_back", "Roll back",
                 tooltip="Write with what wrote before the adapter", id="training.roll_back"),
+        Binding("w", "report", "Report",
+                tooltip="Write the run down: a page with its curves", id="training.report"),
         Binding("a", "adapters", "Adapters",
                 tooltip="Go to the tree of adapters", id="training.adapters"),
         Binding("escape", "leave", "Back",
@@ -67,6 +70,7 @@ class TrainingScreen(LearnFromTales):
         self._asked_from: float | None = (
             None  # where the screen stood when an example was asked for
         )
+        self._ended: list[TrainingRun] = []  # that are shown
         self._seen: int | None = None  # how far the log of feedback went when it was shown
 
     def body(self) -> ComposeResult:
@@ -141,6 +145,7 @@ class TrainingScreen(LearnFromTales):
         ]
         judged = [run for run in mine if run.state in ("adopted", "rejected")]
         shown = mine[:1] + [run for run in judged[:1] if run not in mine[:1]]
+        self._ended = shown
         since = {run.id: self._since(run) for run in shown}
         self.query_one(OutcomeView).show(shown, self.talecraft.now(), since)
 
@@ -179,6 +184,12 @@ class TrainingScreen(LearnFromTales):
             self.talecraft.refresh_status()
         self.refresh_bindings()
 
+    def runs_shown(self) -> list[TrainingRun]:
+        watch = self.talecraft.run_watch
+        if watch is None:
+            return self._ended
+        return [watch.run] if watch.steps else []
+
     # ------------------------------------------------------------------ what can be done
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         watch = self.talecraft.run_watch
@@ -196,6 +207,8 @@ class TrainingScreen(LearnFromTales):
                 return watch is not None and watch.learning and not watch.stopping
             case "stop":
                 return watch is not None and not watch.stopping
+            case "report":
+                return not self.why_no_report()
             case "adapters":
                 return not self.query_one(AdapterList).has_focus
             case "roll_back":
@@ -210,6 +223,8 @@ class TrainingScreen(LearnFromTales):
         watch = self.talecraft.run_watch
         if action == "roll_back":
             return "The bare model writes: there is no adapter to roll back."
+        if action == "report":
+            return self.why_no_report()
         if watch is None:
             plan = self.query_one(RunPlan)
             waits = f"I am still reading your opinions; then {hint('training.start', 's')} starts."
