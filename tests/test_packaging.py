@@ -37,6 +37,7 @@ def test_everything_that_is_read_at_run_time_is_inside(wheel: Path) -> None:
         "talecraft/assets/idf.json",
         "talecraft/__main__.py",
         "talecraft/engine/__main__.py",
+        "talecraft/studio/reporting/page.css",
     }
     shipped = TOP / "talecraft" / "assets" / "llama-ember"
     wanted |= {f"talecraft/assets/llama-ember/{file.name}" for file in shipped.iterdir()}

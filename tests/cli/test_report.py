@@ -28,6 +28,7 @@ def test_the_newest_run_is_reported_where_exports_lie(
     text = page.read_text()
     assert "The fox slept." in text
     assert run["adapter"] in text
+    assert "did not say which" not in text, "a run's order says which version wrote it"
     # Told of another that told no step, it is still this one.
     monkeypatch.setenv("TINY_RUN", "died")
     (home().runs / "later").mkdir()

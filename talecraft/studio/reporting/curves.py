@@ -127,7 +127,7 @@ def _averaged(told: Told, reward: Figure) -> tuple[list[Line], list[str]]:
         at, values = turns(told)
         span, what = round(median(len(one.turns) for one in told.drawn)), "turn"
         lines = [Line("single turns", at, values, "dots")]
-        words = [f"{len(values)} single turns: {min(values):+.2f} to {max(values):+.2f}."]
+        words = [f"{len(values):,} single turns: {min(values):+.2f} to {max(values):+.2f}."]
         if (cut := values.count(max(values))) > 2:
             words.append(f"{cut} of them have the highest value there is: more is cut off.")
     if len(values) < 2:

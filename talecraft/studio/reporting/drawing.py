@@ -26,7 +26,7 @@ COLOURS = 64
 WIDE, NARROW = (7.6, 3.1), (3.7, 2.5)  # inches
 LONGEST_NAME = 48  # characters in a legend
 MARKED = 40  # values: of fewer each is marked
-MANY = 1500  # single turns: more of them are fainter
+MANY = 1500  # single turns: more of them are drawn more finely
 ROOM = 0.06  # of the axis, above what is drawn
 _one_at_a_time = threading.Lock()  # matplotlib's settings are the process's
 
@@ -136,9 +136,12 @@ def _draw(axes: Axes, curve: Curve, colours: Palette) -> None:
         )  # fmt: skip
     for line in curve.lines:
         _extra(axes, line, colours)
+    axes.margins(x=0.02)
     axes.set_xlabel(curve.steps)
     axes.set_ylabel(_plain(curve.axis))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10 if curve.wide else 6))
+    axes.xaxis.set_major_locator(
+        MaxNLocator(nbins=10 if curve.wide else 6, steps=[1, 2, 5, 10], integer=True)
+    )
     axes.yaxis.set_major_locator(MaxNLocator(nbins=8 if curve.wide else 5, steps=[1, 2, 5, 10]))
     low, high = axes.get_ylim()
     if curve.from_nought:
@@ -164,7 +167,8 @@ def _extra(axes: Axes, line: Line, colours: Palette) -> None:
                 markeredgewidth=0, zorder=2, label=name,
             )  # fmt: skip
         case "average":
-            axes.plot(line.x, line.y, color=colours.lines[1], linewidth=2.2, zorder=3, label=name)
+            width = 1.5 if len(line.x) > MANY else 2.2
+            axes.plot(line.x, line.y, color=colours.lines[1], linewidth=width, zorder=3, label=name)
         case "bound":
             axes.axhline(line.y[0], color=colours.ink, linewidth=1.0, linestyle="--", label=name)
         case "stop":

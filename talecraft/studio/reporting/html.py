@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from talecraft.story.clean import clean, clean_line
 
-_VOID = ("meta", "img", "source", "br")
+_VOID = ("meta", "img", "br")
 
 
 class Html(str):

@@ -17,7 +17,7 @@ from talecraft.studio.reporting.curves import Curve
 from talecraft.studio.reporting.html import Html, each, el, facts, folded, section, table
 from talecraft.studio.reporting.told import Told
 
-CSS = Path(__file__).with_name("page.css").read_text()
+CSS = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 MARK = "talecraft-run"  # the name of the meta element that says whose report it is
 MOST_ROWS = 30  # steps in a table that is not folded away
 _TITLES = {"pattern": "What the model learned from tales"}
@@ -149,6 +149,8 @@ def _curves(curves: Sequence[Curve], pictures: Mapping[str, Picture]) -> Html:
 
 def _figure(curve: Curve, picture: Picture) -> Html:
     light, dark = (f"data:image/png;base64,{base64.b64encode(one).decode()}" for one in picture)
+    words = f"{curve.title} over the {curve.steps}s. {curve.words}"
+    # Two pictures, of which the style shows one: a <source> for dark screens would stay on paper.
     return el(
         "figure",
         el(
@@ -156,11 +158,8 @@ def _figure(curve: Curve, picture: Picture) -> Html:
             el("h3", curve.title),
             el("p", curve.technical, class_="technical"),
         ),
-        el(
-            "picture",
-            el("source", media="screen and (prefers-color-scheme: dark)", srcset=dark),
-            el("img", src=light, alt=f"{curve.title} over the {curve.steps}s. {curve.words}"),
-        ),
+        el("img", src=light, alt=words, class_="day"),
+        el("img", src=dark, alt=words, class_="night"),
         el("p", f"{curve.means.capitalize()}. {curve.words}", class_="words"),
         class_="wide" if curve.wide else None,
     )

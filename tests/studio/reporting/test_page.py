@@ -15,6 +15,7 @@ import pytest
 
 from talecraft.library.adapters import Adapter
 from talecraft.process.run_events import Check, Drawn, Example, Outcome, Phrase, RunEvent, Sample
+from talecraft.studio.figures import KINDS, Figure, Kind
 from talecraft.studio.reporting import page as pages
 from talecraft.studio.reporting import passages
 from talecraft.studio.reporting.curves import curves
@@ -68,7 +69,7 @@ def test_hostile_text_is_inert() -> None:
     assert {tag for tag, _ in page_.elements} <= {
         "html", "head", "meta", "title", "style", "body", "header", "nav", "main", "footer",
         "section", "h1", "h2", "h3", "p", "a", "ul", "li", "dl", "div", "dt", "dd", "code", "span",
-        "figure", "figcaption", "picture", "source", "img", "table", "caption", "thead", "tbody",
+        "figure", "figcaption", "img", "table", "caption", "thead", "tbody",
         "tr", "th", "td", "details", "summary",
     }  # fmt: skip
     assert page_.comments == []
@@ -123,7 +124,9 @@ def test_the_policy_allows_its_own_style_and_its_own_pictures_alone() -> None:
 
 
 def test_the_style_is_for_day_night_and_paper() -> None:
-    assert "prefers-color-scheme: dark" in pages.CSS
+    night = pages.CSS.split("@media screen and (prefers-color-scheme: dark)")[1]
+    assert "img.night { display: block; }" in night
+    assert "img.night { display: none; }" in pages.CSS.split("@media")[0]
     assert "@media print" in pages.CSS
     assert "</style" not in pages.CSS
 
@@ -131,14 +134,12 @@ def test_the_style_is_for_day_night_and_paper() -> None:
 def test_every_curve_is_there_in_light_and_dark_with_its_words() -> None:
     told = gather(paper.run(), paper.ppo_events())
     elements = Reader(written(paper.ppo_events())).elements
-    images = [given for tag, given in elements if tag == "img"]
-    sources = [given for tag, given in elements if tag == "source"]
-    assert len(images) == len(sources) == len(curves(told)) == 11
-    for image, source, curve in zip(images, sources, curves(told), strict=True):
-        assert image["src"] == f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
-        dark = base64.b64encode(PNG + b"dark").decode()
-        assert source["srcset"] == f"data:image/png;base64,{dark}"
-        assert image["alt"] == f"{curve.title} over the updates. {curve.words}"
+    for which, png in (("day", PNG), ("night", PNG + b"dark")):
+        images = [given for tag, given in elements if tag == "img" and given["class"] == which]
+        assert len(images) == len(curves(told)) == 11
+        for image, curve in zip(images, curves(told), strict=True):
+            assert image["src"] == f"data:image/png;base64,{base64.b64encode(png).decode()}"
+            assert image["alt"] == f"{curve.title} over the updates. {curve.words}"
 
 
 def test_what_is_told_is_there() -> None:
@@ -230,6 +231,30 @@ def test_a_run_on_the_pattern() -> None:
     assert "20 of 100 steps" in text
     assert "Surprise (loss) · Unseen (loss)" in text
     assert "3.800" in text
+
+
+class Compared(msgspec.Struct, frozen=True, tag="compared"):
+    """A step of a method that is still to come."""
+
+    step: int
+    total: int
+    margin: float
+    note: str = ""
+
+
+def test_another_kind_of_step_is_an_entry_of_the_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    margin = Figure(
+        "margin", "Sureness (margin)", lambda s: s.margin, lambda v: f"{v:.1f}",
+        lambda s: "how far apart it holds them", "reward margin, nats",
+    )  # fmt: skip
+    monkeypatch.setitem(KINDS, Compared, Kind((margin,), steps="round"))
+    events: Any = [Compared(1, 3, 0.5), Compared(2, 3, 1.5, "Enough.")]
+    told = gather(paper.run(), events)
+    (curve,) = curves(told)
+    assert curve.lines[0].y == [0.5, 1.5]
+    text = Reader(written(events)).text
+    for words in ("Sureness (margin)", "reward margin, nats", "2 of 3 rounds", "Round 2: Enough."):
+        assert words in text, words
 
 
 def test_long_tables_are_folded(monkeypatch: pytest.MonkeyPatch) -> None:
