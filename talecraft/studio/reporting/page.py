@@ -55,7 +55,7 @@ def page(
     return f"<!DOCTYPE html>\n{el('html', _meta(told), body, lang='en')}\n"
 
 
-def mark(run_id: str) -> str:
+def mark(run_id: str) -> Html:
     """What stands near the beginning of every report of this run, and of no other."""
     return el("meta", name=MARK, content=run_id)
 
@@ -69,7 +69,7 @@ def _meta(told: Told) -> Html:
     return el(
         "head",
         el("meta", charset="utf-8"),
-        Html(mark(told.run.id)),
+        mark(told.run.id),
         el("meta", http_equiv="Content-Security-Policy", content=policy),
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
         el("meta", name="referrer", content="no-referrer"),
