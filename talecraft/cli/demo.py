@@ -49,7 +49,8 @@ def demo(
 
 
 def _say(progress: str | RunEvent) -> None:
-    console.note(progress if isinstance(progress, str) else describe(progress))
+    if line := progress if isinstance(progress, str) else describe(progress):
+        console.note(line)
 
 
 def _print(result: DemoResult) -> None:

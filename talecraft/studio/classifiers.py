@@ -57,6 +57,7 @@ class Classifiers:
         Raises UsageError where there is too little, the table cannot be read or the name is taken,
         EngineError where the child fails, LibraryError where it cannot be written.
         """
+        path = self._path(name)
         labelled = self._own() if source is None else []
         if source is None and not labelled:
             raise UsageError(
@@ -65,7 +66,7 @@ class Classifiers:
             )
         where = foreign.there(source, "Name a table of labelled passages.") if source else ""
         private_folder(self._folder)
-        target = foreign.free(self._path(name), replace)
+        target = foreign.free(path, replace)
         with private_new(target) as place:
             order = FitOrder(
                 self._model_ref(model), self._root_ref(model), str(place), SEED, labelled,
