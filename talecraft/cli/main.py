@@ -35,6 +35,7 @@ from talecraft.cli.demo import demo
 from talecraft.cli.engine import engine
 from talecraft.cli.page import OpenPage, guarded, open_on
 from talecraft.cli.report import report
+from talecraft.cli.study import study
 from talecraft.cli.taste import taste
 from talecraft.cli.write import write
 from talecraft.errors import UsageError
@@ -64,6 +65,7 @@ app.add_typer(pattern.app, name="pattern")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(classifier.app, name="classifier")
 app.command()(report)
+app.command()(study)
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(config.app, name="config")
 app.add_typer(notes.app, name="notes")

@@ -12,7 +12,7 @@ from talecraft.story.rewards import DEFAULT_WEIGHTS, TASTE
 from talecraft.story.turns import Sampling
 
 RunState = Literal[
-    "running", "adopted", "rejected", "refused", "cancelled", "failed", "interrupted"
+    "running", "adopted", "rejected", "refused", "cancelled", "failed", "interrupted", "tried"
 ]
 
 
@@ -136,7 +136,7 @@ class RunSettings(msgspec.Struct, frozen=True):
     A run of `pattern` learns from `data`, a file or folder of tales. `alone` where the machine has
     not the memory for run and engine at once. `encoder` is the folder of a sentence encoder; where
     it is empty the base's own embeddings compare words. `version` of Talecraft wrote it; '' where
-    that was not said yet.
+    that was not said yet. What a `trial` makes is never adopted.
     """
 
     run_id: str
@@ -155,6 +155,7 @@ class RunSettings(msgspec.Struct, frozen=True):
     root: AdapterRef | None = None
     data: str = ""
     pattern: PatternSettings = PatternSettings()
+    trial: bool = False
     offline: OfflineSettings = OfflineSettings()
     grpo: GrpoSettings = GrpoSettings()
     encoder: str = ""

@@ -15,6 +15,9 @@ class Recipe(msgspec.Struct, frozen=True):
     rewards: dict[str, float] | None = None
     prompts: tuple[str, ...] = ()
     classifier: str = "classifier"  # which, where it is among the rewards
+    learning_rate: float | None = None
+    kl_target: float | None = None
+    trial: bool = False  # nothing that it makes is adopted
 
 
 AS_SET = Recipe()

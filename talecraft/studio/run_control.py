@@ -21,6 +21,10 @@ class RunControl:
         self._library = library
         self._home = home
 
+    def run(self, run_id: str) -> TrainingRun:
+        """Raises UsageError for an unknown one."""
+        return self._library.runs.get(run_id)
+
     def running(self) -> TrainingRun | None:
         """The run that is going, whoever started it."""
         run_id = run_client.alive(self._home.runs)

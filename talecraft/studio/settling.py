@@ -62,6 +62,10 @@ class Settling(RunControl):
             )
             return
         text = run_events.encode(outcome).decode()
+        if outcome.files and _is_trial(run):
+            shutil.rmtree(folder / run_client.CANDIDATE, ignore_errors=True)
+            self._library.runs.end(run.id, "tried", text)
+            return
         if not outcome.files:
             self._library.runs.end(run.id, outcome.state, text)
             return
@@ -122,6 +126,13 @@ class Settling(RunControl):
             if adopted:
                 self._library.adapters.activate(settings.model.id, outcome.adapter_id)
             self._library.runs.end(run.id, outcome.state, text, adapter=outcome.adapter_id)
+
+
+def _is_trial(run: TrainingRun) -> bool:
+    try:
+        return run_events.decode_settings(run.settings).trial
+    except msgspec.MsgspecError:
+        return False  # ordered by another version, which knew no trials
 
 
 def _root_of(settings: RunSettings, outcome: Outcome) -> str | None:

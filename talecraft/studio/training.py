@@ -118,6 +118,8 @@ class Training(Settling):
         chosen = msgspec.structs.asdict(self._settings().training)
         chosen["updates"] = updates or chosen["updates"]
         chosen["rewards"] = recipe.rewards or chosen["rewards"] or None
+        for name in ("learning_rate", "kl_target"):
+            chosen[name] = getattr(recipe, name) or chosen[name]
         chosen = {k: v for k, v in chosen.items() if v is not None and k not in _OF_THE_ORDER}
         return msgspec.structs.replace(
             PpoSettings(),
@@ -248,6 +250,7 @@ class Training(Settling):
             reference_file=str(reference_file()),
             sampling=self._settings().writing.of(model).sampling(0),
             ppo=self.ppo(model, updates, recipe),
+            trial=recipe.trial,
         )
 
     def _launch(

@@ -11,6 +11,7 @@ import io
 import logging
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -72,15 +73,25 @@ class Plotter:
     def png(self, curve: Curve, dark: bool = False) -> bytes:
         """One curve as a picture of at most 1520 x 620 points."""
         colours = DARK if dark else LIGHT
+
+        def draw(figure: Any) -> None:
+            _draw(figure.add_subplot(), curve, colours)
+
+        return self.picture(WIDE if curve.wide else NARROW, draw, colours)
+
+    def picture(
+        self, size: tuple[float, float], draw: Callable[[Any], None], colours: Palette = LIGHT
+    ) -> bytes:
+        """What `draw` puts into a figure of this `size` (inches), as a PNG."""
         with _one_at_a_time, self._matplotlib.rc_context():
             self._matplotlib.rcdefaults()  # nobody's own style
             self._matplotlib.rcParams.update(_style(colours))
             from matplotlib.backends.backend_agg import FigureCanvasAgg
             from matplotlib.figure import Figure
 
-            figure = Figure(WIDE if curve.wide else NARROW, DPI, layout="constrained")
+            figure = Figure(size, DPI, layout="constrained")
             FigureCanvasAgg(figure)
-            _draw(figure.add_subplot(), curve, colours)
+            draw(figure)
             target = io.BytesIO()
             figure.savefig(target, format="png")
         return _lean(target)

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from talecraft import __version__
-from talecraft.process.run_events import PatternSettings, PpoSettings, RunSettings
+from talecraft.process.run_events import RunSettings
+from talecraft.story.methods import OFFLINE
 from talecraft.studio.figures import duration
 from talecraft.studio.reporting.html import Html, Inside, el, facts, folded, section, table
 from talecraft.studio.reporting.told import Told
@@ -37,9 +38,12 @@ class Hyperparameter(msgspec.Struct, frozen=True):
 
 def hyperparameters(order: RunSettings) -> list[Hyperparameter]:
     """All that the run was told and that decides what it learns, its own method's first."""
-    own: PpoSettings | PatternSettings = getattr(order, order.method, order.ppo)
-    usual = _flat(type(own)())
-    found = [Hyperparameter(name, one, usual.get(name, "")) for name, one in _flat(own).items()]
+    found: list[Hyperparameter] = []
+    for own in _of_method(order):
+        usual = _flat(type(own)())
+        found += [
+            Hyperparameter(name, one, usual.get(name, "")) for name, one in _flat(own).items()
+        ]
     lora = {
         "lora_rank": order.lora_rank,
         "lora_alpha": order.lora_alpha,
@@ -48,6 +52,15 @@ def hyperparameters(order: RunSettings) -> list[Hyperparameter]:
     found += [Hyperparameter(name, _shown(one)) for name, one in lora.items()]
     page = _flat(order.sampling).items()
     return found + [Hyperparameter(f"sampling.{name}", one) for name, one in page if one]
+
+
+def _of_method(order: RunSettings) -> list[msgspec.Struct]:
+    """The tables of hyperparameters that its method goes by."""
+    if order.method == "pattern":
+        return [order.pattern]
+    if order.method in OFFLINE:
+        return [order.offline, order.ppo]
+    return [order.grpo, order.ppo] if order.method in ("grpo", "dr_grpo") else [order.ppo]
 
 
 def _flat(settings: msgspec.Struct) -> dict[str, str]:

@@ -52,7 +52,7 @@ def everything(words: str) -> tuple[list[RunEvent], dict[str, Any]]:
         paper.taste(words), Drawn(1, turns), paper.step(1, note=words, parts={words: 1.0}),
         Example(1, Sample(words, words, words)), ended,
     ]  # fmt: skip
-    order = paper.order(shaping={words: 1.0})
+    order = paper.order(rewards={words: 1.0})
     order = msgspec.structs.replace(
         order, data=f"/x/{words}", version=words, lora_targets=[words],
         model=msgspec.structs.replace(order.model, id=words, revision=words, quantisation=words),

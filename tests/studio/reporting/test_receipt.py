@@ -29,13 +29,15 @@ def text(events: list[run_events.RunEvent], made: Adapter | None = None, **run: 
 
 
 def test_only_what_differs_is_named_apart_and_all_is_there() -> None:
-    every = hyperparameters(paper.order(kl_target=4.5, shaping={"finished": 0.7, "length": 0.5}))
+    every = hyperparameters(
+        paper.order(kl_target=4.5, rewards={"taste": 1.0, "finished": 0.7, "length": 0.5})
+    )
     assert {one.name: (one.value, one.usual) for one in every if one.changed} == {
         "kl_target": ("4.5", "6"),
-        "shaping.length": ("0.5", "0.3"),
+        "rewards.length": ("0.5", "0.3"),
     }
     named = {one.name: one.value for one in every}
-    fields = set(run_events.PpoSettings.__struct_fields__) - {"shaping"}
+    fields = set(run_events.PpoSettings.__struct_fields__) - {"rewards"}
     assert fields <= set(named)
     assert (named["lora_rank"], named["lora_alpha"], named["lora_targets"]) == (
         "8", "16", "all-linear",
