@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from talecraft.corpus import cleaning
+from talecraft.corpus.cleaning import tidy
+from talecraft.corpus.headings import is_heading
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -53,28 +55,6 @@ def read(corpus: Path) -> Iterator[Text]:
     yield from _tales(corpus / "gutenberg_fairy_tales")
     yield from _chapters(corpus / "clic_childrens_literature")
     yield from _magazines(corpus / "lcats_short_stories.jsonl")
-
-
-def tidy(text: str) -> str:
-    """Plain paragraphs in one typography: straight quotes, one dash, no notes or pictures."""
-    text = text.translate(_STRAIGHT)
-    text = re.sub(r"\[(?:Illustration|Footnote|Sidenote|\d+|[A-Z])[^\]]{0,400}\]", "", text)
-    text = re.sub(r"\s*(?:--+|\u2015)\s*|\s+[\u2013\u2014]\s+", "\u2014", text)
-    text = "".join(letter for letter in text if letter.isprintable() or letter == "\n")
-    return _SHOUTED.sub(_spoken, cleaning.paragraphs(re.sub(r"(?<!\w)_|_(?!\w)", "", text)))
-
-
-_STRAIGHT = str.maketrans(
-    {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2026": "...", "`": "'"}
-)
-
-
-# The first words of a chapter, as printers set them: "THERE was once", "A FOX FELL INTO a well".
-_SHOUTED = re.compile(r"\A[\"']?[A-Z]+(?:[ ,'-]+[A-Z]+)*(?=[ ,]+[a-z])")
-
-
-def _spoken(found: re.Match[str]) -> str:
-    return found.group() if len(found.group()) < 3 else found.group().capitalize()
 
 
 def key(title: str) -> str:
@@ -125,28 +105,19 @@ def _snakes(path: Path, source: str) -> Iterator[Text]:
 def _tales(folder: Path) -> Iterator[Text]:
     for number in TALES:
         (path,) = folder.glob(f"{number}_*.txt")
-        text = path.read_text(encoding="utf-8", errors="replace").translate(_STRAIGHT)
+        text = path.read_text(encoding="utf-8", errors="replace").translate(cleaning.STRAIGHT)
         title, lines = "", list[str]()
         blanks = 2
         rows = text.splitlines()
         for line, after in zip(rows, [*rows[1:], ""], strict=True):
             words = line.strip()
-            if words and not after.strip() and _is_heading(words, blanks):
+            if words and not after.strip() and is_heading(words, blanks):
                 yield from _tale(number, title, lines)
                 title, lines = words, []
             else:
                 lines.append(line)
             blanks = 0 if words else blanks + 1
         yield from _tale(number, title, lines)
-
-
-def _is_heading(words: str, blanks: int) -> bool:
-    letters = [letter for letter in words if letter.isalpha()]
-    if len(letters) < 4 or len(words) > 75 or words[-1] in ",;:-\"'_":
-        return False
-    capital = sum(letter.isupper() for letter in letters) > 0.9 * len(letters)
-    titled = words[-1] not in ".!?" and sum(w[0].isupper() for w in words.split()) > 1
-    return (blanks >= 1 and capital) or (blanks >= 2 and titled)
 
 
 def _tale(number: int, title: str, lines: list[str]) -> Iterator[Text]:

@@ -22,8 +22,9 @@ from recipes.ember.evaluate import adherence, repeated_at
 from recipes.ember.kneser_ney import KneserNey, codes
 from recipes.ember.muon import Muon, orthogonal
 from recipes.ember.recipe import CPU, GPU, LENGTHEN, PATTERN, PRETRAIN, Shape, Stage
-from recipes.ember.sources import Text, tidy
+from recipes.ember.sources import Text
 from recipes.ember.training import Trainer, create, drop
+from talecraft.corpus.cleaning import tidy
 from talecraft.corpus.tales import Passage, Tale
 
 ANIMALS = "fox owl hen cat dog bear wolf mouse toad crow".split()
