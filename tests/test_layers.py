@@ -47,6 +47,10 @@ def test_no_room_of_the_writing_side_brings_torch_or_its_family(package: str) ->
     assert modules_after(all_modules(package)) & HEAVY == set()
 
 
+def test_the_child_that_reads_texts_brings_no_torch_either() -> None:
+    assert modules_after(all_modules("talecraft.corpus")) & HEAVY == set()
+
+
 def test_only_the_child_that_fetches_brings_a_hubs_client() -> None:
     for package in ("talecraft.studio", "talecraft.cli", "talecraft.app"):
         assert modules_after(all_modules(package)) & {"huggingface_hub", "httpx2"} == set()

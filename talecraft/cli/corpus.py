@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from talecraft.cli import console
+from talecraft.cli import console, opening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ def idf(
     from talecraft.paths import home
     from talecraft.studio import corpus
 
-    with _working() as hear:
+    with _working("passages") as hear:
         place, made = corpus.idf(home(), source, output, fewest, force, hear)
     if as_json:
         console.out_json({"path": str(place), **msgspec.to_builtins(made)})
@@ -61,13 +61,135 @@ def idf(
         console.note(f"{made.rare:,} words in fewer than {fewest} passages were left out.")
 
 
-@contextmanager
-def _working() -> Iterator[Callable[[Working], None]]:
-    """Says on stderr how far the reading is."""
-    line = console.OneLine()
-    try:
-        yield lambda far: line.say(
-            f"{far.files} of {far.of} file{'s' * (far.of != 1)} read, {far.passages:,} passages"
+@app.command()
+def chunk(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="FILE|FOLDER...", help="Books: txt or md.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where the chunks go, as jsonl.")
+    ],
+    tokens: Annotated[int, typer.Option(min=20, max=100_000, help="About so many a chunk.")] = 300,
+    author: Annotated[
+        str, typer.Option(metavar="NAME", help="Whose they are; else as the books say.")
+    ] = "",
+    model: Annotated[
+        str | None, typer.Option(metavar="ID", help="Tokens are counted as this model does.")
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Cut books into chunks, each with a score that says how good a specimen of prose it is.
+
+    What is no story is cut out: Project Gutenberg's frame, contents, prefaces, headings, notes and
+    captions. No chunk reaches over a chapter's end. Title and author are taken from the header or
+    the first lines.
+    """
+    from talecraft.process.corpus import LEAST_SCORE
+    from talecraft.studio import corpus
+
+    with opening.studio(model) as studio:
+        folder = studio.catalogue.folder(studio.model, studio.home)
+    with _working("chunks") as hear:
+        place, made = corpus.chunk(sources, output, tokens, author, folder, force, hear)
+    if as_json:
+        console.out_json({"path": str(place), **msgspec.to_builtins(made)})
+        return
+    console.table(
+        ("author", "book", "chapters", "chunks", "words", "cut"),
+        [(*msgspec.structs.astuple(one)[:5], _share(one.cut, one.words)) for one in made.books],
+    )
+    cut = sum(made.cut.values())
+    console.note(
+        f"{made.chunks:,} chunks of {len(made.books)} book{'s' * (len(made.books) != 1)},"
+        f" {made.tokens:,} tokens, in {place}; {_share(cut, made.words)} of the words were cut."
+    )
+    console.note(
+        f"{made.below:,} chunks ({made.below / made.chunks:.1%}) score below {LEAST_SCORE}."
+    )
+    if made.skipped:
+        console.note(f"No story in {', '.join(made.skipped)}.")
+    if any(not one.author for one in made.books):
+        console.note("Some books name no author: --author says whose they are.")
+
+
+@app.command()
+def pairs(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="CHUNKS...", help="Files that `corpus chunk` wrote.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where the pairs go, as jsonl.")
+    ],
+    author: Annotated[
+        str, typer.Option(metavar="NAME", help="Only pairs with this one's chunks in them.")
+    ] = "",
+    rewritten: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The same content in another manner: lines of rewritten, and text or number.",
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(min=2, max=2_000_000, help="About so many pairs.")] = 20_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same gives the same pairs.")] = 0,
+    least: Annotated[
+        float, typer.Option(min=0, max=1, help="Leave out chunks with a lower score.")
+    ] = 0.5,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Pair chunks by how alike their manner is, to train an encoder of sentences on.
+
+    Two chunks of one author, of different books where there are, score 1; of two authors 0; a chunk
+    and its content in another manner (--rewritten) 0.2. Whole books are held back, or chapters of
+    who wrote one book, and each pair says in which part it is.
+    """
+    from talecraft.studio import corpus
+
+    with _working("pairs") as hear:
+        place, made = corpus.pairs(
+            sources, output, author, rewritten, count, seed, least, force, hear
         )
+    if as_json:
+        console.out_json({"path": str(place), **msgspec.to_builtins(made)})
+        return
+    kinds = sorted({name.rpartition(", ")[0] for name in made.pairs})
+    console.table(
+        ("kind", "train", "held"),
+        [
+            (kind, *(made.pairs.get(f"{kind}, {part}", 0) for part in ("train", "held")))
+            for kind in kinds
+        ],
+    )
+    total = sum(made.pairs.values())
+    console.note(
+        f"{total:,} pairs of {made.chunks:,} chunks by {made.authors} authors, in {place}."
+    )
+    if total < 0.9 * count:
+        console.note(f"There are no more: {count:,} were asked for.")
+    if made.left_out:
+        told = ", ".join(f"{count:,} ({why})" for why, count in made.left_out.items())
+        console.note(f"Left out: {told}.")
+
+
+def _share(cut: int, kept: int) -> str:
+    return f"{cut / max(1, cut + kept):.1%}"
+
+
+@contextmanager
+def _working(of: str) -> Iterator[Callable[[Working], None]]:
+    """Says on stderr how far it is."""
+    line = console.OneLine()
+
+    def say(far: Working) -> None:
+        if of == "pairs":
+            line.say(f"{far.done:,} of {far.of:,} pairs written")
+        else:
+            files = f"{far.done} of {far.of} file{'s' * (far.of != 1)} read"
+            line.say(f"{files}, {far.made:,} {of}")
+
+    try:
+        yield say
     finally:
         line.end()

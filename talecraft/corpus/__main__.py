@@ -9,11 +9,22 @@ from pathlib import Path
 
 import msgspec
 
-from talecraft.corpus import counting, prompts
+from talecraft.corpus import counting, pairing, prompts, specimens
 from talecraft.errors import TalecraftError, os_reason
-from talecraft.paths import private_write
+from talecraft.paths import private_append, private_write
 from talecraft.process.child import answers, log_to_stderr
-from talecraft.process.corpus import Counted, IdfOrder, Order, PromptsOrder, Unfit, Working
+from talecraft.process.corpus import (
+    Chunked,
+    ChunkOrder,
+    Counted,
+    IdfOrder,
+    Order,
+    Paired,
+    PairsOrder,
+    PromptsOrder,
+    Unfit,
+    Working,
+)
 
 BEHIND = 5  # how far it steps back behind the page
 
@@ -23,6 +34,10 @@ def carry_out(order: Order, say: Callable[[object], None]) -> object:
     match order:
         case IdfOrder():
             return _idf(order, say)
+        case ChunkOrder():
+            return _chunk(order, say)
+        case PairsOrder():
+            return _pairs(order, say)
         case PromptsOrder():
             return prompts.read(Path(order.source), order.most)
 
@@ -34,6 +49,26 @@ def _idf(order: IdfOrder, say: Callable[[object], None]) -> Counted:
     private_write(Path(order.target), data)
     rare = len(every.words) - len(kept.words)
     return Counted(every.documents, len(kept.words), rare, len(data))
+
+
+def _chunk(order: ChunkOrder, say: Callable[[object], None]) -> Chunked:
+    count = specimens.counter(Path(order.tokenizer) if order.tokenizer else None)
+    sources = [Path(one) for one in order.sources]
+    with private_append(Path(order.target)) as file:
+        return specimens.write(
+            sources, order.tokens, order.author, count, file.write,
+            lambda *far: say(Working(*far)),
+        )  # fmt: skip
+
+
+def _pairs(order: PairsOrder, say: Callable[[object], None]) -> Paired:
+    with private_append(Path(order.target)) as file:
+        return pairing.write(
+            [Path(one) for one in order.sources], order.author,
+            Path(order.rewritten) if order.rewritten else None,
+            order.count, order.seed, order.least, file.write,
+            lambda done, of: say(Working(done, of, done)),
+        )  # fmt: skip
 
 
 def main() -> int:

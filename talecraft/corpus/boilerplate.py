@@ -19,7 +19,7 @@ _PRODUCED = re.compile(
     r"|all rights reserved|distributed proofread"
 )
 _FOOTNOTE = re.compile(
-    r"\s*(?:\[\d{1,3}\]|\(\d{1,3}\)|\[[A-Z*]\]|\{\d{1,3}\}|\*\s?\w|\u2020|Footnote\b|FOOTNOTE\b)"
+    r"\s*(?:\[\d{1,3}\]|\(\d{1,3}\)|\[[A-Z*]\]|\{\d{1,3}\}|\*\s?[\w\"']|\u2020|Footnote\b|FOOTNOTE\b)"
 )
 _PAGE = re.compile(r"[\[({]?\s*(?:p(?:age|g?\.)\s*)?\d{1,4}\s*[\])}]?", re.IGNORECASE)
 _RULE = re.compile(r"[\s*_~=#.\u2022\u00b7+-]+")
@@ -29,7 +29,8 @@ _REFERENCE = re.compile(
     r"| ?\{(?:(?:end|foot)?note |p(?:age)?\.? ?)?\d{1,4}\}"
     r"| ?\[(?:p|pg|page)\.? ?\d{1,4}\]"
     r"|(?<=[\w.,;!?)\"'])\(\d{1,3}\)"
-    r"|(?<=[^\W_.,;!?)\"'][.,;!?)\"'])\*(?=\s|$)|(?<=[^\W_])[*\u2020]{1,3}(?=[\s.,;:!?\"')]|$)",
+    r"|(?<=[^\W_.,;!?)\"'][.,;!?)\"'])\*(?=\s|$)|(?<=[.,;!?)][\"']) \*(?= \w)"
+    r"|(?<=[^\W_])[*\u2020]{1,3}(?=[\s.,;:!?\"')]|$)",
     re.IGNORECASE | re.MULTILINE,
 )
 _BRACKET = re.compile(r"[\[\]]")

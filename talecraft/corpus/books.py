@@ -48,8 +48,8 @@ class _Block(NamedTuple):
 
     @property
     def alone(self) -> str:
-        """Its text where it is one line, without marks of emphasis; else ''."""
-        return self.rows[0].strip().strip("_*# ") if len(self.rows) == 1 else ""
+        """Its text where it is one line, without marks of emphasis and of notes; else ''."""
+        return _bare(self.rows[0]) if len(self.rows) == 1 else ""
 
     @property
     def indented(self) -> bool:
@@ -179,7 +179,10 @@ class _Reader:
         wrapped = self._margin <= WIDEST
         found = [cleaning.joined(block.rows, self._margin)] if wrapped else block.rows
         for one in found:
-            text = boilerplate.unreferenced(cleaning.unmarked(one))
+            marked = cleaning.unmarked(one)
+            text = boilerplate.unreferenced(marked)
+            if text != marked:
+                self._cut["notes and pictures"] += len(terms(marked)) - len(terms(text))
             text = _plain(cleaning.typography(text))
             if self._held and _goes_on(self._held[-1], text):
                 self._held[-1] += f" {text}"
@@ -230,11 +233,15 @@ def _chapter_of(block: _Block) -> str:
     first = block.rows[0].strip()
     if _MARKDOWN.match(first):
         return first.lstrip("# ").rstrip("# ")
-    whole = block.text.strip("_* ")
+    whole = _bare(block.text)
     if len(block.rows) <= 4 and headings.is_chapter(whole):
         return whole
-    alone = first.strip("_* ")
+    alone = _bare(first)
     return alone if len(block.rows) > 4 and headings.is_chapter(alone) else ""
+
+
+def _bare(line: str) -> str:
+    return boilerplate.unreferenced(line.strip().strip("_*# ")).strip()
 
 
 def _matter_of(block: _Block) -> bool:

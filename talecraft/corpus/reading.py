@@ -101,8 +101,8 @@ def read(
     return Stories(found, there, short)
 
 
-def files(path: Path) -> list[Path]:
-    """This file, or those of a folder that can be read, in the order of their names.
+def files(path: Path, endings: Sequence[str] = TABLES + PROSE) -> list[Path]:
+    """This file, or those of a folder with such endings, in the order of their names.
 
     Raises UsageError where there is none.
     """
@@ -110,10 +110,10 @@ def files(path: Path) -> list[Path]:
         raise UsageError(f"There is no file or folder {path}.")
     if not path.is_dir():
         return [path]
-    found = sorted(one for one in path.rglob("*") if one.suffix.lower() in TABLES + PROSE)
+    found = sorted(one for one in path.rglob("*") if one.suffix.lower() in endings)
     found = [one for one in found if one.is_file() and not one.name.startswith(".")]
     if not found:
-        raise UsageError(f"No stories in {path}.", f"Talecraft reads {_KNOWN}.")
+        raise UsageError(f"No stories in {path}.", f"Talecraft reads {', '.join(endings)}.")
     return found
 
 

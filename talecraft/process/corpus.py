@@ -11,6 +11,7 @@ import msgspec
 from talecraft.errors import EngineError, UsageError
 from talecraft.process import errand
 
+LEAST_SCORE = 0.5  # of a chunk that should be learned from
 COMMAND = (sys.executable, "-m", "talecraft.corpus")
 
 
@@ -23,6 +24,32 @@ class IdfOrder(msgspec.Struct, frozen=True, tag="idf"):
     fewest: int
 
 
+class ChunkOrder(msgspec.Struct, frozen=True, tag="chunk"):
+    """Cut the books at `sources` into chunks of about `tokens` tokens, and write these to
+    `target`, one a line. `author` is whose they are ('': as the books say); `tokenizer` the file
+    that tells what a token is ('': reckoned from words)."""
+
+    sources: list[str]
+    target: str
+    tokens: int
+    author: str
+    tokenizer: str
+
+
+class PairsOrder(msgspec.Struct, frozen=True, tag="pairs"):
+    """Pair the chunks in `sources` (files that a ChunkOrder wrote), about `count` pairs drawn by
+    `seed`, into `target`. `author`: only pairs with this one's chunks ('': of all); `rewritten`: a
+    file of retold chunks (''); chunks below the `least` score are left out."""
+
+    sources: list[str]
+    target: str
+    author: str
+    rewritten: str
+    count: int
+    seed: int
+    least: float
+
+
 class PromptsOrder(msgspec.Struct, frozen=True, tag="prompts"):
     """Read the prompts in the file `source`, at most `most` of them, drawn at random."""
 
@@ -30,15 +57,16 @@ class PromptsOrder(msgspec.Struct, frozen=True, tag="prompts"):
     most: int
 
 
-Order = IdfOrder | PromptsOrder
+Order = IdfOrder | ChunkOrder | PairsOrder | PromptsOrder
 
 
 class Working(msgspec.Struct, frozen=True, tag="working"):
-    """So many of the files are read, with so many passages in them."""
+    """So many of the files are read, with so many passages or chunks in them; of pairs, so many of
+    them are written."""
 
-    files: int
+    done: int
     of: int
-    passages: int
+    made: int
 
 
 class Counted(msgspec.Struct, frozen=True, tag="counted"):
@@ -48,6 +76,40 @@ class Counted(msgspec.Struct, frozen=True, tag="counted"):
     words: int
     rare: int
     size: int
+
+
+class BookRead(msgspec.Struct, frozen=True):
+    """What became of one book; `cut` is how many of its words were left out."""
+
+    author: str
+    book: str
+    chapters: int
+    chunks: int
+    words: int
+    cut: int
+
+
+class Chunked(msgspec.Struct, frozen=True, tag="chunked"):
+    """What was written. `cut`: words left out, by what they were; `below`: how many chunks have a
+    score of less than `LEAST_SCORE`; `skipped`: files that held no story."""
+
+    books: list[BookRead]
+    chunks: int
+    words: int
+    tokens: int
+    below: int
+    cut: dict[str, int]
+    skipped: list[str]
+
+
+class Paired(msgspec.Struct, frozen=True, tag="paired"):
+    """What was written: `pairs` by their kind and part ("same author, held"); of how many chunks
+    and authors; how many chunks were left out, and why."""
+
+    pairs: dict[str, int]
+    chunks: int
+    authors: int
+    left_out: dict[str, int]
 
 
 class PromptsRead(msgspec.Struct, frozen=True, tag="prompts"):
@@ -64,7 +126,7 @@ class Unfit(msgspec.Struct, frozen=True, tag="unfit"):
     hint: str = ""
 
 
-Answer = Working | Counted | PromptsRead | Unfit
+Answer = Working | Counted | Chunked | Paired | PromptsRead | Unfit
 T = TypeVar("T", bound=msgspec.Struct)
 _decode = msgspec.json.Decoder(Answer).decode
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from talecraft.paths import Home, private_folder, private_new
 from talecraft.process import corpus
-from talecraft.process.corpus import Counted, IdfOrder, PromptsOrder, PromptsRead, Working
+from talecraft.process.corpus import (
+    Chunked,
+    ChunkOrder,
+    Counted,
+    IdfOrder,
+    Paired,
+    PairsOrder,
+    PromptsOrder,
+    PromptsRead,
+    Working,
+)
+from talecraft.story.clean import clean_line
 from talecraft.studio import foreign
 
+NAME_CHUNKS = "Name a file that `talecraft corpus chunk` has written."
+NAME_RETOLD = 'Name a file of lines with "rewritten" and "text" or "number".'
 NAME_PROMPTS = "Name a file of prompts."
 MOST_PROMPTS = 5000  # that a run keeps: more are never practised
 NAME_TEXTS = "Name a file or a folder of texts."
@@ -35,6 +48,54 @@ def idf(
     with private_new(target) as place:
         order = IdfOrder(str(source), str(place), fewest)
         return target, corpus.carry_out(order, Counted, hear)
+
+
+def chunk(
+    sources: Sequence[Path],
+    target: Path,
+    tokens: int,
+    author: str,
+    model: Path | None,
+    replace: bool,
+    hear: Callable[[Working], None],
+) -> tuple[Path, Chunked]:
+    """Cut books into scored chunks of about so many tokens of the model in this folder (None, or
+    one without a tokenizer.json: reckoned from words).
+
+    Raises UsageError where the books cannot be read or the place is taken, LibraryError where it
+    cannot be written, EngineError where the child fails.
+    """
+    there = [str(foreign.there(one, NAME_TEXTS)) for one in sources]
+    target = foreign.free(target, replace)
+    tokenizer = model / "tokenizer.json" if model is not None else None
+    known = str(tokenizer) if tokenizer is not None and tokenizer.is_file() else ""
+    with private_new(target) as place:
+        order = ChunkOrder(there, str(place), tokens, clean_line(author), known)
+        return target, corpus.carry_out(order, Chunked, hear)
+
+
+def pairs(
+    sources: Sequence[Path],
+    target: Path,
+    author: str,
+    rewritten: Path | None,
+    count: int,
+    seed: int,
+    least: float,
+    replace: bool,
+    hear: Callable[[Working], None],
+) -> tuple[Path, Paired]:
+    """Pair chunks by how alike their manner is, a part of the books held back.
+
+    Raises UsageError where a file is no chunks or they make no pairs or the place is taken,
+    LibraryError where it cannot be written, EngineError where the child fails.
+    """
+    there = [str(foreign.there(one, NAME_CHUNKS)) for one in sources]
+    told = str(foreign.there(rewritten, NAME_RETOLD)) if rewritten is not None else ""
+    target = foreign.free(target, replace)
+    with private_new(target) as place:
+        order = PairsOrder(there, str(place), clean_line(author), told, count, seed, least)
+        return target, corpus.carry_out(order, Paired, hear)
 
 
 def prompts(source: Path, most: int = MOST_PROMPTS) -> list[str]:

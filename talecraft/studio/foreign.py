@@ -31,7 +31,8 @@ def free(path: Path, replace: bool = False) -> Path:
     be replaced. Raises UsageError."""
     try:
         found = path.expanduser().absolute()
-        str(found).encode()
+        if b"\0" in str(found).encode():
+            raise ValueError
         taken, folder = found.exists(), found.parent.is_dir()
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"{clean_line(str(path))} is no name for a file.") from error
