@@ -166,6 +166,7 @@ def pairs(
     console.note(
         f"{total:,} pairs of {made.chunks:,} chunks by {made.authors} authors, in {place}."
     )
+    console.note(f"{made.across:,} of those by one author are of two books.")
     if total < 0.9 * count:
         console.note(f"There are no more: {count:,} were asked for.")
     if made.left_out:

@@ -75,7 +75,16 @@ def write(
         chunks.left["rewritten of no chunk"] = retellings.lost
     counts = Counter(f"{one.kind}, {one.split}" for one in drawn)
     authors = len({one.place.author for one in chunks.found})
-    return Paired(dict(sorted(counts.items())), len(chunks.found), authors, dict(chunks.left))
+    across = sum(_across(chunks.found, one) for one in drawn)
+    left = dict(chunks.left)
+    return Paired(dict(sorted(counts.items())), across, len(chunks.found), authors, left)
+
+
+def _across(found: Sequence[Stored], one: _Drawn) -> bool:
+    """Whether it is of one author and two books."""
+    if one.kind != "same author":
+        return False
+    return found[one.first].place.book != found[one.second].place.book
 
 
 def _drawn(
@@ -110,39 +119,48 @@ class _Draw:
         self._members = set(members)
 
     def pairs(self, count: int, retold: Mapping[int, int]) -> list[_Drawn]:
-        """About so many; `retold` says where the retelling of a chunk lies."""
+        """About so many; `retold` says where the retelling of a chunk lies. Half of those of one
+        author come from who has several books here: within one book, what is told is alike too."""
         mine = [at for at in retold if at in self._members and self._is_meant(at)]
         self._rng.shuffle(mine)
         other = mine[: count // 3]
         half = (count - len(other)) // 2
+        authors = sorted(self._by_author) if not self._author else [self._author]
+        authors = [one for one in authors if self._by_author.get(one)]
+        several = [one for one in authors if self._books(one) > 1]
+        seen: set[tuple[int, int]] = set()
+        across = list(self._pairs(half // 2, "same author", self._same, several, seen))
         return [
-            *self._pairs(half, "same author", self._same),
-            *self._pairs(half, "other author", self._other),
+            *across,
+            *self._pairs(half - len(across), "same author", self._same, authors, seen),
+            *self._pairs(half, "other author", self._other, authors, set()),
             *(_Drawn(at, retold[at], "rewritten", self._split) for at in other),
         ]
 
     def _is_meant(self, at: int) -> bool:
         return not self._author or self._found[at].place.author == self._author
 
+    def _books(self, author: str) -> int:
+        return len({self._found[at].place.book for at in self._by_author[author]})
+
     def _pairs(
-        self, count: int, kind: Kind, partner: Callable[[int], int | None]
-    ) -> Iterator[_Drawn]:
+        self, count: int, kind: Kind, partner: Callable[[int], int | None], of: Sequence[str],
+        seen: set[tuple[int, int]],
+    ) -> Iterator[_Drawn]:  # fmt: skip
         """Authors come by turns, and each one's chunks by turns: all weigh alike. Who has no new
-        pair left drops out."""
-        authors = sorted(self._by_author) if not self._author else [self._author]
-        authors = [one for one in authors if self._by_author.get(one)]
+        pair left drops out; what was `seen` comes no more."""
+        authors = list(of)
         self._rng.shuffle(authors)
         decks: dict[str, list[int]] = {one: [] for one in authors}
-        seen: set[tuple[int, int]] = set()
         made = 0
         while authors and made < count:
             for one in list(authors):
-                pair = self._new(one, decks[one], partner, seen)
-                if pair is None:
-                    authors.remove(one)
-                elif made < count:
+                pair = self._new(one, decks[one], partner, seen) if made < count else None
+                if pair is not None:
                     made += 1
                     yield _Drawn(*pair, kind, self._split)
+                elif made < count:
+                    authors.remove(one)
 
     def _new(
         self, author: str, deck: list[int], partner: Callable[[int], int | None],

@@ -103,10 +103,12 @@ class Chunked(msgspec.Struct, frozen=True, tag="chunked"):
 
 
 class Paired(msgspec.Struct, frozen=True, tag="paired"):
-    """What was written: `pairs` by their kind and part ("same author, held"); of how many chunks
-    and authors; how many chunks were left out, and why."""
+    """What was written: `pairs` by their kind and part ("same author, held"), `across` of those of
+    one author being of two books; of how many chunks and authors; how many chunks were left out,
+    and why."""
 
     pairs: dict[str, int]
+    across: int
     chunks: int
     authors: int
     left_out: dict[str, int]

@@ -163,6 +163,20 @@ def test_tales_of_a_collection_are_known_by_lines_like_titles() -> None:
     ]  # fmt: skip
 
 
+def test_chapters_within_one_tale_do_not_hide_the_titles_of_the_others() -> None:
+    own = "".join(f"CHAPTER {at}\n\n{TALE}\n\n" for at in ("I", "II", "III"))
+    others = "".join(f"\n\nTHE {name}\n\n{TALE}" for name in ("OWL", "FOX", "CAT", "HEN", "BEAR"))
+    titles = [one.title for one in parse(f"{own}{others}").chapters]
+    assert titles[:3] == ["CHAPTER I", "CHAPTER II", "CHAPTER III"]
+    assert titles[3:] == ["THE OWL", "THE FOX", "THE CAT", "THE HEN", "THE BEAR"]
+
+
+def test_what_is_too_short_for_a_chapter_is_cut_and_counted() -> None:
+    book = parse(f"CHAPTER I\n\nThe wheel, 3\n\nCHAPTER II\n\n{TALE}\n\nCHAPTER III\n\n{TALE}")
+    assert [one.title for one in book.chapters] == ["CHAPTER II", "CHAPTER III"]
+    assert book.cut["short sections"] == 2
+
+
 def test_signs_in_a_story_are_no_chapters_where_chapters_say_so() -> None:
     sign = "\n\nTRESPASSERS BEWARE\n\n"
     text = "".join(f"CHAPTER {at}\n\n{TALE}{sign}{TALE}\n\n" for at in ("I", "II", "III"))
@@ -204,6 +218,7 @@ def test_markdown_and_text_without_chapters() -> None:
         ("THE\n  TALES OF A GOOSE\n AS FIRST COLLECTED BY\nC. P. MOSS IN 1696\n\nx",
          "The Tales of a Goose", "C. P. Moss"),
         ("THE RED BOOK\n\nBy Various\n\nEdited by Andrew Moss\n\nx", "The Red Book", "Andrew Moss"),
+        ("Tales\n\nBy Various\n\nx", "Tales", "Various"),
         ("Tales\n\nBy Anonymous\n\n_COLLECTED BY_ JOSEPH MOSS\n\nx", "Tales", "Joseph Moss"),
         ("Tales\n\n--BY--\n\nW. R. MOSS, M. A.,\n\nx", "Tales", "W. R. Moss"),
         ("Tales\n\nWith an Introduction by Sam Vane\n\nby Ada Moss\n\nx", "Tales", "Ada Moss"),

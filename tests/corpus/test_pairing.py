@@ -104,6 +104,20 @@ def test_authors_weigh_alike_however_much_they_wrote(file) -> None:
     assert max(who.values()) - min(who.values()) <= 1
 
 
+def test_half_of_one_authors_pairs_are_of_two_books_where_one_has_several(file) -> None:
+    rows = rows_of({"Ada Vane": 4} | {f"{one} Moss": 1 for one in ("Bo", "Cy", "Di", "Eve", "Flo")})
+    by_text = {one["text"]: one for one in rows}
+    pairs, told = paired(file(rows), count=160)
+    books = [
+        {by_text[one["text1"]]["book"], by_text[one["text2"]]["book"]}
+        for one in pairs
+        if (one["kind"], one["split"]) == ("same author", "train")
+    ]
+    across = sum(len(one) == 2 for one in books)
+    assert 0.5 <= across / len(books) < 0.7
+    assert told.across == across, "none is held of one author: only one of the books is"
+
+
 def test_nothing_held_back_is_learned_from(file) -> None:
     rows = rows_of(BOOKS)
     by_text = {one["text"]: one for one in rows}
@@ -131,7 +145,8 @@ def test_only_pairs_with_one_author(file) -> None:
     pairs, told = paired(file(rows_of(BOOKS)), author="Bo Moss", count=60)
     assert all(one["text1"].startswith("Bo Moss wrote") for one in pairs)
     assert told.pairs["same author, train"] == told.pairs["other author, train"]
-    assert len(pairs) == pytest.approx(60, abs=4)
+    held = sum(one["split"] == "held" for one in pairs)
+    assert (len(pairs), held) == (60, 30), "in the measure of this author's two books"
 
 
 def test_rewritten_chunks_are_a_third(file, tmp_path: Path) -> None:
@@ -215,6 +230,15 @@ def test_an_unknown_author_and_a_file_of_something_else(file, tmp_path: Path) ->
         paired(path, rewritten=path)
     with pytest.raises(UsageError, match="cannot be read: is a directory"):
         paired(tmp_path)
+
+
+def test_a_book_that_is_most_of_an_author_is_learned_from() -> None:
+    giant = [Place("A", "giant", "1")] * 100
+    small = [Place("A", f"small {at}", "1") for at in range(20)]
+    for seed in range(20):
+        held = splits(giant + small, seed)
+        assert held[giant[0]] == "train"
+        assert sum(held[one] == "held" for one in small) == 12, "a tenth of all chunks"
 
 
 places = st.lists(
