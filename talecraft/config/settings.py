@@ -12,9 +12,9 @@ import msgspec
 from msgspec import Meta
 
 from talecraft.config.models import ModelSpec
-from talecraft.errors import ConfigError
+from talecraft.errors import ConfigError, UsageError
+from talecraft.story import rewards
 from talecraft.story.methods import Method
-from talecraft.story.rewards import MOST_WEIGHT, RewardName
 from talecraft.story.turns import Sampling
 
 # What numbers of sampling may be; presets have the same.
@@ -171,9 +171,8 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Method, Meta(description="How: by a reward (the first four), or by what you said itself.")
     ] = "ppo"
     rewards: Annotated[
-        dict[RewardName, Annotated[float, Meta(gt=0, le=MOST_WEIGHT)]],
-        Meta(description="What is rewarded, each with its weight; empty: your taste, and form."),
-    ] = {}
+        str, Meta(description="What is rewarded, with weights, as `taste=1, length=0.3`.")
+    ] = ""
     updates: Annotated[
         Annotated[int, Meta(ge=1, le=200)] | None,
         Meta(description="Steps of a run: more take longer and may go further."),
@@ -198,6 +197,14 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[int, Meta(ge=0, le=2**31 - 1)] | None,
         Meta(description="With a seed, two runs on the same log are the same."),
     ] = None
+
+    @property
+    def weights(self) -> dict[str, float] | None:
+        """The weights of the rewards; None where none is set. Raises ConfigError."""
+        try:
+            return rewards.parse(self.rewards) if self.rewards.strip() else None
+        except UsageError as error:
+            raise ConfigError(f"training.rewards: {error.message}", error.hint) from error
 
 
 # What computes the model that writes; "auto" is whichever was quicker in a trial. torch learns.

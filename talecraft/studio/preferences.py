@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from talecraft.config import editing, entries, strict
-from talecraft.config.entries import Entry, Value
+from talecraft.config.entries import AUTOMATIC, Entry, Value
 from talecraft.config.models import Catalogue, ModelSpec
 from talecraft.config.settings import EngineSettings, Settings
 from talecraft.config.themes import THEMES
 from talecraft.errors import ConfigError, UsageError
 from talecraft.paths import Home, private_folder, private_write
+from talecraft.story import rewards
 
 _HOLDS = {
     "writing": "from the next passage on",
@@ -58,6 +59,8 @@ class Preferences:
                 return "the id of a model that is installed, or automatic"
             case "engine.command":
                 return "a command, or nothing"
+            case "training.rewards":
+                return f"of {', '.join(rewards.NAMES)}, or {AUTOMATIC}"
             case _:
                 return entry.range
 
@@ -82,6 +85,8 @@ class Preferences:
                 EngineSettings(command=name).words  # noqa: B018 - only whether it can be read
             except ConfigError as error:
                 raise UsageError(error.message, error.hint) from None
+        elif entry.key == "training.rewards" and name:
+            rewards.parse(name)
         elif entry.key == "page.theme" and name not in (known := self.choices(entry)):
             raise UsageError(f"There is no theme '{name}'.", f"Themes: {', '.join(known)}.")
 

@@ -117,7 +117,7 @@ class Training(Settling):
         over these what is asked for this once."""
         chosen = msgspec.structs.asdict(self._settings().training)
         chosen["updates"] = updates or chosen["updates"]
-        chosen["rewards"] = recipe.rewards or chosen["rewards"] or None
+        chosen["rewards"] = recipe.rewards or self._settings().training.weights
         for name in ("learning_rate", "kl_target"):
             chosen[name] = getattr(recipe, name) or chosen[name]
         chosen = {k: v for k, v in chosen.items() if v is not None and k not in _OF_THE_ORDER}

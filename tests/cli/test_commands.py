@@ -231,17 +231,18 @@ def test_a_run_without_a_writer_needs_no_score(talecraft_: Talecraft, tmp_path: 
 
 def test_the_settings_say_how_it_learns_where_nothing_else_is_asked(talecraft_: Talecraft) -> None:
     home().config.mkdir(parents=True)
-    (home().config / "config.toml").write_text(
-        '[training]\nmethod = "rloo"\n[training.rewards]\nform = 2\n'
-    )
+    (home().config / "config.toml").write_text('[training]\nmethod = "rloo"\nrewards = "form=2"\n')
     plan = data(talecraft_, "train", "plan")
     assert (plan["method"], plan["rewards"], plan["refusal"]) == ("rloo", {"form": 2.0}, "")
     assert data(talecraft_, "train", "plan", "--method", "ppo")["method"] == "ppo"
-    (home().config / "config.toml").write_text("[training.rewards]\npace = 2\n")
+    refused = talecraft_("config", "set", "training.rewards", "pace=2")
+    assert (refused.code, "no reward 'pace'" in refused.err) == (2, True)
+    assert talecraft_("config", "set", "training.rewards", "form=0.5, length").code == 0
+    assert data(talecraft_, "train", "plan")["rewards"] == {"form": 0.5, "length": 1.0}
+    (home().config / "config.toml").write_text('[training]\nrewards = "pace"\n')
     broken = talecraft_("train", "plan")
     assert broken.code == 2
-    assert "config.toml:2" in broken.err
-    assert "pace" in broken.err
+    assert "training.rewards: There is no reward 'pace'." in broken.err
 
 
 def test_a_run_from_scores_to_rollback(talecraft_: Talecraft) -> None:

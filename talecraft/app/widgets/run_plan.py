@@ -79,7 +79,8 @@ def plan_words(
     `reading` the taste is still being read: it may yet speak against a run."""
     about = "measured on the last run" if plan.measured else "estimated"
     lines = _opinions(plan, title) if plan.by_taste else _parts_alone(title)
-    how = f"{METHODS[plan.method]}; rewarded: {rewards.told(plan.rewards)}."
+    how = f"{METHODS[plan.method]}; rewarded: {rewards.told(plan.rewards)}"
+    how += f" ({hint('app.settings', 'F5')} changes it)."
     lines += [said((how, MUTED)), Content("")]
     if resumable:
         lines.append(
