@@ -95,14 +95,58 @@ def add(
 def import_(
     file: Annotated[str, typer.Argument(metavar="FILE", help="'-': stdin.")],
 ) -> None:
-    """Take in what `export --as rows` has written: stories, passages and opinions, all or none."""
-    from talecraft.studio import carrying
+    """Take in what `export --as rows` has written: stories, passages and opinions, all or none.
+
+    Or opinions of texts from elsewhere, as TRL's trainers read them (JSON lines): prompt, chosen
+    and rejected; prompt, completion and label; prompt, completion and score. A run learns from
+    them as from your own; `feedback brought` lists them.
+    """
+    from talecraft.studio import bringing, carrying
 
     name = "standard input" if file == "-" else file
     with opening.studio() as studio:
         # By line ends alone: a text may hold what else ends a line.
-        came = carrying.bring_in(studio.library, console.read(file).encode().split(b"\n"), name)
-    console.note(f"{came.stories} stories, {came.turns} passages, {came.opinions} opinions came.")
+        rows = console.read(file).encode().split(b"\n")
+        if rows[0].lstrip().startswith(b'{"type"'):
+            came = carrying.bring_in(studio.library, rows, name)
+            words = f"{came.stories} stories, {came.turns} passages, {came.opinions} opinions came."
+        else:
+            batch = bringing.bring_in(studio.library, rows, name, studio.model_ref().style)
+            words = f"{batch.opinions} opinions came, as batch {batch.id}."
+    console.note(words)
+
+
+@app.command()
+def brought(
+    withdraw: Annotated[
+        int | None, typer.Option(metavar="BATCH", help="What came with it counts no more.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """The opinions that came from elsewhere, a batch a file."""
+    with opening.studio() as studio:
+        batches = studio.library.brought.batches()
+        if withdraw is not None:
+            if withdraw not in {one.id for one in batches}:
+                raise UsageError(
+                    f"There is no batch {withdraw}.", "See `talecraft feedback brought`."
+                )
+            studio.library.brought.withdraw(withdraw)
+            console.note(f"Batch {withdraw} counts no more.")
+            return
+    if as_json:
+        console.out_json(msgspec.to_builtins(batches))
+        return
+    console.table(
+        ("batch", "opinions", "came", "from", ""),
+        [
+            (
+                str(one.id), str(one.opinions), one.created_at[:16].replace("T", " "), one.name,
+                "withdrawn" if one.withdrawn else "",
+            )
+            for one in batches
+        ],
+    )  # fmt: skip
 
 
 @app.command()

@@ -14,7 +14,8 @@ from talecraft.learning.features import Passage
 from talecraft.learning.labels import Pairs, Scored
 from talecraft.learning.vocabulary import Vocabulary
 from talecraft.process import evidence, run_client
-from talecraft.process.evidence import Episode, Evidence, Preference
+from talecraft.process.evidence import FROM_ELSEWHERE, Episode, Evidence, Preference
+from talecraft.story.context import Block
 
 _MOST_EDITED = 2  # times the room for prose: what is longer is read to there
 
@@ -29,7 +30,16 @@ def read(folder: Path, codec: Codec, prose_tokens: int) -> Evidence:
 
 
 def _with_ids(edited: Episode, codec: Codec, longest: int) -> Episode:
-    """An edited passage's text as the model would read it."""
+    """An edited passage's text as the model would read it, after what was told before it."""
+    if edited.turn_id == FROM_ELSEWHERE:
+        style, told = codec.style, edited.told
+        begun = told if told.startswith(style.premise_open) else f"{style.premise_open}{told}\n"
+        plan = f"{style.think_open}{edited.outline}" if edited.outline else ""
+        opening = style.opening_of_prose(plan) if plan else style.story_open
+        ids = codec.encode(f"{plan}{opening}")
+        edited = msgspec.structs.replace(
+            edited, prompt_ids=codec.premise(Block(begun)), response_ids=ids, prose_start=len(ids)
+        )
     ids = [*edited.response_ids, *codec.encode(f"{edited.prose}\n")[:longest]]
     return msgspec.structs.replace(edited, response_ids=ids, prose_end=len(ids))
 

@@ -84,7 +84,7 @@ def marks(passages: Sequence[Passage], said: Scored) -> list[Mark]:
 def texts(passages: Sequence[Passage], episodes: Sequence[Episode]) -> list[Response]:
     """What the writer made of passages, and those of five stars."""
     chosen = zip(passages, episodes, strict=True)
-    return [Response.of(one) for one, of in chosen if of.edited or of.stars == 5]
+    return [Response.of(one) for one, of in chosen if of.loved]
 
 
 def balance(found: Sequence[Mark]) -> tuple[float, float]:

@@ -198,7 +198,7 @@ class Run:
         return Judge(
             opinions=self._opinions(known, learned) if known and learned else None,
             reward=self._reward,
-            loved=[one.prose for one in self._found.passages if one.stars == 5 or one.edited],
+            loved=[one.prose for one in self._found.passages if one.loved],
             prompts=self._prompts.unpractised(self._found.passages),
             neutral=[self._codec.encode(t) for t in self._texts["passage"]],
             own=self._own_prose(),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from talecraft.library.adapters import Adapters
 from talecraft.library.branches import Branches
+from talecraft.library.brought import BroughtOpinions
 from talecraft.library.database import Database
 from talecraft.library.feedback import FeedbackLog
 from talecraft.library.growth import Growth
@@ -32,6 +33,7 @@ class Library:
         self.growth = Growth(self.database)
         self.landmarks = Landmarks(self.database)
         self.feedback = FeedbackLog(self.database)
+        self.brought = BroughtOpinions(self.database)
         self.adapters = Adapters(self.database)
         self.runs = Runs(self.database)
 

@@ -213,4 +213,31 @@ MIGRATIONS: Mapping[str, str] = {
         ALTER TABLE generations ADD COLUMN shown TEXT NOT NULL DEFAULT '[]';
         ALTER TABLE generations ADD COLUMN left_out TEXT NOT NULL DEFAULT '[]';
     """,
+    "0013_brought": """
+        CREATE TABLE batches (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL,
+            created_at TEXT NOT NULL
+        );
+        CREATE TABLE brought (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            batch_id INTEGER NOT NULL REFERENCES batches(id),
+            prompt TEXT NOT NULL,
+            outline TEXT NOT NULL,
+            prose TEXT NOT NULL,
+            other_outline TEXT NOT NULL,
+            other_prose TEXT,
+            stars INTEGER NOT NULL CHECK (stars BETWEEN 0 AND 5),
+            weight REAL NOT NULL CHECK (weight > 0 AND weight <= 1)
+        );
+        CREATE INDEX brought_by_batch ON brought(batch_id);
+        CREATE TABLE withdrawn (
+            batch_id INTEGER PRIMARY KEY REFERENCES batches(id),
+            created_at TEXT NOT NULL
+        );
+        CREATE TRIGGER brought_stays BEFORE UPDATE ON brought
+            BEGIN SELECT RAISE(ABORT, 'what was brought is append-only'); END;
+        CREATE TRIGGER brought_is_kept BEFORE DELETE ON brought
+            BEGIN SELECT RAISE(ABORT, 'what was brought is append-only'); END;
+    """,
 }

@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+FROM_ELSEWHERE = 0  # the turn of a passage that is in no story here
+
 
 class Episode(msgspec.Struct, frozen=True, tag="passage"):
     """One passage as the policy wrote it: ids from the log, never re-tokenised.
@@ -15,7 +17,8 @@ class Episode(msgspec.Struct, frozen=True, tag="passage"):
     `group` keeps what must not be split between fitting and judging together: the story.
     `stars` 1-5 with their `weight` grade the prose, `outline_stars` the outline; 0 is no grade.
     Of an `edited` passage `prose` is what the writer made of it, and no policy wrote that: its
-    `response_ids` end where the prose begins.
+    `response_ids` end where the prose begins. What was `told` before a passage that came from
+    elsewhere is text: it has no ids, and is `edited` in this sense.
     """
 
     turn_id: int
@@ -31,6 +34,12 @@ class Episode(msgspec.Struct, frozen=True, tag="passage"):
     outline_stars: int = 0
     outline_weight: float = 0.0
     edited: bool = False
+    told: str = ""
+
+    @property
+    def loved(self) -> bool:
+        """Is it what the writer would have: five stars, or their own words?"""
+        return self.stars == 5 or (self.edited and self.turn_id != FROM_ELSEWHERE)
 
 
 class Preference(msgspec.Struct, frozen=True, tag="preference"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from talecraft.library import Library
-from talecraft.process.evidence import Episode, Evidence, Preference
+from talecraft.process.evidence import FROM_ELSEWHERE, Episode, Evidence, Preference
 from talecraft.story import feedback
 from talecraft.story.feedback import Feedback, Score
 from talecraft.story.turns import Turn
@@ -56,6 +56,9 @@ class _Gatherer:
         for edited, preference in self._from_edits(len(passages)):
             passages.append(edited)
             preferences.append(preference)
+        for texts, preferred in self._brought(len(passages)):
+            passages += texts
+            preferences += preferred
         # The writer's own newest passages that are long enough to be read as prose.
         own = list(self._library.stories.writers_prose(OWN_PASSAGES, FEWEST_OWN_WORDS))
         return Gathered(Evidence(passages, preferences, own), self._left_out)
@@ -117,6 +120,32 @@ class _Gatherer:
             for sibling in self._library.stories.siblings(turn_id)
             if sibling != turn_id and not self._has(sibling, "discard")
         ]
+
+    def _brought(self, place: int) -> list[tuple[list[Episode], list[Preference]]]:
+        """What was said elsewhere, of texts that no model here wrote. Those of one prompt are not
+        parted, as those of a story are not."""
+        found = []
+        groups: dict[str, int] = {}
+        for one in self._library.brought.standing():
+            group = -1 - groups.setdefault(one.prompt, len(groups))
+            texts = [one.text] if one.other is None else [one.text, one.other]
+            passages = [
+                Episode(
+                    FROM_ELSEWHERE, group, [], [], 0, 0, text.prose,
+                    stars=one.stars, weight=one.weight if one.stars else 0.0,
+                    outline=text.outline, edited=True, told=one.prompt,
+                )
+                for text in texts
+            ]  # fmt: skip
+            preferred = one.other is not None
+            found.append(
+                (
+                    passages,
+                    [Preference(place, place + 1, one.weight, "choice")] if preferred else [],
+                )
+            )
+            place += len(passages)
+        return found
 
     def _from_edits(self, place: int) -> list[tuple[Episode, Preference]]:
         """What the writer made of a passage above what it was: the more, the more was changed."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from talecraft.library import Library
-from talecraft.process.evidence import Episode, Evidence, Preference
+from talecraft.process.evidence import FROM_ELSEWHERE, Episode, Evidence, Preference
 from talecraft.story import context
 from talecraft.story.context import PromptStyle
 from talecraft.studio.evidence import gather
@@ -50,6 +50,8 @@ def _prompts(library: Library, model_key: str, style: PromptStyle) -> Prompt:
     known: dict[tuple[int, int | None], str] = {}
 
     def prompt(passage: Episode) -> str:
+        if passage.turn_id == FROM_ELSEWHERE:
+            return passage.told
         stories = library.stories
         turn = stories.turn(passage.turn_id)
         place = (turn.story_id, turn.parent_id)

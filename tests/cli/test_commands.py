@@ -554,3 +554,24 @@ def test_a_library_is_carried_over(talecraft_: Talecraft, tmp_path: Path) -> Non
     assert (refused.code, refused.out) == (2, "")
     assert f"{wrong}:2: " in refused.err
     assert talecraft_("feedback", "import", str(tmp_path / "none")).code == 2
+
+
+def test_opinions_from_elsewhere_are_taken_in_and_withdrawn(
+    talecraft_: Talecraft, tmp_path: Path
+) -> None:
+    file = tmp_path / "pairs.jsonl"
+    rows = [
+        {"prompt": f"A fox {n % 6}", "chosen": f"Good {n}.", "rejected": f"Bad {n}."}
+        for n in range(24)
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    came = talecraft_("feedback", "import", str(file))
+    assert (came.code, "24 opinions came, as batch 1." in came.err) == (0, True)
+    plan = data(talecraft_, "train", "plan")
+    assert (plan["choices"], plan["stories"], plan["refusal"]) == (24, 6, "")
+    (batch,) = data(talecraft_, "feedback", "brought")
+    assert (batch["opinions"], batch["name"], batch["withdrawn"]) == (24, str(file), False)
+    assert talecraft_("feedback", "brought", "--withdraw", "1").code == 0
+    assert data(talecraft_, "train", "plan")["choices"] == 0
+    assert "withdrawn" in talecraft_("feedback", "brought").out
+    assert talecraft_("feedback", "brought", "--withdraw", "7").code == 2

@@ -16,7 +16,7 @@ from talecraft.learning import fitting
 from talecraft.learning.run import _closing_words
 from talecraft.process import adapter_files, run_client, run_events, run_requests
 from talecraft.process.classifier import FitOrder, Labelled
-from talecraft.process.evidence import Episode, Evidence
+from talecraft.process.evidence import Episode, Evidence, Preference
 from talecraft.process.messages import AdapterRef
 from talecraft.process.run_client import EventTail
 from talecraft.process.run_events import (
@@ -193,6 +193,28 @@ def test_a_run_is_rewarded_by_a_classifier_of_labelled_passages(run, model, pass
     (*_, outcome), code = run(folder)
     assert (code, outcome.state) == (1, "failed")
     assert "fitted for another model" in outcome.words
+
+
+def test_a_run_learns_from_opinions_that_came_from_elsewhere(run, model, passages, tmp_path):
+    """Texts alone, without an id: long ones are preferred to short ones."""
+    ranked = sorted(passages, key=lambda one: len(one.prose))
+    come, preferences = [], []
+    for n in range(20):
+        for one in (ranked[-1 - n], ranked[n]):
+            plan = "- a plan" if n % 2 else ""
+            come.append(
+                Episode(0, -1 - n % 7, [], [], 0, 0, one.prose, edited=True, told=f"Story {n % 7}",
+                        outline=plan)
+            )  # fmt: skip
+        preferences.append(Preference(2 * n, 2 * n + 1, 1.0, "choice"))
+    folder = _order(model, tmp_path / "run", [], [])
+    (folder / run_client.EPISODES).write_bytes(Evidence(come, preferences).lines())
+    events, code = run(folder)
+    taste = next(e for e in events if isinstance(e, TasteLearned))
+    assert (taste.opinions, taste.stories, taste.passed) == (20, 7, True)
+    assert "longer passages" in taste.words
+    assert code == 0
+    assert [e.step for e in events if isinstance(e, Step)] == [1, 2]
 
 
 def test_a_killed_run_ends_at_the_adapter_it_would_have_ended_at(

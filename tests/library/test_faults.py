@@ -114,7 +114,7 @@ def test_the_promises_made_to_the_disk(library: Library) -> None:
 
 
 def test_a_full_disk_is_one_clear_line_and_loses_nothing(path: Path) -> None:
-    process = writer(path, 100_000, "600000")
+    process = writer(path, 100_000, "700000")
     out, _ = process.communicate(timeout=60)
     lines = out.splitlines(keepends=True)
     assert process.returncode == 1
