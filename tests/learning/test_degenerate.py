@@ -73,7 +73,7 @@ def settle(
 ) -> None:
     """How the next runs go: spoilt, or with other hyperparameters than the short ones."""
     ppo: PpoSettings = msgspec.structs.replace(small_run.SHORT, **changes)
-    monkeypatch.setattr(Training, "ppo", lambda self, model, updates=None: ppo)
+    monkeypatch.setattr(Training, "ppo", lambda self, model, *_, **__: ppo)
     monkeypatch.setattr(run_client, "COMMAND", runner.command(breaks))
 
 
