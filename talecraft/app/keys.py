@@ -70,6 +70,7 @@ def help_groups() -> Iterator[type[DOMNode]]:
     from talecraft.app.screens.models import ModelList, ModelsScreen
     from talecraft.app.screens.opening import OpeningComposer, OpeningScreen
     from talecraft.app.screens.pasting import LongPaste
+    from talecraft.app.screens.practised import PractisedScreen
     from talecraft.app.screens.settings import SettingsScreen
     from talecraft.app.screens.tasting import TastingScreen
     from talecraft.app.screens.tokens import TokensScreen
@@ -96,7 +97,7 @@ def help_groups() -> Iterator[type[DOMNode]]:
     yield from (ChoosingScreen, TokensScreen, TokenFlow, TokenChoices)
     yield from (TreeScreen, TreeList, DifferenceScreen, ContextScreen, ContextList)
     yield from (LibraryScreen, StoryList, OpeningScreen, OpeningComposer)
-    yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList)
+    yield from (ModelsScreen, ModelList, TrainingScreen, AdapterList, PractisedScreen)
     yield from (TastingScreen, ComparisonScreen, SettingsScreen, SettingsList)
     yield from (AskName, Choose, Confirm, Form, LongPaste, HelpScreen)
 

@@ -75,12 +75,17 @@ class RunControl:
             )
         return self._ask(run_requests.EXAMPLE)
 
+    def practised(self, run_id: str) -> dict[int, Drawn]:
+        """The turns of each update of this run, as far as they are kept. Of an update that was
+        taken again, the last."""
+        return {one.step: one for one in self.tail(run_id).read() if isinstance(one, Drawn)}
+
     def drawn(self, run_id: str, update: int | None = None) -> Drawn:
         """The turns that an update of this run, or its newest, was learned from.
 
         Raises UsageError where there is no such update.
         """
-        found = {one.step: one for one in self.tail(run_id).read() if isinstance(one, Drawn)}
+        found = self.practised(run_id)
         if update is None and found:
             update = max(found)
         if update not in found:

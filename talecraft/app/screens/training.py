@@ -15,6 +15,7 @@ from talecraft.app.keymap import hint
 from talecraft.app.messages import TasteLooked
 from talecraft.app.run_watch import RunWatch
 from talecraft.app.screens.dialogs import Confirm
+from talecraft.app.screens.practised import PractisedScreen
 from talecraft.app.screens.reports import ReportsRuns
 from talecraft.app.screens.tales import LearnFromTales
 from talecraft.app.text import error_line, said
@@ -27,7 +28,17 @@ from talecraft.library.runs import TrainingRun
 from talecraft.story.clean import clean_line
 
 # What is asked of a run or its adapter, and is not always answered.
-_OF_RUNS = {"start", "learn", "resume", "pause", "example", "stop", "roll_back", "report"}
+_OF_RUNS = {
+    "start",
+    "learn",
+    "resume",
+    "pause",
+    "example",
+    "stop",
+    "roll_back",
+    "report",
+    "practised",
+}
 
 
 class TrainingScreen(LearnFromTales, ReportsRuns):
@@ -58,6 +69,8 @@ class TrainingScreen(LearnFromTales, ReportsRuns):
                 tooltip="Write with what wrote before the adapter", id="training.roll_back"),
         Binding("w", "report", "Report",
                 tooltip="Write the run down: a page with its curves", id="training.report"),
+        Binding("d", "practised", "Practised",
+                tooltip="The passages it practised, and their rewards", id="training.practised"),
         Binding("a", "adapters", "Adapters",
                 tooltip="Go to the tree of adapters", id="training.adapters"),
         Binding("escape", "leave", "Back",
@@ -209,6 +222,8 @@ class TrainingScreen(LearnFromTales, ReportsRuns):
                 return watch is not None and not watch.stopping
             case "report":
                 return not self.why_no_report()
+            case "practised":
+                return bool(self.runs_shown())
             case "adapters":
                 return not self.query_one(AdapterList).has_focus
             case "roll_back":
@@ -225,6 +240,8 @@ class TrainingScreen(LearnFromTales, ReportsRuns):
             return "The bare model writes: there is no adapter to roll back."
         if action == "report":
             return self.why_no_report()
+        if action == "practised":
+            return "There is no run that has practised yet."
         if watch is None:
             plan = self.query_one(RunPlan)
             waits = f"I am still reading your opinions; then {hint('training.start', 's')} starts."
@@ -324,6 +341,13 @@ class TrainingScreen(LearnFromTales, ReportsRuns):
     def action_adapters(self) -> None:
         self.query_one(AdapterList).focus(scroll_visible=False)
         self.query_one(AdapterPanel).scroll_visible(top=True, animate=False)
+
+    def action_practised(self) -> None:
+        for run in self.runs_shown():
+            if updates := self.talecraft.studio.training.practised(run.id):
+                self.app.push_screen(PractisedScreen(updates))
+                return
+        self.talecraft.say("No passages of its updates are kept.", "What was practised")
 
     def action_leave(self) -> None:
         self.app.pop_screen()
