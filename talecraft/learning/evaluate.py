@@ -201,11 +201,16 @@ def _by_parts(judge: Judge, before: Sequence[Rollout], after: Sequence[Rollout])
     for name in was:
         change, low, high = judge.interval((now[name] - was[name]).numpy())
         words = (
-            f"Rewarded, {rewards.words(name)}: {float(now[name].mean()):.2f};"
-            f" before {float(was[name].mean()):.2f}."
+            f"Rewarded, {rewards.words(name)}: {_mean(now[name]):.2f};"
+            f" before {_mean(was[name]):.2f}."
         )
         found.append(Check(f"reward: {name}", change, SHOWN, True, words, low, high))
     return found
+
+
+def _mean(values: Tensor) -> float:
+    """To two places, and never -0.00."""
+    return round(float(values.mean()), 2) + 0.0
 
 
 def _agreement(
