@@ -71,9 +71,15 @@ def open_model(model: ModelRef) -> Opened:
 
 def choose_device(model: ModelRef, weights: int) -> Device:
     """CUDA where there is one, else the CPU; and the precision, as asked or as suits it there."""
-    name = "cuda" if torch.cuda.is_available() else "cpu"
+    name = choose_device_name()
     chosen = precision(model.quantisation, name, weights, native_bfloat16())
     return Device(name, getattr(torch, chosen))
+
+
+def choose_device_name() -> str:
+    """CUDA where there is one, unless what has launched this process asks for the CPU."""
+    cpu = os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true"
+    return "cuda" if torch.cuda.is_available() and not cpu else "cpu"
 
 
 def load_tokenizer(model: ModelRef) -> Any:

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from talecraft.engine.codec import Codec
 from talecraft.learning import features
+from talecraft.learning.company import ALONE, Company
 from talecraft.learning.features import Passage
 from talecraft.learning.policy import Policy
 from talecraft.learning.rewards.total import Reward, Valued
@@ -35,6 +36,10 @@ MOST_PROGRESS = 1.5  # times the usual length
 LATE = 0.7  # of the room for prose: from here on it runs out
 
 
+# Of one sequence of T tokens: log-probs (T,), clues (T, C), its worth, its outline's, by parts.
+Appraised = tuple[Tensor, Tensor, Tensor, Tensor, dict[str, Tensor]]
+
+
 @dataclass(frozen=True, slots=True)
 class Appraisal:
     """What the frozen root makes of a batch (B) of rollouts.
@@ -45,6 +50,32 @@ class Appraisal:
     batch: Sequences
     logprobs: Tensor
     valued: Valued
+
+    def rows(self) -> list[Appraised]:
+        """What was found of each sequence by itself."""
+        known = self.valued
+        return [
+            (
+                self.logprobs[row, :length],
+                self.batch.clues[row, :length],
+                known.total[row],
+                known.outline[row],
+                {name: values[row] for name, values in known.parts.items()},
+            )
+            for row, length in enumerate((self.batch.targets >= 0).sum(1).tolist())
+        ]
+
+    @classmethod
+    def of(cls, batch: Sequences, rows: Sequence[Appraised]) -> Appraisal:
+        """The appraisal of a whole batch, from that of each of its sequences."""
+        logprobs, clues = torch.zeros_like(batch.mask), torch.zeros_like(batch.clues)
+        for row, (one, told, *_) in enumerate(rows):
+            logprobs[row, : len(one)] = one.to(logprobs)
+            clues[row, : len(told)] = told.to(clues)
+        _, _, totals, outlines, parts = zip(*rows, strict=True)
+        shares = {name: torch.stack([one[name] for one in parts]) for name in parts[0]}
+        valued = Valued(torch.stack(totals), torch.stack(outlines), shares)
+        return cls(replace(batch, clues=clues), logprobs, valued)
 
 
 class Appraiser:
@@ -141,13 +172,15 @@ def outline_of(rollout: Rollout) -> Passage:
 
 
 @torch.no_grad()
-def fit_value(policy: Policy, pieces: Iterable[tuple[Sequences, Tensor]]) -> None:
+def fit_value(
+    policy: Policy, pieces: Iterable[tuple[Sequences, Tensor]], company: Company = ALONE
+) -> None:
     """Set the value head to the ridge regression of each sequence's reward on the hidden states
     before each of its chosen tokens, and the clues. `pieces` are batches with their rewards
-    (B,)."""
+    (B,): this process's share of them."""
     head = policy.value_head
     width = head.in_features + 1
-    gram = RIDGE * torch.eye(width, dtype=torch.float64)
+    gram = (RIDGE if company.main else 0.0) * torch.eye(width, dtype=torch.float64)
     moment = torch.zeros(width, dtype=torch.float64)
     for batch, totals in pieces:
         states = policy.hidden(batch.ids)
@@ -159,6 +192,7 @@ def fit_value(policy: Policy, pieces: Iterable[tuple[Sequences, Tensor]]) -> Non
         worth = totals.double()[:, None].expand(chosen.shape)[chosen.cpu()]
         gram += known.T @ known
         moment += known.T @ worth
+    company.add([gram, moment])
     solution = torch.linalg.solve(gram, moment).float()
     head.weight.copy_(solution[None, :-1])
     head.bias.copy_(solution[-1:])

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from talecraft.engine.codec import Codec
 from talecraft.learning import checks, features, phrases, rollouts, taste
+from talecraft.learning.company import ALONE, Company
 from talecraft.learning.features import Passage
 from talecraft.learning.intervals import bootstrap, gains
 from talecraft.learning.labels import Scored
@@ -61,6 +62,7 @@ class Judge:
     settings: PpoSettings
     pad: int
     seed: int
+    company: Company = ALONE
 
     @property
     def wants_length(self) -> int:
@@ -148,7 +150,9 @@ def _write(
     prompts = list(judge.prompts) * judge.settings.gate_samples
     seeds = [(judge.seed, 9, i) for i in range(len(prompts))]
     with policy.merged(adapter) as model:
-        return rollouts.sample(model, codec, prompts, judge.sampling, seeds, judge.pad, alive=alive)
+        return rollouts.sample_together(
+            judge.company, model, codec, prompts, judge.sampling, seeds, judge.pad, alive
+        )
 
 
 # ---------------------------------------------------------------------- by what is rewarded
@@ -269,23 +273,26 @@ def root_kl(policy: Policy, codec: Codec, judge: Judge, alive: Callable[[], None
     """KL(policy || root) in nats per sequence, from fresh samples of the policy."""
     settings = judge.settings
     with policy.merged() as model:
-        sampled = rollouts.sample(
+        sampled = rollouts.sample_together(
+            judge.company,
             model,
             codec,
             judge.prompts,
             practice_sampling(settings),
             [(judge.seed, 11, i) for i in range(len(judge.prompts))],
             judge.pad,
-            alive=alive,
+            alive,
         )
-    total = 0.0
-    for at in range(0, len(sampled), settings.micro_batch):
+
+    def distance(part: Sequence[Rollout]) -> float:
         alive()
-        part = sampled[at : at + settings.micro_batch]
         batch = policy.batch(part, judge.pad)
         with torch.no_grad():
             ours = policy.judge(batch, settings.temperature).logprobs
             with policy.reference():
                 root = policy.judge(batch, settings.temperature).logprobs
-        total += float(((ours - root) * batch.mask).sum())
-    return total / len(sampled)
+        return float(((ours - root) * batch.mask).sum())
+
+    size = settings.micro_batch
+    parts = [sampled[at : at + size] for at in range(0, len(sampled), size)]
+    return sum(judge.company.spread(lambda some: [*map(distance, some)], parts)) / len(sampled)

@@ -119,6 +119,24 @@ class Events:
         return "writing" if self._lookout.writing else None
 
 
+class Silence(Events):
+    """For the processes beside the main one: they say nothing, and what is asked of the run they
+    hear from that (see company.py)."""
+
+    def __init__(self) -> None:
+        self._waited = 0.0
+        self._started = self.clock()
+
+    def send(self, event: RunEvent) -> None:
+        pass
+
+    def alive(self) -> None:
+        pass
+
+    def example_wanted(self) -> bool:
+        return False
+
+
 def _finite(value: object) -> object:
     """`value` with 0 for every number that JSON has no word for; what tripped says so in words."""
     if isinstance(value, float):

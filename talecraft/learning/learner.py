@@ -17,7 +17,8 @@ from torch import Tensor
 from talecraft.engine.codec import Codec
 from talecraft.learning import arithmetic, rollouts, telling
 from talecraft.learning.checkpoint import pack, pack_optimiser, unpack, unpack_optimiser
-from talecraft.learning.critic import Appraiser
+from talecraft.learning.company import ALONE, Company
+from talecraft.learning.critic import Appraisal, Appraiser
 from talecraft.learning.guards import Guards
 from talecraft.learning.policy import Judged, Policy
 from talecraft.learning.rollouts import Rollout
@@ -32,7 +33,7 @@ SOUND_STATES = 3
 class Bench:
     """What a learner works with: the policy, how rollouts are valued, the `prompts` (ids) they are
     drawn after, and `alive`, called often, which may wait, or raise to stop. A step's seconds are
-    by `clock`."""
+    by `clock`. The `company` shares the work."""
 
     policy: Policy
     codec: Codec
@@ -43,6 +44,7 @@ class Bench:
     seed: int
     alive: Callable[[], None]
     clock: Callable[[], float] = time.monotonic
+    company: Company = ALONE
 
 
 class Learner(ABC):
@@ -80,19 +82,28 @@ class Learner(ABC):
         order = random.permutation(len(self._bench.prompts))[:count]
         return np.resize(order, count)
 
-    def _sampled(self, number: int, chosen: np.ndarray) -> list[Rollout]:
-        """A fresh turn of the policy after each of these prompts."""
+    def _sampled(self, number: int, chosen: np.ndarray, group: int = 1) -> list[Rollout]:
+        """A fresh turn of the policy after each of these prompts; a `group` in a row by one
+        process."""
         bench = self._bench
         with self._policy.merged() as model:
-            return rollouts.sample(
+            return rollouts.sample_together(
+                bench.company,
                 model,
                 bench.codec,
                 [bench.prompts[i] for i in chosen],
                 practice_sampling(self._settings),
                 [(bench.seed, number, i) for i in range(len(chosen))],
                 bench.pad,
-                alive=bench.alive,
+                bench.alive,
+                group,
             )
+
+    def _appraised(self, sampled: Sequence[Rollout]) -> Appraisal:
+        """What the root makes of them, each process of the company asked about a share."""
+        bench = self._bench
+        rows = bench.company.spread(lambda some: bench.appraise(some, bench.pad).rows(), sampled)
+        return Appraisal.of(self._policy.batch(sampled, bench.pad), rows)
 
     @torch.no_grad()
     def _look(
@@ -100,7 +111,7 @@ class Learner(ABC):
     ) -> Step:
         """The figures of turns that the policy wrote, and they themselves as `drawn`; `kept` where
         they are learned from."""
-        seen = self._bench.appraise(sampled, self._bench.pad)
+        seen = self._appraised(sampled)
         batch, valued = seen.batch, seen.valued
         order = torch.argsort(batch.positions.amax(1), stable=True)
         now = self._judge_all(batch, order.split(self._settings.micro_batch), entropy=True)
@@ -116,18 +127,23 @@ class Learner(ABC):
     def _judge_all(
         self, batch: Sequences, parts: Sequence[Tensor], entropy: bool = False
     ) -> Judged:
-        """`judge` over the whole batch in its micro-batches, in the batch's own order."""
-        logprobs, values, entropies = (torch.zeros_like(batch.mask) for _ in range(3))
-        with self._policy.folded():
-            for rows in parts:
-                self._bench.alive()
-                part = batch[rows]
-                width = part.mask.shape[1]
-                judged = self._policy.judge(part, self._settings.temperature, entropy)
-                logprobs[rows, :width] = judged.logprobs
-                values[rows, :width] = judged.values
-                if judged.entropy is not None:
-                    entropies[rows, :width] = judged.entropy
+        """`judge` over the whole batch in its micro-batches, in the batch's own order; each process
+        of the company judges some of them."""
+
+        def mine(some: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
+            found = []
+            with self._policy.folded():
+                for rows in some:
+                    self._bench.alive()
+                    judged = self._policy.judge(batch[rows], self._settings.temperature, entropy)
+                    known = (judged.logprobs, judged.values, judged.entropy)
+                    found.append(tuple(one for one in known if one is not None))
+            return found
+
+        logprobs, values, entropies = whole = [torch.zeros_like(batch.mask) for _ in range(3)]
+        for rows, judged in zip(parts, self._bench.company.spread(mine, parts), strict=True):
+            for all_of_them, some in zip(whole, judged, strict=False):
+                all_of_them[rows, : some.shape[1]] = some.to(all_of_them)
         return Judged(logprobs, values, entropies if entropy else None)
 
     # ------------------------------------------------------------------ its state

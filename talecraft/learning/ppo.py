@@ -65,6 +65,10 @@ class Ppo(Learner):
         self._group = 1 if critic else settings.group
         self._beta = settings.beta
         self._bad = 0
+        # A minibatch must have a piece for every process; old and new log-probs are of the same.
+        self._together = max(1, settings.minibatch // settings.micro_batch)
+        pieces = -(-bench.company.size // self._together)  # of each micro-batch
+        self._piece = -(-settings.micro_batch // pieces)
 
     def run(self) -> Iterator[Step]:
         """All updates still to do; ends early, with `stopped` saying why, when a guard trips."""
@@ -74,6 +78,7 @@ class Ppo(Learner):
             started = self._bench.clock()
             sampled = self._roll_out(number)
             experience, step = self._experience(sampled, number)
+            step = self._bench.company.meet(step)[0]  # all decide by the very same figures
             if reason := self._guards.trip(step):
                 self._stop(reason)
                 yield self._finished(step, started, reason)
@@ -99,18 +104,17 @@ class Ppo(Learner):
         """Let the critic begin from what the reference's own turns were worth."""
         if not self._critic:
             return
-        size = self._settings.micro_batch
-        seen = (
-            self._bench.appraise(sampled[at : at + size], self._bench.pad)
-            for at in range(0, len(sampled), size)
-        )
-        fit_value(self._policy, ((one.batch, one.valued.total) for one in seen))
+        size, company = self._settings.micro_batch, self._bench.company
+        chunks = [sampled[at : at + size] for at in range(0, len(sampled), size)]
+        seen = (self._bench.appraise(one, self._bench.pad) for one in company.share(chunks))
+        fit_value(self._policy, ((one.batch, one.valued.total) for one in seen), company)
 
     # ------------------------------------------------------------------ one update
     def _roll_out(self, number: int) -> list[Rollout]:
         """Fresh turns after prompts drawn for this update, a group of them after each."""
         groups = self._settings.drawn // self._group
-        return self._sampled(number, np.repeat(self._chosen(number, groups), self._group))
+        chosen = np.repeat(self._chosen(number, groups), self._group)
+        return self._sampled(number, chosen, self._group)
 
     @torch.no_grad()
     def _experience(self, sampled: list[Rollout], number: int) -> tuple[Experience, Step]:
@@ -120,7 +124,7 @@ class Ppo(Learner):
         in reward. The figures are of all of them.
         """
         settings = self._settings
-        seen = self._bench.appraise(sampled, self._bench.pad)
+        seen = self._appraised(sampled)
         batch, valued = seen.batch, seen.valued
         baseline = self._baseline(valued.total), self._baseline(valued.outline)
         worth = valued.total + valued.outline - sum(baseline)
@@ -128,7 +132,7 @@ class Ppo(Learner):
         order = torch.argsort(batch.positions.amax(1), stable=True)
         parts = order[kept[order]].split(settings.micro_batch)
         others = order[~kept[order]].split(settings.micro_batch)
-        read = [*parts, *(one for one in others if len(one))]
+        read = [piece for part in [*parts, *others] for piece in self._pieces(part)]
         old = self._judge_all(batch, read, entropy=True)
         penalties = arithmetic.kl_penalty(old.logprobs, seen.logprobs)
         rewards = arithmetic.token_rewards(
@@ -168,12 +172,11 @@ class Ppo(Learner):
         random = np.random.default_rng([self._bench.seed, number, 1])
         totals = np.zeros(3)
         taken = 0
-        together = max(1, settings.minibatch // settings.micro_batch)
         for _ in range(settings.epochs):
             order = random.permutation(len(experience.parts)).tolist()
-            for at in range(0, len(order), together):
+            for at in range(0, len(order), self._together):
                 self._bench.alive()
-                parts = [experience.parts[i] for i in order[at : at + together]]
+                parts = [experience.parts[i] for i in order[at : at + self._together]]
                 losses, approx_kl = self._minibatch(experience, parts)
                 totals += losses
                 taken += 1
@@ -192,15 +195,17 @@ class Ppo(Learner):
         """One optimiser step, its gradient gathered over micro-batches.
 
         Each is divided by the whole minibatch's count, so that the gradient does not depend on
-        how it was cut. A step that is not finite is not taken.
+        how it was cut, nor on who computes it: every process of the company has some of the
+        pieces, perhaps none, and all take the step with the sum. One that is not finite is not
+        taken.
         """
-        settings = self._settings
+        settings, company = self._settings, self._bench.company
         total = experience.batch.mask[torch.cat(list(parts))].sum()
         sums = np.zeros(3)
         approx_kl = 0.0
         self._optimiser.zero_grad()
         with self._policy.folded():
-            for part in parts:
+            for part in company.share([piece for one in parts for piece in self._pieces(one)]):
                 batch = experience.batch[part]
                 width = batch.mask.shape[1]
                 now = self._policy.judge(batch, settings.temperature)
@@ -230,6 +235,9 @@ class Ppo(Learner):
                     / total
                 )
         parameters = [*self._policy.lora.values(), *self._policy.value_head.parameters()]
+        learned = parameters if self._critic else list(self._policy.lora.values())
+        figures = company.add_gradients(learned, np.array([*sums, approx_kl]))
+        sums, approx_kl = figures[:3], float(figures[3])
         norm = torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
         if not (torch.isfinite(norm) and np.isfinite(sums).all()):
             self._bad += 1
@@ -237,3 +245,8 @@ class Ppo(Learner):
         self._bad = 0
         self._optimiser.step()
         return sums, approx_kl
+
+    def _pieces(self, part: Tensor) -> list[Tensor]:
+        """A micro-batch's rows as they are read: whole, or in as many pieces as it takes for every
+        process to have one."""
+        return [one for one in part.split(self._piece) if len(one)]

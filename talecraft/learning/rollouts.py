@@ -8,6 +8,7 @@ from typing import Any
 
 from talecraft.engine.batch import Batch, Row
 from talecraft.engine.codec import Codec
+from talecraft.learning.company import Company
 from talecraft.story.turns import Sampling, StopReason
 
 # A step of a small model costs little more for 64 rows than for 32: a quarter less for each.
@@ -66,6 +67,27 @@ def sample(
             going = together.step()
         rollouts.update((i, _rollout(row)) for i, row in zip(chosen, rows, strict=True))
     return [rollouts[i] for i in range(len(prompts))]
+
+
+def sample_together(
+    company: Company,
+    model: Any,
+    codec: Codec,
+    prompts: Sequence[Sequence[int]],
+    sampling: Sampling,
+    seeds: Sequence[Sequence[int]],
+    pad: int,
+    alive: Callable[[], None] | None = None,
+    group: int = 1,
+) -> list[Rollout]:
+    """`sample`, each process of the company a share of whole groups, `group` in a row: all turns,
+    in order. Raises as Company.meet does."""
+
+    def mine(asked: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[Rollout]:
+        some, their_seeds = zip(*asked, strict=True)
+        return sample(model, codec, some, sampling, their_seeds, pad, alive=alive)
+
+    return company.spread(mine, list(zip(prompts, seeds, strict=True)), group)
 
 
 def at_a_time(config: Any) -> int:

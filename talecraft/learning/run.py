@@ -6,9 +6,8 @@ candidate/. Never touches the library: whichever parent comes next settles the o
 
 from __future__ import annotations
 
-import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -17,21 +16,25 @@ import torch
 
 from talecraft.config.assets import Kind, reference
 from talecraft.engine import loading
-from talecraft.errors import TalecraftError
+from talecraft.errors import EngineError
 from talecraft.learning import checkpoint, episodes, lessons, methods, rollouts, worth
 from talecraft.learning.checks import most_kl
 from talecraft.learning.child import begin
+from talecraft.learning.company import ALONE, Company
 from talecraft.learning.critic import Appraiser, usual_length
 from talecraft.learning.evaluate import Judge, Opinions, Verdict, evaluate, root_kl
-from talecraft.learning.events import Cancelled, Events
+from talecraft.learning.events import Events
 from talecraft.learning.example import Examples
 from talecraft.learning.learner import Bench, Learner, practice_sampling
 from talecraft.learning.lessons import Learned, Lessons
 from talecraft.learning.methods import TooLittle
 from talecraft.learning.policy import Policy
+from talecraft.learning.program import carry_out
 from talecraft.learning.prompts import Prompts
+from talecraft.learning.rollouts import Rollout
+from talecraft.learning.tracking import Tracker, tracker
 from talecraft.learning.vocabulary import NO_WORDS
-from talecraft.process import run_client, run_events
+from talecraft.process import run_client
 from talecraft.process.run_events import Outcome, RunSettings
 from talecraft.story.methods import OFFLINE
 
@@ -40,16 +43,20 @@ if TYPE_CHECKING:
 
 NICE = 10
 OPPONENT = "opponent"
+SHARED = ("ppo", "rloo")  # methods that several processes can carry out together
 FEWEST_OWN_TOKENS = 500  # of fewer the perplexity says nothing
 
 
 class Run:
     """The whole run; `execute` reads top to bottom."""
 
-    def __init__(self, folder: Path, settings: RunSettings, events: Events) -> None:
+    def __init__(
+        self, folder: Path, settings: RunSettings, events: Events, company: Company = ALONE
+    ) -> None:
         self._folder = folder
         self._settings = settings
         self._events = events
+        self._company = company
         self._ppo = settings.ppo
         # Read now: the file may be another by the end, if Talecraft is updated meanwhile.
         file = Path(settings.reference_file)
@@ -57,10 +64,14 @@ class Run:
         torch.manual_seed(settings.seed)
 
     def execute(self) -> Outcome:
-        """Raises TalecraftError where model or adapter cannot be used, Cancelled when asked to."""
+        """Raises TalecraftError where model or adapter cannot be used, Cancelled when asked to, and
+        as Company.meet does."""
+        told = tracker(self._settings, self._folder) if self._company.main else Tracker()
         self._load()
         offline = self._settings.method in OFFLINE
-        known = self._learn_taste() if self._ppo.by_taste or offline else None
+        known, self._outlines = None, None
+        if self._ppo.by_taste or offline:
+            known, self._outlines = self._company.by_main(self._learn_taste)
         if known is not None and not known.passed:
             return Outcome("refused", f"{known.refusal()} Nothing was changed.")
         learned = lessons.split(known, self._ppo, self._settings.seed) if known else None
@@ -73,12 +84,12 @@ class Run:
         for step in learner.run():
             self._events.send(learner.drawn)
             self._events.send(step)
-            tensors, facts = learner.state()
-            facts["seconds"] = self._events.elapsed
-            checkpoint.save(self._folder, tensors, facts)
+            told.log(step)
+            self._keep(learner)
             if self._events.example_wanted():
                 self._events.send(examples.write(step.step))
         learner.close()
+        told.close()
         self._events.phase("Comparing before and after on prompts it has not practised")
         judge = self._judge(known, learned)
         kl = root_kl(self._policy, self._codec, judge, self._events.alive)
@@ -90,12 +101,12 @@ class Run:
 
     # ------------------------------------------------------------------ before training
     def _load(self) -> None:
-        self._events.phase(f"Loading {self._settings.model.id}")
+        several = f" in {self._company.size} processes" if self._company.size > 1 else ""
+        self._events.phase(f"Loading {self._settings.model.id}{several}")
         model = self._settings.model
         opened = loading.open_model(model)
         self._codec, self._pad = opened.codec, opened.pad
         self._found = episodes.read(self._folder, self._codec, self._ppo.prose_tokens)
-        self._outlines: Lessons | None = None
         self._prompts = Prompts(
             self._codec, self._ppo, self._found.prompts, self._texts["prompt"],
             self._texts["gate"], self._settings.seed,
@@ -109,20 +120,21 @@ class Run:
         if parent is not None and self._opponent is not None:
             self._policy.load(loading.trusted(parent, model), OPPONENT)
 
-    def _learn_taste(self) -> Lessons:
+    def _learn_taste(self) -> tuple[Lessons, Lessons | None]:
+        """The taste in prose, and in outlines where they were judged apart."""
         found = self._found
         self._events.phase(f"Reading {len(found.passages)} passages you have an opinion of")
         with self._policy.reference():
             known = lessons.prose(
                 self._policy.model, self._codec, self._pad, found, self._ppo, self._settings.seed
             )
-            self._outlines = lessons.outlines(
+            outlines = lessons.outlines(
                 self._policy.model, self._codec, self._pad, found, self._ppo, self._settings.seed
             )
         self._events.send(known.event())
-        if self._outlines is not None and self._outlines.passed:
-            self._events.send(self._outlines.event("outlines"))
-        return known
+        if outlines is not None and outlines.passed:
+            self._events.send(outlines.event("outlines"))
+        return known, outlines
 
     # ------------------------------------------------------------------ training
     def _prepare(self, known: Lessons | None, learned: Learned | None) -> Learner:
@@ -130,18 +142,20 @@ class Run:
         prompts = self._prompts.practised(known.passages if known else ())
         random = np.random.default_rng([self._settings.seed, 5])
         chosen = np.resize(random.permutation(len(prompts)), self._ppo.reference_samples)
-        batches = -(-len(chosen) // rollouts.at_a_time(self._policy.model.config))
+        share = self._company.largest_share(len(chosen))
+        batches = -(-share // rollouts.at_a_time(self._policy.model.config))
         each = self._ppo.outline_tokens + self._ppo.prose_tokens
         alive = self._events.phase_of("Seeing how the model writes now", batches * each)
         with self._policy.merged(None) as model:
-            sampled = rollouts.sample(
+            sampled = rollouts.sample_together(
+                self._company,
                 model,
                 self._codec,
                 [prompts[i] for i in chosen],
                 practice_sampling(self._ppo),
                 [(self._settings.seed, 0, i) for i in range(len(chosen))],
                 self._pad,
-                alive=alive,
+                alive,
             )
         ground = worth.ground(
             self._policy, self._codec, sampled, self._texts["passage"], self._folder,
@@ -161,15 +175,36 @@ class Run:
         )
         bench = Bench(
             self._policy, self._codec, appraise, prompts, self._ppo, self._pad,
-            self._settings.seed, self._events.alive, self._events.clock,
+            self._settings.seed, self._events.alive, self._events.clock, self._company,
         )  # fmt: skip
         learner = methods.learner(self._settings, bench, self._folder, known, learned)
-        if (saved := checkpoint.load(self._folder)) is not None:
+        self._take_up(learner, sampled)
+        return learner
+
+    def _take_up(self, learner: Learner, sampled: Sequence[Rollout]) -> None:
+        """Let it go on from the newest checkpoint, or begin from what the root has written.
+
+        Raises EngineError where the processes of the company do not see the same one.
+        """
+        saved = checkpoint.load(self._folder)
+        if len(set(self._company.meet(saved[1]["updates"] if saved is not None else 0))) > 1:
+            raise EngineError(
+                "The processes of this run do not see the same checkpoint.",
+                "Its folder must be one that all machines share.",
+            )
+        if saved is not None:
             learner.restore(*saved)
             self._events.elapsed = saved[1]["seconds"]
         else:
             learner.begin(sampled)
-        return learner
+        self._company.even([*self._policy.lora.values(), *self._policy.value_head.parameters()])
+
+    def _keep(self, learner: Learner) -> None:
+        """Put its state in place of the last one; the main process does, for all."""
+        if self._company.main:
+            tensors, facts = learner.state()
+            facts["seconds"] = self._events.elapsed
+            checkpoint.save(self._folder, tensors, facts)
 
     @property
     def _opponent(self) -> str | None:
@@ -206,6 +241,7 @@ class Run:
             settings=self._ppo,
             pad=self._pad,
             seed=self._settings.seed,
+            company=self._company,
         )
 
     def _opinions(self, known: Lessons, learned: Learned) -> Opinions:
@@ -230,7 +266,8 @@ class Run:
 
     def _conclude(self, verdict: Verdict, learner: Learner) -> Outcome:
         candidate = self._folder / run_client.CANDIDATE
-        files = self._policy.save(candidate, self._settings.model.key)
+        main = self._company.main
+        files = self._policy.save(candidate, self._settings.model.key) if main else {}
         words = _closing_words(verdict.failed, learner.stopped, learner.updates, self._ppo.updates)
         return verdict.outcome(words, files, learner.updates)
 
@@ -245,34 +282,29 @@ def _closing_words(failed: list[str], stopped: str, updates: int, planned: int) 
     return f"{words} {updates} of {planned} updates were enough. {stopped}" if stopped else words
 
 
-def _program(settings: RunSettings) -> Callable[[Path, RunSettings, Events], Run | PatternRun]:
-    """What carries out an order of this method; a run of PPO never imports the other's trainer."""
+def _program(
+    folder: Path, settings: RunSettings, events: Events, company: Company
+) -> Run | PatternRun:
+    """What carries out an order of this method; a run of PPO never imports the other's trainer.
+
+    Raises EngineError where it cannot be shared by several processes.
+    """
+    if company.size > 1 and settings.method not in SHARED:
+        raise EngineError(
+            f"Only {' and '.join(SHARED)} can be learned in several processes, not"
+            f" {settings.method}.",
+            "Take back training.launcher, or launch one process.",
+        )
     if settings.method == "pattern":
         from talecraft.learning.pattern_run import PatternRun
 
-        return PatternRun
-    return Run
+        return PatternRun(folder, settings, events)
+    return Run(folder, settings, events, company)
 
 
 def main() -> int:
     begin(NICE)
-    folder = Path(sys.argv[1])
-    events = Events(folder)
-    settings = run_events.decode_settings((folder / run_client.SETTINGS).read_bytes())
-    try:
-        outcome = _program(settings)(folder, settings, events).execute()
-    except Cancelled:
-        outcome = Outcome("cancelled", "It was stopped as you asked. Nothing was changed.")
-    except TalecraftError as error:
-        outcome = Outcome("failed", str(error))
-    except (MemoryError, torch.OutOfMemoryError):
-        outcome = Outcome("failed", "Memory ran out. Close other programs and train again.")
-    except Exception as error:
-        # The log keeps the traceback; whoever watches must not wait for ever.
-        logging.getLogger(__name__).exception("training run")
-        outcome = Outcome("failed", f"The run failed ({type(error).__name__}: {error}).")
-    events.finish(outcome)
-    return 0 if outcome.state in ("adopted", "rejected", "refused", "cancelled") else 1
+    return carry_out(Path(sys.argv[1]), _program)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 
-def child_environment(background: bool = False) -> dict[str, str]:
+def child_environment(background: bool = False, launched: bool = False) -> dict[str, str]:
     """A copy of ours with threads, network and logging set for a child.
 
     One core stays free for the page: two busy threads on two cores slow torch up to tenfold
-    (LEARNING 0.5). Nothing is fetched at run time.
+    (LEARNING 0.5). Nothing is fetched at run time. Where the child is a launcher (`launched`), it
+    knows how many threads each of its processes should have; it is looked for beside our own
+    interpreter first.
     """
     threads = str(max(1, (os.cpu_count() or 2) - 1))
     env = dict(os.environ)
@@ -27,6 +31,10 @@ def child_environment(background: bool = False) -> dict[str, str]:
         PYTHONUNBUFFERED="1",
         PYTHONIOENCODING="utf-8",
     )
+    if launched:
+        env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
+        if "OMP_NUM_THREADS" not in os.environ:
+            del env["OMP_NUM_THREADS"]
     if background:
         env["TALECRAFT_BACKGROUND"] = "1"
     return env

@@ -7,6 +7,7 @@ is told by one lock, `runs/trainer.lock`, which the run inherits and holds until
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
@@ -35,6 +36,7 @@ CLASSIFIER = "classifier.safetensors"  # for a run that is rewarded by what it f
 INPUTS = (EPISODES, IDF, CLASSIFIER)  # what a run is given beside its order
 _NEEDED = (SETTINGS, CHECKPOINT, EPISODES, TALES)
 _LOCK = "trainer.lock"
+_COMPANY = "company.lock"  # of the processes that a launcher starts: it hands no lock down
 _WAITS = (0.02, 0.05, 0.1)  # seconds: somebody may just be asking whether a run is `alive`
 COMMAND = (sys.executable, "-m", "talecraft.learning.run")
 FAR_COMMAND = (sys.executable, "-m", "talecraft.process.far_run")
@@ -46,11 +48,14 @@ def start(
     evidence: Evidence | None,
     elsewhere: Sequence[str] = (),
     inputs: Mapping[str, bytes] = MappingProxyType({}),
+    launcher: Sequence[str] = (),
 ) -> int:
     """Write the order, and the `evidence` and other `inputs` (some of INPUTS) that the run needs,
-    and launch it, or have it carried out `elsewhere`, behind this command; returns its pid.
+    and launch it, by the command `launcher` where there is one, or have it carried out `elsewhere`,
+    behind that command; returns its pid.
 
-    Raises BusyError where a run is already going, LibraryError where the folder cannot be written.
+    Raises BusyError where a run is already going, UsageError where there is no such launcher,
+    LibraryError where the folder cannot be written.
     """
     private_folder(runs)
     folder = private_folder(runs / settings.run_id)
@@ -64,11 +69,14 @@ def start(
             private_write(folder / ELSEWHERE, b"")
         private_write(folder / SETTINGS, run_events.encode(settings))
 
-    return _launch(folder, prepare, elsewhere)
+    return _launch(folder, prepare, elsewhere, launcher)
 
 
-def resume(runs: Path, run_id: str, elsewhere: Sequence[str] = ()) -> int:
-    """Launch a run again that was killed or stopped; returns its pid.
+def resume(
+    runs: Path, run_id: str, elsewhere: Sequence[str] = (), launcher: Sequence[str] = ()
+) -> int:
+    """Launch a run again that was killed or stopped, by the `launcher` there is now; returns its
+    pid.
 
     It goes on after its last finished update, from the order and the scores it began with, and
     where it was begun: here, or behind the command `elsewhere`. Raises as `start` does, and
@@ -86,7 +94,7 @@ def resume(runs: Path, run_id: str, elsewhere: Sequence[str] = ()) -> int:
             run_requests.withdraw(folder, request)
         tidy(folder)
 
-    return _launch(folder, prepare, elsewhere if far else ())
+    return _launch(folder, prepare, elsewhere if far else (), launcher)
 
 
 def tidy(folder: Path) -> None:
@@ -106,11 +114,14 @@ def can_resume(runs: Path, run_id: str) -> bool:
     return {SETTINGS, CHECKPOINT} <= there and bool({EPISODES, TALES} & there)
 
 
-def _launch(folder: Path, prepare: Callable[[], None], elsewhere: Sequence[str]) -> int:
+def _launch(
+    folder: Path, prepare: Callable[[], None], elsewhere: Sequence[str], launcher: Sequence[str]
+) -> int:
     """Take the trainers' lock, `prepare` the folder and start its run."""
     lock = _open_lock(folder.parent)
+    command = [*FAR_COMMAND, *elsewhere] if elsewhere else [*(launcher or COMMAND)]
     try:
-        if not locks.take(lock, _WAITS):
+        if not locks.take(lock, _WAITS) or not _deserted(folder.parent):
             raise BusyError(
                 "A training run is already going.",
                 "Watch it, or stop it with `talecraft train stop`.",
@@ -120,16 +131,21 @@ def _launch(folder: Path, prepare: Callable[[], None], elsewhere: Sequence[str])
         prepare()
         with private_append(folder / LOG) as log:
             process = subprocess.Popen(
-                [*((*FAR_COMMAND, *elsewhere) if elsewhere else COMMAND), str(folder)],
+                [*command, str(folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=child_environment(background=True),
+                env=child_environment(background=True, launched=bool(launcher and not elsewhere)),
                 start_new_session=True,
                 pass_fds=(lock,),
             )
         return process.pid
     except OSError as error:
+        if launcher and isinstance(error, FileNotFoundError) and error.filename == launcher[0]:
+            raise UsageError(
+                f"There is no command {launcher[0]} that could launch a run.",
+                "Correct training.launcher, or take it back.",
+            ) from error
         raise LibraryError(
             f"The run could not be started in {folder}: {os_reason(error)}.",
             "Free some space, make the folder writable, or close other programs.",
@@ -144,9 +160,26 @@ def alive(runs: Path) -> str | None:
         return None
     lock = _open_lock(runs)
     try:
-        if locks.take(lock, shared=True):
+        if locks.take(lock, shared=True) and _deserted(runs):
             return None
         return os.pread(lock, 256, 0).decode(errors="replace") or None
+    finally:
+        os.close(lock)
+
+
+def hold_on(runs: Path) -> None:
+    """For each process of a run that a launcher has started, until it ends: should the launcher be
+    gone before it, the run is still alive."""
+    fcntl.flock(_open_lock(runs, _COMPANY), fcntl.LOCK_SH)
+
+
+def _deserted(runs: Path) -> bool:
+    """Is no process left of a run that a launcher has started?"""
+    if not (runs / _COMPANY).exists():
+        return True
+    lock = _open_lock(runs, _COMPANY)
+    try:
+        return locks.take(lock, _WAITS)
     finally:
         os.close(lock)
 

@@ -136,7 +136,8 @@ class RunSettings(msgspec.Struct, frozen=True):
     A run of `pattern` learns from `data`, a file or folder of tales. `alone` where the machine has
     not the memory for run and engine at once. `encoder` is the folder of a sentence encoder; where
     it is empty the base's own embeddings compare words. `version` of Talecraft wrote it; '' where
-    that was not said yet. What a `trial` makes is never adopted.
+    that was not said yet. What a `trial` makes is never adopted. `tracker` is told the figures,
+    where it is not "none".
     """
 
     run_id: str
@@ -160,6 +161,7 @@ class RunSettings(msgspec.Struct, frozen=True):
     grpo: GrpoSettings = GrpoSettings()
     encoder: str = ""
     version: str = ""
+    tracker: str = "none"
 
 
 class RunPhase(msgspec.Struct, frozen=True, tag="phase"):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from talecraft.errors import BusyError
+from talecraft.errors import BusyError, UsageError
 from talecraft.process import locks, run_client, run_events, run_requests
+from talecraft.process.environment import child_environment
 from talecraft.process.evidence import Episode, Evidence
 from talecraft.process.run_client import EventTail
 from talecraft.process.run_events import Outcome, RunPhase, RunSettings
@@ -61,6 +64,68 @@ def test_a_run_gets_its_order_and_is_alive_until_it_ends(
     run_client.start(runs, order("three"), FOUND)
     run_requests.ask(runs / "three", run_requests.CONTROL)
     tiny.until(lambda: run_client.alive(runs) is None)
+
+
+def test_a_launcher_takes_the_commands_place_and_holds_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_client, "COMMAND", ("/none",))
+    monkeypatch.setenv("TINY_RUN", "wait")
+    runs = tmp_path / "runs"
+    # As accelerate does: found by its name beside our interpreter, and it hands no lock down.
+    script = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
+    launcher = [Path(sys.executable).name, "-c", script, *tiny.RUN]
+    pid = run_client.start(runs, order("one"), FOUND, launcher=launcher)
+    tiny.until(lambda: (runs / "one" / run_client.CHECKPOINT).exists())
+    assert run_client.alive(runs) == "one"
+    run_requests.ask(runs / "one", run_requests.CONTROL)
+    tiny.until(lambda: run_client.alive(runs) is None)
+    tiny.until(lambda: tiny.gone(pid))
+    run_client.resume(runs, "one", launcher=launcher)
+    assert run_client.alive(runs) == "one"
+    run_requests.ask(runs / "one", run_requests.CONTROL)
+    tiny.until(lambda: run_client.alive(runs) is None)
+    with pytest.raises(UsageError, match="no command accelarate") as caught:
+        run_client.start(runs, order("two"), FOUND, launcher=["accelarate", "launch"])
+    assert "training.launcher" in (caught.value.hint or "")
+    assert run_client.alive(runs) is None
+
+
+def test_a_run_lives_as_long_as_any_process_that_its_launcher_has_started(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    run_client.start(runs, order("one"), FOUND)
+    tiny.until(lambda: run_client.alive(runs) is None)
+    program = (
+        "import sys; from pathlib import Path; from talecraft.process import run_client\n"
+        "run_client.hold_on(Path(sys.argv[1])); print(flush=True); input()"
+    )
+    left = subprocess.Popen(
+        [sys.executable, "-c", program, str(runs)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert left.stdout is not None
+        left.stdout.readline()
+        assert run_client.alive(runs) == "one"
+        with pytest.raises(BusyError):
+            run_client.start(runs, order("two"), FOUND)
+        assert not (runs / "two" / run_client.SETTINGS).exists()
+    finally:
+        left.communicate(b"\n", tiny.SECONDS)
+    assert run_client.alive(runs) is None
+    run_client.start(runs, order("two"), FOUND)
+    tiny.until(lambda: run_client.alive(runs) is None)
+
+
+def test_a_launcher_is_left_to_say_how_many_threads_its_processes_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert child_environment(launched=True)["OMP_NUM_THREADS"] == "3"
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert "OMP_NUM_THREADS" not in child_environment(launched=True)
+    assert "OMP_NUM_THREADS" in child_environment()
 
 
 def test_asking_whether_a_run_is_alive_hinders_no_start(

@@ -1,14 +1,16 @@
 """Training runs in seconds: forked from a process that has loaded everything a run imports.
 
 Each is the real program of a run in a process of its own. Asked over a Unix socket, a line of JSON
-each: {"folder": ..., "die_at": beat, "breaks": ...}; answers {"pid": ...}, and when the run is over
-{"code": ..., "beats": [...]}. A descriptor sent along (the trainers' lock) is held by the run.
+each: {"folder": ..., "die_at": beat, "breaks": ..., "processes": n}; answers {"pid": ...}, and when
+the run is over {"code": ..., "beats": [...], "others": [...]}: the others' codes, where several
+`processes` carry it out together. A descriptor sent along (the trainers' lock) is held by the run.
 
 `beats` are the moments of a run's life at which it can be made to die by its own hand, SIGKILL.
 They are numbered by kind: "file 3 open config.json" for every file it opens, renames, removes or
 makes in its folder or its model's; "line 5 before Step", and after; "token 80" for every time it
 looks whether it is to stop, which is at least once a token and a minibatch.
-`breaks`: "nan" makes the reward not a number from the second update on.
+`breaks`: "nan" makes the reward not a number from the second update on; "other" has the second
+process fail there.
 """
 
 from __future__ import annotations
@@ -51,17 +53,36 @@ def answer(connection: socket.socket) -> None:
     if not data:
         return
     order = json.loads(data)
+    company = together(order.get("processes", 1))
     with tempfile.TemporaryFile() as beats:
-        pid = os.fork()
-        if pid == 0:
-            run(order, beats.fileno())
+        pids = []
+        for environment in company:
+            pids.append(os.fork())
+            if pids[-1] == 0:
+                os.environ.update(environment)
+                run(order, beats.fileno(), main=len(pids) == 1)
         for one in fds:
             os.close(one)
-        say(connection, {"pid": pid})
-        _, status = os.waitpid(pid, 0)
+        say(connection, {"pid": pids[0]})
+        code, *others = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
         beats.seek(0)
         told = beats.read().decode().splitlines()
-    say(connection, {"code": os.waitstatus_to_exitcode(status), "beats": told})
+    say(connection, {"code": code, "beats": told, "others": others})
+
+
+def together(processes: int) -> list[dict[str, str]]:
+    """What a launcher tells each of its processes by its environment; one is told nothing."""
+    if processes == 1:
+        return [{}]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    alike = {
+        "WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes),
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true",
+        "GLOO_SOCKET_IFNAME": "lo",
+    }  # fmt: skip
+    return [{**alike, "RANK": str(one), "LOCAL_RANK": str(one)} for one in range(processes)]
 
 
 def say(connection: socket.socket, what: dict[str, Any]) -> None:
@@ -69,16 +90,17 @@ def say(connection: socket.socket, what: dict[str, Any]) -> None:
         connection.sendall(json.dumps(what).encode() + b"\n")
 
 
-def run(order: dict[str, Any], beats: int) -> None:
-    """In the child: be the run."""
+def run(order: dict[str, Any], beats: int, main: bool) -> None:
+    """In the child: be the run, or a process beside the main one."""
     code = 70
     try:
         folder = Path(order["folder"])
         log = os.open(folder / "run.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        break_it(order.get("breaks", ""))
-        count_beats(order, folder, beats)
+        break_it(order.get("breaks", ""), main)
+        if main:
+            count_beats(order, folder, beats)
         from talecraft.learning import run as program
 
         sys.argv = ["run", str(folder)]
@@ -120,8 +142,19 @@ def count_beats(order: dict[str, Any], folder: Path, beats: int) -> None:
     sys.addaudithook(heard)
 
 
-def break_it(how: str) -> None:
+def break_it(how: str, main: bool) -> None:
     """Spoil the program before it runs."""
+    if how == "other" and not main:
+        from talecraft.learning.ppo import Ppo
+
+        roll_out = Ppo._roll_out
+
+        def fails(self: Ppo, number: int) -> Any:
+            if number >= 2:
+                raise ValueError("the other one fails")
+            return roll_out(self, number)
+
+        Ppo._roll_out = fails  # type: ignore[method-assign]
     if how == "nan":
         from talecraft.learning.ppo import Ppo
         from talecraft.learning.rewards.total import Reward

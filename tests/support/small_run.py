@@ -154,10 +154,11 @@ def order(
 
 
 class Ended(NamedTuple):
-    """`code` is negative for a signal; `beats` as in run_server."""
+    """`code` is negative for a signal; `beats` and `others` as in run_server."""
 
     code: int
     beats: list[str]
+    others: list[int]
 
 
 class Runner:

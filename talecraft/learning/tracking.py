@@ -1,0 +1,100 @@
+"""A run's figures for a tracker that the writer has chosen, by Accelerate. Off unless asked for.
+
+What is told are the figures of each update and the order's hyperparameters: no text. They stay on
+this machine, in the run's folder, unless the writer's own environment says otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from talecraft.errors import EngineError
+from talecraft.process.run_events import RunSettings, Step
+
+FOLDER = "tracker"  # of the run's
+PROJECT = "talecraft"
+NOBODY = "none"
+_NO_FIGURES = ("note", "step", "total")  # of a step
+# Where the packages keep what they write, and that they send nothing.
+_AT_HOME = {
+    "wandb": {"WANDB_MODE": "offline", "WANDB_DIR": ""},
+    "trackio": {"TRACKIO_DIR": ""},
+}
+
+
+class Tracker:
+    """Tells nobody."""
+
+    def log(self, step: Step) -> None:
+        """The figures of an update."""
+
+    def close(self) -> None:
+        """There are no more."""
+
+
+class Accelerated(Tracker):
+    """By Accelerate's tracker of the order's name. Raises EngineError where its package is not
+    installed."""
+
+    def __init__(self, settings: RunSettings, folder: Path) -> None:
+        from accelerate import Accelerator
+        from accelerate.tracking import get_available_trackers
+        from accelerate.utils import ProjectConfiguration
+
+        if settings.tracker not in map(str, get_available_trackers()):
+            raise EngineError(
+                f"The tracker {settings.tracker} is not installed.",
+                f"pip install {settings.tracker}, or take back training.tracker.",
+            )
+        place = folder / FOLDER
+        place.mkdir(mode=0o700, exist_ok=True)
+        for name, value in _AT_HOME.get(settings.tracker, {}).items():
+            os.environ.setdefault(name, value or str(place))
+        self._accelerator = Accelerator(
+            log_with=settings.tracker,
+            project_config=ProjectConfiguration(project_dir=str(folder), logging_dir=str(place)),
+        )
+        self._accelerator.init_trackers(
+            PROJECT,
+            config=_config(settings),
+            init_kwargs={settings.tracker: {"name": settings.run_id}}
+            if settings.tracker in _AT_HOME
+            else {},
+        )
+
+    def log(self, step: Step) -> None:
+        self._accelerator.log(figures(step), step=step.step)
+
+    def close(self) -> None:
+        # Not `end_training`, which would end the process group of the run, too.
+        for one in self._accelerator.trackers:
+            one.finish()
+
+
+def tracker(settings: RunSettings, folder: Path) -> Tracker:
+    """The order's, where it names one. Raises as Accelerated does."""
+    return Tracker() if settings.tracker == NOBODY else Accelerated(settings, folder)
+
+
+def figures(step: Step) -> dict[str, float]:
+    """An update's figures by their names, each part of the reward by its own."""
+    told = msgspec.structs.asdict(step)
+    parts = {f"reward/{name}": value for name, value in told.pop("parts").items()}
+    return {name: value for name, value in told.items() if name not in _NO_FIGURES} | parts
+
+
+def _config(settings: RunSettings) -> dict[str, Any]:
+    """What the run was told, as far as it is one number or name."""
+    told = {
+        "method": settings.method,
+        "model": settings.model.id,
+        "seed": settings.seed,
+        "lora_rank": settings.lora_rank,
+        "lora_alpha": settings.lora_alpha,
+        **msgspec.structs.asdict(settings.ppo),
+    }
+    return {name: one for name, one in told.items() if isinstance(one, int | float | str)}
