@@ -164,6 +164,10 @@ class PageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = False
 
 
+# What Accelerate can tell a run's figures to, by the names of their packages.
+TrackerName = Literal["none", "tensorboard", "wandb", "trackio"]
+
+
 class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a run learns."""
 
@@ -197,6 +201,17 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[int, Meta(ge=0, le=2**31 - 1)] | None,
         Meta(description="With a seed, two runs on the same log are the same."),
     ] = None
+    launcher: Annotated[
+        str, Meta(description="What launches a run, as `accelerate launch ...`; empty: itself.")
+    ] = ""
+    tracker: Annotated[
+        TrackerName, Meta(description="What keeps a run's figures, too, in the run's folder.")
+    ] = "none"
+
+    @property
+    def launcher_words(self) -> list[str]:
+        """The command, word by word. Raises ConfigError where a quotation mark is open."""
+        return words_of("training.launcher", self.launcher)
 
     @property
     def weights(self) -> dict[str, float] | None:
@@ -224,13 +239,18 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def words(self) -> list[str]:
         """The command, word by word. Raises ConfigError where a quotation mark is open."""
-        try:
-            return shlex.split(self.command)
-        except ValueError as error:
-            raise ConfigError(
-                f"engine.command cannot be read ({error}): {self.command}.",
-                "Close its quotation marks.",
-            ) from error
+        return words_of("engine.command", self.command)
+
+
+def words_of(key: str, command: str) -> list[str]:
+    """The command under this key, word by word. Raises ConfigError where a quotation mark is
+    open."""
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise ConfigError(
+            f"{key} cannot be read ({error}): {command}.", "Close its quotation marks."
+        ) from error
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -45,6 +45,7 @@ from talecraft.process.run_events import Outcome, RunSettings
 from talecraft.process.run_requests import EXAMPLE, WritingSign
 from talecraft.story.methods import METHODS
 from talecraft.studio.hosting import adapter_folder, keep_parcel, model_here, other_version
+from talecraft.studio.preferences import Preferences
 
 _RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,60}")
 ADAPTERS = "adapters"  # of a guest's folder: what it begins at
@@ -114,10 +115,15 @@ class RunHost:
                 keep_parcel(self._folder / ADAPTERS, command)
             case AllSent():
                 assert self._settings is not None
-                run_client.start(self._runs, self._settings, None)
+                run_client.start(self._runs, self._settings, None, launcher=self._launcher)
                 self._watched = True
             case Ask():
                 self._ask(command)
+
+    @property
+    def _launcher(self) -> list[str]:
+        """This machine's own: the page's knows nothing of its GPUs."""
+        return Preferences(self._home, self._catalogue).settings.training.launcher_words
 
     @property
     def _folder(self) -> Path:
@@ -146,7 +152,7 @@ class RunHost:
             raise BusyError("Another run is going on the other machine.", "Wait for its end.")
         over = going is None and not self._news
         if over and run_client.can_resume(self._runs, wanted.run_id):
-            run_client.resume(self._runs, wanted.run_id)
+            run_client.resume(self._runs, wanted.run_id, launcher=self._launcher)
         elif over:
             shutil.rmtree(folder, ignore_errors=True)
             private_folder(folder)

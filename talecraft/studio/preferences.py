@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from talecraft.config import editing, entries, strict
 from talecraft.config.entries import AUTOMATIC, Entry, Value
 from talecraft.config.models import Catalogue, ModelSpec
-from talecraft.config.settings import EngineSettings, Settings
+from talecraft.config.settings import Settings, words_of
 from talecraft.config.themes import THEMES
 from talecraft.errors import ConfigError, UsageError
 from talecraft.paths import Home, private_folder, private_write
@@ -57,7 +57,7 @@ class Preferences:
                 return "a theme's name"
             case "writing.model":
                 return "the id of a model that is installed, or automatic"
-            case "engine.command":
+            case "engine.command" | "training.launcher":
                 return "a command, or nothing"
             case "training.rewards":
                 return f"of {', '.join(rewards.NAMES)}, or {AUTOMATIC}"
@@ -80,9 +80,9 @@ class Preferences:
             spec = self._catalogue.get(name)
             if not self._usable(spec):
                 raise self.not_installed(spec)
-        elif entry.key == "engine.command":
+        elif entry.key in ("engine.command", "training.launcher"):
             try:
-                EngineSettings(command=name).words  # noqa: B018 - only whether it can be read
+                words_of(entry.key, name)
             except ConfigError as error:
                 raise UsageError(error.message, error.hint) from None
         elif entry.key == "training.rewards" and name:

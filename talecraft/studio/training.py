@@ -41,7 +41,7 @@ from talecraft.studio.plan import Planning, TrainingPlan
 from talecraft.studio.recipe import AS_SET, Recipe
 from talecraft.studio.settling import RESUMABLE, Settling
 
-_OF_THE_ORDER = ("seed", "method")  # of the settings, but no hyperparameters
+_OF_THE_ORDER = ("seed", "method", "launcher", "tracker")  # of the settings, but no hyperparameters
 LOOK_SEED = 0  # the same for all looks: what was found once is found again
 
 
@@ -205,7 +205,12 @@ class Training(Settling):
             run.id,
             lambda: self._library.runs.add(run),
             lambda: run_client.start(
-                self._home.runs, settings, evidence, self._elsewhere_for(settings), inputs
+                self._home.runs,
+                settings,
+                evidence,
+                self._elsewhere_for(settings),
+                inputs,
+                self._launcher,
             ),
             "failed",
         )
@@ -221,6 +226,10 @@ class Training(Settling):
             kept = self.classifiers.find(recipe.classifier)
             found[run_client.CLASSIFIER] = kept.path.read_bytes()
         return found
+
+    @property
+    def _launcher(self) -> Sequence[str]:
+        return self._settings().training.launcher_words
 
     def _elsewhere_for(self, settings: RunSettings) -> Sequence[str]:
         """The pattern is learned from files that are here."""
@@ -251,6 +260,7 @@ class Training(Settling):
             sampling=self._settings().writing.of(model).sampling(0),
             ppo=self.ppo(model, updates, recipe),
             trial=recipe.trial,
+            tracker=self._settings().training.tracker,
         )
 
     def _launch(
@@ -319,7 +329,7 @@ class Training(Settling):
         return self._launch(
             run.id,
             lambda: self._library.runs.reopen(run.id),
-            lambda: run_client.resume(self._home.runs, run.id, self._elsewhere),
+            lambda: run_client.resume(self._home.runs, run.id, self._elsewhere, self._launcher),
             "interrupted",
         )
 

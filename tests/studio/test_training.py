@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -317,3 +318,24 @@ def test_the_closing_test_is_told_in_steps() -> None:
     ppo = run_events.PpoSettings(batch=32, oversample=1, epochs=2, gate_prompts=60, gate_samples=2)
     assert closing_steps(ppo) == pytest.approx(3.3, abs=0.1)
     assert closing_steps(ppo, 2) == pytest.approx(4.7, abs=0.1)
+
+
+# ---------------------------------------------------------------------------- a launcher
+def test_a_run_is_launched_by_the_command_in_the_settings(
+    studio: Studio, scored: list[Turn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_client, "COMMAND", ("/none",))
+    launcher = next(one for one in studio.preferences.entries if one.key == "training.launcher")
+    with pytest.raises(UsageError, match="quotation"):
+        studio.preferences.put(launcher, "accelerate 'launch")
+    studio.preferences.put(launcher, shlex.join(tiny.RUN))
+    tracker = next(one for one in studio.preferences.entries if one.key == "training.tracker")
+    studio.preferences.put(tracker, "wandb")
+    ended = run(studio, "died", monkeypatch)
+    assert ended.state == "interrupted"
+    ordered = run_events.decode_settings(ended.settings.encode())
+    assert (ordered.tracker, ordered.ppo.updates) == ("wandb", 2)
+    monkeypatch.setenv("TINY_RUN", "adopted")
+    studio.training.resume(studio.model)
+    tiny.until(lambda: run_client.alive(studio.home.runs) is None)
+    assert [one.state for one in studio.training.settle()] == ["adopted"]
