@@ -24,6 +24,7 @@ from torch.nn import Parameter
 
 from talecraft.engine.loading import choose_device_name
 from talecraft.errors import EngineError
+from talecraft.process.environment import LAUNCHED
 
 if TYPE_CHECKING:
     from talecraft.process.run_events import Outcome
@@ -237,6 +238,7 @@ def _whole(environment: Mapping[str, str], name: str) -> int:
 
 
 def _die_with_the_launcher() -> None:
-    """Where the launcher is killed nobody would end what it has started: the kernel shall."""
-    if sys.platform == "linux":
+    """Where the launcher is killed nobody would end what it has started: the kernel shall. Not
+    where this process has itself become of what was launched: its parent may go."""
+    if sys.platform == "linux" and os.environ.get(LAUNCHED) != str(os.getppid()):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

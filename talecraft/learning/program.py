@@ -14,6 +14,7 @@ from talecraft.errors import TalecraftError
 from talecraft.learning.company import Company, Ended, Parted, join
 from talecraft.learning.events import Cancelled, Events, Silence
 from talecraft.process import run_client, run_events
+from talecraft.process.environment import LAUNCHED
 from talecraft.process.run_events import Outcome, RunSettings
 
 
@@ -53,7 +54,7 @@ def _begin(folder: Path) -> tuple[Company, Events]:
         if os.environ.get("RANK", "0") == "0":
             Events(folder).finish(_why(error))
         raise
-    if company.size > 1:
+    if company.size > 1 or LAUNCHED in os.environ:
         run_client.hold_on(folder.parent)
     if company.main:
         return company, Events(folder)

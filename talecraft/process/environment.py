@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+LAUNCHED = "TALECRAFT_LAUNCHED"  # tells a run that a launcher was asked for, and by which process
+
 
 def child_environment(background: bool = False, launched: bool = False) -> dict[str, str]:
     """A copy of ours with threads, network and logging set for a child.
@@ -32,6 +34,7 @@ def child_environment(background: bool = False, launched: bool = False) -> dict[
         PYTHONIOENCODING="utf-8",
     )
     if launched:
+        env[LAUNCHED] = str(os.getpid())
         env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
         if "OMP_NUM_THREADS" not in os.environ:
             del env["OMP_NUM_THREADS"]

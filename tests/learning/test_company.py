@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import load_file
 
 from talecraft.errors import EngineError
-from talecraft.learning import company
+from talecraft.learning import company, program
 from talecraft.learning.company import ALONE, Company
-from talecraft.process import evidence, run_client, run_events, run_requests
+from talecraft.process import environment, evidence, run_client, run_events, run_requests
 from talecraft.process.run_client import EventTail
 from talecraft.process.run_events import Drawn, RunPhase, Step, Waiting
 from tests.support import small_run, tiny
@@ -165,7 +165,7 @@ def test_what_cannot_be_shared_is_refused_in_words(tmp_path, model, runner, meth
 
 # ---------------------------------------------------------------------- what a launcher asks for
 @pytest.mark.parametrize(
-    ("environment", "words"),
+    ("told", "words"),
     [
         ({"WORLD_SIZE": "2", "ACCELERATE_USE_FSDP": "true"}, "FSDP shares one model out"),
         ({"WORLD_SIZE": "2", "ACCELERATE_USE_DEEPSPEED": "true"}, "DeepSpeed shares one"),
@@ -175,18 +175,31 @@ def test_what_cannot_be_shared_is_refused_in_words(tmp_path, model, runner, meth
         ),
     ],
 )
-def test_what_a_launcher_wants_and_a_run_cannot_is_refused(monkeypatch, environment, words):
-    for name, value in environment.items():
+def test_what_a_launcher_wants_and_a_run_cannot_is_refused(monkeypatch, told, words):
+    for name, value in told.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(EngineError, match=words):
         company.join()
 
 
-@pytest.mark.parametrize("environment", [{}, {"WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0"}])
-def test_one_process_is_alone(monkeypatch, environment):
-    for name, value in environment.items():
+@pytest.mark.parametrize("told", [{}, {"WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0"}])
+def test_one_process_is_alone(monkeypatch, told):
+    for name, value in told.items():
         monkeypatch.setenv(name, value)
     assert company.join() is ALONE
+
+
+def test_what_was_launched_shows_that_it_lives_one_process_too(tmp_path, monkeypatch):
+    """Its launcher may be gone before it, and with that the trainers' lock."""
+    held = []
+    monkeypatch.setattr(run_client, "hold_on", held.append)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    assert program._begin(folder)[0] is ALONE
+    assert not held
+    monkeypatch.setenv(environment.LAUNCHED, "1")
+    assert program._begin(folder)[0] is ALONE
+    assert held == [tmp_path]
 
 
 # ---------------------------------------------------------------------- shares
