@@ -12,7 +12,7 @@ import typer
 from talecraft.cli import console, opening, shapes
 from talecraft.errors import UsageError
 from talecraft.story import rewards as reward_words
-from talecraft.story.methods import METHODS
+from talecraft.story.methods import METHODS, TASTE_MODELS
 from talecraft.story.methods import WORDS as METHOD_WORDS
 
 if TYPE_CHECKING:
@@ -49,6 +49,15 @@ Prompts = Annotated[
 Classifier = Annotated[
     str, typer.Option("--classifier", metavar="NAME", help="Which one rewards, if any does.")
 ]
+TasteModel = Annotated[
+    str | None,
+    typer.Option(
+        "--taste-model",
+        metavar="NAME",
+        help="How your taste is known: head, adapter (also try a reward model), or auto (from 1,000"
+        " opinions on).",
+    ),
+]
 _GOOD_ENDS = ("adopted", "rejected")
 
 
@@ -63,11 +72,12 @@ def plan(
     rewards: Rewards = None,
     prompts: Prompts = None,
     classifier: Classifier = "classifier",
+    taste_model: TasteModel = None,
 ) -> None:
     """What a run would learn from, how long it would take, and what room it needs."""
     from talecraft.studio.memory import size
 
-    asked = recipe(method, rewards, prompts, classifier)
+    asked = recipe(method, rewards, prompts, classifier, taste_model)
     with opening.studio(model, settle=True) as studio:
         opening.measured(studio)
         found = studio.training.plan(studio.model, asked)
@@ -88,6 +98,8 @@ def plan(
         _print_opinions(found)
     how = "as the last run took" if found.measured else "estimated"
     console.out(f"Time: about {found.minutes:.1f} minutes ({how})")
+    if found.trial_words:
+        console.out(found.trial_words)
     for what, needed, free in (
         ("Memory", found.memory_mb, found.free_mb),
         ("Beside it, to write", found.engine_mb, None),
@@ -99,13 +111,21 @@ def plan(
         console.out("The engine sleeps while the run works: there is no memory for both.")
     if taste is not None:
         console.out(f"{taste.words} ({taste.pairs} pairs, {taste.low:.0%} to {taste.high:.0%})")
-    refusal = found.refusal or (f"Not yet. {taste.refusal}" if taste and taste.refusal else "")
+    refusal = found.refusal or (taste.refusal if taste else "")
+    if refusal and not found.refusal:
+        refusal = f"The head alone is not enough. {refusal}" if found.trial_words else (
+            f"Not yet. {refusal}"
+        )  # fmt: skip
     for text in filter(None, (refusal, *found.warnings)):
         console.out(text)
 
 
 def recipe(
-    method: str | None, rewards: str | None, prompts: Path | None, classifier: str
+    method: str | None,
+    rewards: str | None,
+    prompts: Path | None,
+    classifier: str,
+    taste_model: str | None = None,
 ) -> Recipe:
     """What was asked for in words. Raises UsageError for what is none, or cannot be read."""
     from talecraft.studio import corpus
@@ -113,9 +133,13 @@ def recipe(
 
     if method is not None and method not in METHODS:
         raise UsageError(f"There is no method '{method}'.", f"The methods: {', '.join(METHODS)}.")
+    if taste_model is not None and taste_model not in TASTE_MODELS:
+        raise UsageError(
+            f"There is no taste model '{taste_model}'.", f"There are: {', '.join(TASTE_MODELS)}."
+        )
     found = corpus.prompts(prompts) if prompts is not None else ()
     asked = reward_words.parse(rewards) if rewards is not None else None
-    return Recipe(method, asked, tuple(found), classifier)
+    return Recipe(method, asked, tuple(found), classifier, taste_model=taste_model)
 
 
 def _print_opinions(found: TrainingPlan) -> None:
@@ -142,11 +166,12 @@ def run(
     rewards: Rewards = None,
     prompts: Prompts = None,
     classifier: Classifier = "classifier",
+    taste_model: TasteModel = None,
     detach: Annotated[bool, typer.Option("--detach", help="Start it and return at once.")] = False,
     as_json: Json = False,
 ) -> None:
     """Start a run and follow it. It goes on by itself: Ctrl+C only ends the following."""
-    asked = recipe(method, rewards, prompts, classifier)
+    asked = recipe(method, rewards, prompts, classifier, taste_model)
     with opening.studio(model, settle=True) as studio:
         started = studio.training.start(studio.model, seed, updates, asked)
         console.note(f"Training run {started.id} is going.")
@@ -332,7 +357,9 @@ def describe(event: RunEvent) -> str:
     match event:
         case RunPhase():
             return f"{event.words} {event.progress:.0%}" if event.progress else event.words
-        case TasteLearned() | TalesRead():
+        case TasteLearned():
+            return event.tried or event.words
+        case TalesRead():
             return event.words
         case PatternStep():
             line = (

@@ -14,7 +14,7 @@ from msgspec import Meta
 from talecraft.config.models import ModelSpec
 from talecraft.errors import ConfigError, UsageError
 from talecraft.story import rewards
-from talecraft.story.methods import Method
+from talecraft.story.methods import Method, TasteModel
 from talecraft.story.turns import Sampling
 
 # What numbers of sampling may be; presets have the same.
@@ -177,6 +177,9 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rewards: Annotated[
         str, Meta(description="What is rewarded, with weights, as `taste=1, length=0.3`.")
     ] = ""
+    taste_model: Annotated[
+        TasteModel, Meta(description="A reward model beside the head? auto: from 1,000 opinions.")
+    ] = "auto"
     updates: Annotated[
         Annotated[int, Meta(ge=1, le=200)] | None,
         Meta(description="Steps of a run: more take longer and may go further."),

@@ -23,7 +23,7 @@ from torch import Tensor
 from talecraft.engine.codec import Codec
 from talecraft.learning import features
 from talecraft.learning.company import ALONE, Company
-from talecraft.learning.features import Passage
+from talecraft.learning.features import Passage, Tasting
 from talecraft.learning.policy import Policy
 from talecraft.learning.rewards.total import Reward, Valued
 from talecraft.learning.rollouts import Rollout
@@ -82,6 +82,7 @@ class Appraiser:
     """Reads rollouts once with the adapter off: reward, the root's log-probs, the critic's clues.
 
     `usual` is the usual length of a passage's prose in tokens, `vocabulary` what the heads count.
+    Where the reward's taste is a `tasting` that reads by itself, it is asked instead of features.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Appraiser:
         usual: float,
         settings: PpoSettings,
         vocabulary: Vocabulary = NO_WORDS,
+        tasting: Tasting | None = None,
     ) -> None:
         self._policy = policy
         self._codec = codec
@@ -99,11 +101,13 @@ class Appraiser:
         self._usual = max(1.0, usual)
         self._settings = settings
         self._vocabulary = vocabulary
+        self._tasting = tasting
 
     @torch.no_grad()
     def __call__(self, sampled: Sequence[Rollout], pad: int) -> Appraisal:
         batch = self._policy.batch(sampled, pad)
         read = features.passages(sampled)
+        tasted = self._tasting.along(read) if self._tasting is not None else None
         logprobs = torch.zeros_like(batch.mask)
         clues = torch.zeros_like(batch.clues)
         whole: list[Tensor | None] = [None] * len(read)
@@ -119,7 +123,7 @@ class Appraiser:
                 for row, i in enumerate(chosen):
                     along = None
                     if self._reward.has_taste:
-                        along = self._along(states, row, read[i])
+                        along = self._along(states, row, read[i]) if tasted is None else tasted[i]
                         whole[i] = along[-1:].clone()  # not a view: it would keep all of `along`
                     self._tell(clues[i, : len(read[i].response)], along, read[i])
                     if self._reward.judges_outlines:

@@ -17,7 +17,7 @@ from torch import Tensor
 from talecraft.engine.codec import Codec
 from talecraft.learning import checks, features, phrases, rollouts, taste
 from talecraft.learning.company import ALONE, Company
-from talecraft.learning.features import Passage
+from talecraft.learning.features import Passage, Tasting
 from talecraft.learning.intervals import bootstrap, gains
 from talecraft.learning.labels import Scored
 from talecraft.learning.learner import practice_sampling
@@ -45,6 +45,7 @@ class Opinions:
     held: Sequence[Passage]  # the passages that it was fitted to
     said: Scored  # and what was said of them
     wants_length: int  # +1 or -1 where the writer's scores surely ask for longer or shorter, else 0
+    tasting: Tasting | None = None  # in the head's place, where a reward model surely knows more
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,19 +169,21 @@ def _by_opinions(
     if opinions is None:
         theirs, ours = (judge.reward(side).total.double().numpy() for side in (before, after))
         return [_win(judge, ours - theirs, "what was rewarded")]
-    with policy.reference():
-        theirs, ours = (
-            opinions.taste(
-                features.extract(
-                    policy.model, features.passages(side), judge.pad, opinions.said.vocabulary
-                )
-            ).numpy()
-            for side in (before, after)
-        )
+    theirs, ours = (_worth(policy, judge, opinions, side) for side in (before, after))
     return [
         _win(judge, ours - theirs, "held-back scores"),
         *_agreement(policy, judge, opinions, opponent),
     ]
+
+
+def _worth(policy: Policy, judge: Judge, opinions: Opinions, side: Sequence[Rollout]) -> np.ndarray:
+    """What the held-back opinions make of these passages (N,)."""
+    read = features.passages(side)
+    if opinions.tasting is not None:
+        return opinions.tasting.taste(features.whole(opinions.tasting, read)).numpy()
+    with policy.reference():
+        found = features.extract(policy.model, read, judge.pad, opinions.said.vocabulary)
+        return opinions.taste(found).numpy()
 
 
 def _win(judge: Judge, differences: np.ndarray, by: str) -> Check:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -37,6 +37,22 @@ def passages(sampled: Sequence[Rollout]) -> list[Passage]:
         Passage(one.prompt_ids, one.response_ids, one.prose_start, one.prose_end, one.prose.strip())
         for one in sampled
     ]
+
+
+class Tasting(Protocol):
+    """A taste that reads passages itself instead of going by this module's features (N, F)."""
+
+    def along(self, passages: Sequence[Passage]) -> list[Tensor]:
+        """Numbers (P, F) for each passage: after each token of its prose, one row where it has
+        none. The last row is the whole passage's."""
+
+    def taste(self, found: Tensor) -> Tensor:
+        """u (N,) for such rows (N, F)."""
+
+
+def whole(tasting: Tasting, passages: Sequence[Passage]) -> Tensor:
+    """The numbers (N, F) of whole passages."""
+    return torch.cat([one[-1:] for one in tasting.along(passages)])
 
 
 States = tuple[Tensor, ...]  # (B, L, D) at each depth, the last one last

@@ -49,16 +49,19 @@ class _FoldedProduct(torch.autograd.Function):
 
 
 @contextmanager
-def folded(layers: Sequence[Any], adapter: str) -> Iterator[None]:
-    """Inside, these peft layers multiply once. Neither weights nor adapter may change inside."""
+def folded(layers: Sequence[Any], adapter: str, beneath: Sequence[str] = ()) -> Iterator[None]:
+    """Inside, these peft layers multiply once, with `adapter` on top of the frozen ones `beneath`
+    it. Neither weights nor adapters may change inside."""
     for layer in layers:
         base = layer.get_base_layer()
         with torch.no_grad():
             weight = base.weight + layer.get_delta_weight(adapter)
+            for one in beneath:
+                weight = weight + layer.get_delta_weight(one)
         layer.forward = partial(
             _forward,
             layer,
-            adapter,
+            [*beneath, adapter],
             weight.t() if layer.fan_in_fan_out else weight,
             base.bias,
             layer.lora_A[adapter].weight,
@@ -74,7 +77,7 @@ def folded(layers: Sequence[Any], adapter: str) -> Iterator[None]:
 
 def _forward(
     layer: Any,
-    adapter: str,
+    adapters: Sequence[str],
     weight: Tensor,
     bias: Tensor | None,
     down: Tensor,
@@ -83,7 +86,7 @@ def _forward(
     x: Tensor,
 ) -> Tensor:
     made: Tensor
-    if layer.disable_adapters or layer.active_adapters != [adapter]:
+    if layer.disable_adapters or layer.active_adapters != adapters:
         made = type(layer).forward(layer, x)
     elif torch.is_grad_enabled():
         made = _FoldedProduct.apply(x, weight, bias, down, up, scale)  # type: ignore[no-untyped-call]

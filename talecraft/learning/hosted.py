@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -95,16 +95,21 @@ def quiet(folder: Path) -> None:
 
 
 def config(learner: Hosted, folder: Path, micro_batch: int, batch: int) -> dict[str, Any]:
-    """What all trainers are told: `batch` examples a step, `micro_batch` at a time."""
+    """What all trainers of a policy are told: `batch` examples a step, `micro_batch` at a time."""
     bench = learner._bench
-    model = bench.policy.model
-    return {
-        "output_dir": str(folder),
+    return common(bench.policy.model, folder, bench.seed) | {
         "max_steps": 1,  # set for every update
         "per_device_train_batch_size": micro_batch,
         "gradient_accumulation_steps": batch // micro_batch,
         "max_grad_norm": bench.settings.max_grad_norm,
-        "seed": bench.seed % 2**32,
+    }
+
+
+def common(model: Any, folder: Path, seed: int) -> dict[str, Any]:
+    """What every trainer is told that learns on this peft model."""
+    return {
+        "output_dir": str(folder),
+        "seed": seed % 2**32,
         "use_cpu": model.device.type == "cpu",
         "bf16": False,
         "gradient_checkpointing": model.get_base_model().dtype != torch.float32,
@@ -118,8 +123,46 @@ def config(learner: Hosted, folder: Path, micro_batch: int, batch: int) -> dict[
     }
 
 
+class Followed(Protocol):
+    """Whoever is told what a trainer does."""
+
+    def step_begins(self) -> None:
+        """Before a step of the optimiser."""
+
+    def optimiser_steps(self) -> None:
+        """The gradients are there; the weights are about to move."""
+
+    def part_done(self) -> None:
+        """After a micro-batch that was not the step's last."""
+
+    def told(self, logs: dict[str, float]) -> None:
+        """The trainer's figures of a step."""
+
+
 def hire(learner: Hosted, kind: type, arguments: Any, tokenizer: Any, **more: Any) -> Any:
     """A trainer of this kind, quiet, over the learner's batches, with its optimiser."""
+    policy = learner._bench.policy
+    trainer = engage(
+        learner, kind, policy.model, arguments, tokenizer,
+        (learner._optimiser, learner._schedule), {"at": [0], "prompt": ["0"]}, **more,
+    )  # fmt: skip
+    for parameter in policy.lora.values():  # of quantised models the trainer has coarsened them
+        parameter.data = parameter.data.float()
+    return trainer
+
+
+def engage(
+    learner: Followed,
+    kind: type,
+    model: Any,
+    arguments: Any,
+    tokenizer: Any,
+    optimisers: tuple[torch.optim.Optimizer, Any],
+    data: dict[str, list[Any]],
+    **more: Any,
+) -> Any:
+    """A trainer of this kind for `model`, over these columns, quiet; it tells the learner what it
+    does. `optimisers`: an optimiser and its schedule."""
     from datasets import Dataset
     from transformers import PrinterCallback, TrainerCallback
 
@@ -141,19 +184,16 @@ def hire(learner: Hosted, kind: type, arguments: Any, tokenizer: Any, **more: An
 
     if tokenizer.pad_token is None:  # never looked at: our own batches are padded
         tokenizer.pad_token = tokenizer.eos_token
-    policy = learner._bench.policy
     trainer = kind(
-        model=policy.model,
+        model=model,
         args=arguments,
-        train_dataset=Dataset.from_dict({"at": [0], "prompt": ["0"]}),
+        train_dataset=Dataset.from_dict(data),
         processing_class=tokenizer,
         callbacks=[Follow()],
-        optimizers=(learner._optimiser, learner._schedule),
+        optimizers=optimisers,
         **more,
     )
     trainer.remove_callback(PrinterCallback)
-    for parameter in policy.lora.values():  # of quantised models the trainer has coarsened them
-        parameter.data = parameter.data.float()
     return trainer
 
 

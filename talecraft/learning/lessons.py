@@ -42,11 +42,12 @@ class Lessons:
         sure (words.py): where few passages have what is loved, most pairs differ by a slip of the
         hand, and which stories are drawn decides the interval.
         """
-        return (
-            (self.trust.passed or (self.trust.tells and bool(self.words)))
-            and self.scored.opinions >= FEWEST_OPINIONS
-            and not self.scored.one_sided
-        )
+        return (self.trust.passed or (self.trust.tells and bool(self.words))) and self.enough
+
+    @property
+    def enough(self) -> bool:
+        """Is there enough to learn anything from?"""
+        return self.scored.opinions >= FEWEST_OPINIONS and not self.scored.one_sided
 
     def event(self, of: str = "passages") -> TasteLearned:
         """`of` what they are a taste."""

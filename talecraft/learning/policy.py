@@ -71,6 +71,7 @@ class Policy(nn.Module):
         self._find_layers()
         self._folded = False
         self._speaking = ADAPTER  # the adapter that is active where none is off
+        self._beneath: tuple[str, ...] = ()  # the frozen ones that speak with it
         self._rooted = False
         if isinstance(self.model.get_base_model().get_output_embeddings(), LoraLayer):
             raise EngineError(
@@ -153,6 +154,46 @@ class Policy(nn.Module):
             self._speaking = ADAPTER
             self.model.set_adapter(ADAPTER)
 
+    def add(self, name: str, rank: int) -> dict[str, nn.Parameter]:
+        """Lay another adapter on the policy's own layers, and on the root: its parameters."""
+        shape = self.model.peft_config[ADAPTER]
+        config = LoraConfig(
+            r=rank,
+            lora_alpha=2 * rank,
+            target_modules=shape.target_modules,
+            lora_dropout=0.0,
+            task_type=shape.task_type,
+        )
+        self.model.add_adapter(name, config)
+        self.model.set_adapter(ADAPTER)
+        still(self.model)
+        self._find_layers()
+        found = {n: p for n, p in self.model.named_parameters() if f".{name}." in n}
+        for parameter in found.values():
+            parameter.data = parameter.data.float()
+        return found
+
+    def drop(self, name: str) -> None:
+        """Take such an adapter away again."""
+        self.model.delete_adapter(name)
+        self.model.set_adapter(ADAPTER)
+        self._find_layers()
+
+    @contextmanager
+    def speaking(self, name: str) -> Iterator[None]:
+        """Inside, an adapter that was added speaks, on top of the root, and is what learns."""
+        self._speaking, self._beneath = name, (ROOT,) if self._rooted else ()
+        self.model.base_model.set_adapter([*self._beneath, name])
+        for layer in self._layers:
+            for part in (layer.lora_A, layer.lora_B):
+                for one in self._beneath:
+                    part[one].requires_grad_(False)
+        try:
+            yield
+        finally:
+            self._speaking, self._beneath = ADAPTER, ()
+            self.model.set_adapter(ADAPTER)
+
     @contextmanager
     def merged(self, adapter: str | None = ADAPTER) -> Iterator[Any]:
         """Inside, a plain base with the adapter (None: the root) folded in, for quick sampling.
@@ -199,7 +240,7 @@ class Policy(nn.Module):
             return
         self._folded = True
         try:
-            with folding.folded(self._of(self._speaking), self._speaking):
+            with folding.folded(self._of(self._speaking), self._speaking, self._beneath):
                 yield
         finally:
             self._folded = False

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+import msgspec
 import numpy as np
 import torch
 
@@ -31,7 +32,9 @@ from talecraft.learning.methods import TooLittle
 from talecraft.learning.policy import Policy
 from talecraft.learning.program import carry_out
 from talecraft.learning.prompts import Prompts
+from talecraft.learning.reward_model import RewardModel
 from talecraft.learning.rollouts import Rollout
+from talecraft.learning.taste_model import Trial
 from talecraft.learning.tracking import Tracker, tracker
 from talecraft.learning.vocabulary import NO_WORDS
 from talecraft.process import run_client
@@ -72,9 +75,14 @@ class Run:
         known, self._outlines = None, None
         if self._ppo.by_taste or offline:
             known, self._outlines = self._company.by_main(self._learn_taste)
-        if known is not None and not known.passed:
+        tried = self._try_reward_model(known)
+        if known is not None and not (known.passed or tried):
             return Outcome("refused", f"{known.refusal()} Nothing was changed.")
         learned = lessons.split(known, self._ppo, self._settings.seed) if known else None
+        if tried and learned:
+            self._tasting = tried.of("reward", np.flatnonzero(~learned.held))
+            self._judging = tried.of("judge", np.flatnonzero(learned.held))
+            self._trial_seconds = tried.seconds
         try:
             learner = self._prepare(known, learned)
         except TooLittle as missing:
@@ -136,6 +144,35 @@ class Run:
             self._events.send(outlines.event("outlines"))
         return known, outlines
 
+    def _try_reward_model(self, known: Lessons | None) -> Trial | None:
+        """A reward model in the head's place; None where none is tried, or it is not surely better.
+
+        It may be kept where the head knows too little to learn by."""
+        self._tasting = self._judging = None
+        self._trial_seconds = 0.0
+        if known is None or not known.enough or self._company.size > 1:
+            return None
+        if not self._ppo.tries_adapter(self._settings.method, known.scored.opinions):
+            return None
+        tokenizer = loading.load_tokenizer(self._settings.model)
+        model = RewardModel(
+            self._policy, tokenizer, self._pad, self._settings.reward_model, self._ppo,
+            self._folder, self._events.alive,
+        )  # fmt: skip
+        passages = episodes.prose(known.passages, self._ppo.prompt_tokens, self._codec)
+        found = Trial(
+            model, passages, known.scored, self._settings.seed, self._folder,
+            self._events.phase_of, self._events.clock,
+        )  # fmt: skip
+        self._events.elapsed += found.seconds  # of before it was resumed
+        ended = found.contest(known.trust)
+        self._events.send(ended.event(known.event()))
+        self._trial_seconds = found.seconds
+        if ended.kept:
+            return found
+        found.close()
+        return None
+
     # ------------------------------------------------------------------ training
     def _prepare(self, known: Lessons | None, learned: Learned | None) -> Learner:
         """Freeze the reward's scales on samples of the root, and lay out what to practise on."""
@@ -163,7 +200,7 @@ class Run:
         )  # fmt: skip
         self._reward = worth.reward(
             self._policy, self._pad, self._ppo.rewards, sampled, ground, known, learned,
-            self._outlines,
+            self._outlines, self._tasting,
         )  # fmt: skip
         appraise = Appraiser(
             self._policy,
@@ -172,6 +209,7 @@ class Run:
             usual_length(sampled),
             self._ppo,
             known.scored.vocabulary if known else NO_WORDS,
+            self._tasting,
         )
         bench = Bench(
             self._policy, self._codec, appraise, prompts, self._ppo, self._pad,
@@ -254,6 +292,7 @@ class Run:
             ),
             said=known.scored.rows(np.flatnonzero(learned.held)),
             wants_length=learned.wants_length,
+            tasting=self._judging,
         )
 
     def _own_prose(self) -> list[list[int]]:
@@ -269,7 +308,8 @@ class Run:
         main = self._company.main
         files = self._policy.save(candidate, self._settings.model.key) if main else {}
         words = _closing_words(verdict.failed, learner.stopped, learner.updates, self._ppo.updates)
-        return verdict.outcome(words, files, learner.updates)
+        outcome = verdict.outcome(words, files, learner.updates)
+        return msgspec.structs.replace(outcome, trial_seconds=self._trial_seconds)
 
 
 def _closing_words(failed: list[str], stopped: str, updates: int, planned: int) -> str:

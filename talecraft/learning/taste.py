@@ -202,7 +202,7 @@ def cross_validate(data: Scored, seed: int) -> Trust:
     """
     best = foretell(data, seed, RIDGES)
     drawn = _resampled(best.predicted, data, seed)
-    low, high = _interval(drawn, best.concordance, best.pairs)
+    low, high = interval(drawn, best.concordance, best.pairs)
     return dataclasses.replace(best, low=low, high=high)
 
 
@@ -213,15 +213,15 @@ def foretell(data: Scored, seed: int, ridges: Sequence[float]) -> Trust:
     A held-out fold is centred on what its own head thinks of the passages it was fitted to, so
     that predictions of different folds can be compared; its words, too, were chosen without it.
     """
-    folds = []
-    for held in _folds(data.folds_by, seed):
+    parts = []
+    for held in folds(data.folds_by, seed):
         rest = data.rows(np.setdiff1d(np.arange(len(data)), held))
         if len(rest):
-            folds.append((held, rest, telling(rest)))
+            parts.append((held, rest, telling(rest)))
     best: Trust | None = None
     for ridge in ridges:
         predicted = np.zeros(len(data))
-        for held, rest, words in folds:
+        for held, rest, words in parts:
             unseen = data.features[torch.from_numpy(held)]
             predicted[held] = fit(rest, ridge, words)(unseen).numpy()
         value, pairs = concordance(predicted, data.stars.numpy(), data.pairs)
@@ -231,7 +231,7 @@ def foretell(data: Scored, seed: int, ridges: Sequence[float]) -> Trust:
     return best
 
 
-def _folds(groups: np.ndarray, seed: int) -> list[np.ndarray]:
+def folds(groups: np.ndarray, seed: int) -> list[np.ndarray]:
     """Each group as a fold below 200 passages, else `FOLDS` folds of whole groups."""
     names = np.random.default_rng([seed, 1]).permutation(np.unique(groups))
     count = len(names) if len(groups) < 200 else min(FOLDS, len(names))
@@ -255,10 +255,10 @@ def agreement(values: np.ndarray, data: Scored, seed: int) -> tuple[float, float
     `comparable` pairs and its 90 % interval."""
     alike = dataclasses.replace(data, stars=torch.zeros_like(data.stars), pairs=comparable(data))
     value, pairs = concordance(values, alike.stars.numpy(), alike.pairs)
-    return value, *_interval(_resampled(values, alike, seed), value, pairs)
+    return value, *interval(_resampled(values, alike, seed), value, pairs)
 
 
-def _interval(drawn: Sequence[float], share: float, pairs: int) -> tuple[float, float]:
+def interval(drawn: Sequence[float], share: float, pairs: int) -> tuple[float, float]:
     """The 90 % interval of a share of so many pairs, of which `drawn` are bootstraps over groups.
 
     Where most pairs are of one group a bootstrap hardly varies; so it is no narrower than that of

@@ -13,6 +13,7 @@ from talecraft.errors import EngineError
 from talecraft.learning import classifier, features, taste
 from talecraft.learning.critic import outline_of
 from talecraft.learning.encoders import BaseEncoder, Encoder, SentenceEncoder
+from talecraft.learning.features import Tasting
 from talecraft.learning.lessons import Learned, Lessons
 from talecraft.learning.policy import Policy
 from talecraft.learning.rewards import registry
@@ -35,18 +36,21 @@ def reward(
     known: Lessons | None = None,
     learned: Learned | None = None,
     outlines: Lessons | None = None,
+    tasting: Tasting | None = None,
 ) -> Reward:
     """The parts that have `weights`, on this `ground`; the taste by what was `learned` of what is
-    `known`, that in `outlines` beside it."""
+    `known`, or by a `tasting` that takes its place, that in `outlines` beside it."""
     parts = registry.build(weights, ground)
     if known is None or learned is None:
         return Reward(None, parts, weights, reference)
+    read = features.passages(reference)
     with policy.reference():
-        found = features.extract(
-            policy.model, features.passages(reference), pad, known.scored.vocabulary
-        )
         judged = _outlines(policy, pad, reference, outlines)
-    return Reward(learned.ensemble, parts, weights, reference, found, judged)
+        if tasting is None:
+            found = features.extract(policy.model, read, pad, known.scored.vocabulary)
+            return Reward(learned.ensemble, parts, weights, reference, found, judged)
+    found = features.whole(tasting, read)
+    return Reward(tasting.taste, parts, weights, reference, found, judged)
 
 
 def ground(

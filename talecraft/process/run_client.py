@@ -32,9 +32,10 @@ TALES = "tales.jsonl"  # what a run that learns the pattern has read, kept by it
 IDF = "idf.json"  # how much words tell, for the parts of the reward that compare them
 ELSEWHERE = "elsewhere"  # there where another machine carries the run out
 CANDIDATE, CHECKPOINT, LOG = "candidate", "checkpoint.safetensors", "run.log"
+REWARD_MODEL = "reward.safetensors"  # what a run has found out of it, kept by itself
 CLASSIFIER = "classifier.safetensors"  # for a run that is rewarded by what it finds good
 INPUTS = (EPISODES, IDF, CLASSIFIER)  # what a run is given beside its order
-_NEEDED = (SETTINGS, CHECKPOINT, EPISODES, TALES)
+_NEEDED = (SETTINGS, CHECKPOINT, REWARD_MODEL, EPISODES, TALES)
 _LOCK = "trainer.lock"
 _COMPANY = "company.lock"  # of the processes that a launcher starts: it hands no lock down
 _WAITS = (0.02, 0.05, 0.1)  # seconds: somebody may just be asking whether a run is `alive`
@@ -111,7 +112,8 @@ def can_resume(runs: Path, run_id: str) -> bool:
     there = {name for name in _NEEDED if (folder / name).is_file()}
     if (folder / ELSEWHERE).exists():
         return SETTINGS in there and (folder / ELSEWHERE).stat().st_size > 0
-    return {SETTINGS, CHECKPOINT} <= there and bool({EPISODES, TALES} & there)
+    begun = bool({CHECKPOINT, REWARD_MODEL} & there)
+    return begun and SETTINGS in there and bool({EPISODES, TALES} & there)
 
 
 def _launch(

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from talecraft.process.messages import AdapterRef, ModelRef
-from talecraft.story.methods import Method
+from talecraft.story.methods import OFFLINE, Method, TasteModel
 from talecraft.story.rewards import DEFAULT_WEIGHTS, TASTE
 from talecraft.story.turns import Sampling
 
@@ -18,6 +18,8 @@ RunState = Literal[
 
 # LEARNING 1.3: with fewer opinions no taste head is trusted, whatever its cross-validation says.
 FEWEST_OPINIONS = 20
+# With so many a LoRA reward model may know more of a taste than a head on frozen features does.
+MANY_OPINIONS = 1000
 KL_HARD_STOP = 2.0  # times the target: there a run ends
 
 
@@ -27,7 +29,8 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `oversample` times the `batch` is drawn for an update, and the batch of them learned from that
     spreads the reward most; without a critic (RLOO) `group` of them after each prompt. `kl_target`
     in nats per sequence; lengths in tokens; `rewards` are the weights of the reward's parts
-    (story/rewards.py), against one standard deviation of each under the reference.
+    (story/rewards.py), against one standard deviation of each under the reference. `taste_model`
+    says whether a reward model is tried beside the taste head; `auto`: from MANY_OPINIONS on.
     """
 
     updates: int = 12
@@ -59,6 +62,7 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gate_prompts: int = 60
     gate_samples: int = 2
     rewards: dict[str, float] = msgspec.field(default_factory=DEFAULT_WEIGHTS.copy)
+    taste_model: TasteModel = "auto"
 
     @property
     def drawn(self) -> int:
@@ -69,6 +73,32 @@ class PpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def by_taste(self) -> bool:
         """Whether the writer's taste is rewarded, or other parts alone."""
         return TASTE in self.rewards
+
+    def tries_adapter(self, method: str, opinions: int) -> bool:
+        """Whether a run by this method tries a reward model on so many opinions: where the taste
+        is rewarded at all."""
+        asked = self.taste_model == "adapter"
+        by_itself = self.taste_model == "auto" and opinions >= MANY_OPINIONS
+        return (asked or by_itself) and self.by_taste and method not in OFFLINE
+
+
+class RewardModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Hyperparameters of the LoRA reward model that may take the taste head's place.
+
+    `epochs` times through the opinions, `batch` passages a step; `learning_rate` is in those of
+    PPO's adapter. It is trained without each of `folds` parts of the stories, to be judged by them.
+    Of two passages whose grades differ by d stars the better one is to be worth `margin` * d more
+    (LEARNING 1.3); what was preferred after the same prompt counts `same_prompt` times as much.
+    """
+
+    rank: int = 8
+    epochs: int = 2
+    batch: int = 16
+    learning_rate: float = 1.0
+    max_grad_norm: float = 1.0
+    folds: int = 4
+    margin: float = 0.25
+    same_prompt: int = 4
 
 
 # Of fewer tales nothing could be held back that tells whether the pattern was learned.
@@ -162,6 +192,7 @@ class RunSettings(msgspec.Struct, frozen=True):
     encoder: str = ""
     version: str = ""
     tracker: str = "none"
+    reward_model: RewardModelSettings = RewardModelSettings()
 
 
 class RunPhase(msgspec.Struct, frozen=True, tag="phase"):
@@ -174,7 +205,11 @@ class RunPhase(msgspec.Struct, frozen=True, tag="phase"):
 class TasteLearned(msgspec.Struct, frozen=True, tag="taste"):
     """How well the taste head orders passages it has not seen, by `opinions` (grades and
     preferences) of `stories`; `pairs` is in how many pairs of passages it was put to the test.
-    Where it is not `passed`, `refusal` says what is missing."""
+    Where it is not `passed`, `refusal` says what is missing.
+
+    Told once more where a reward model was tried: `tried` says in words what came of it, `head` and
+    `adapter` which shares of the same unseen pairs they order rightly, `gain_low` to `gain_high` is
+    the 90 % interval of the difference. Where it is `kept` the figures before these are its own."""
 
     opinions: int
     stories: int
@@ -185,6 +220,12 @@ class TasteLearned(msgspec.Struct, frozen=True, tag="taste"):
     passed: bool
     words: str
     refusal: str = ""
+    tried: str = ""
+    head: float | None = None
+    adapter: float | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
+    kept: bool = False
 
 
 class Step(msgspec.Struct, frozen=True, tag="step"):
@@ -338,7 +379,8 @@ class GoingOn(msgspec.Struct, frozen=True, tag="going_on"):
 
 
 class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
-    """How the run ended. `files` are the candidate's sha256 sums, empty where there is none."""
+    """How the run ended. `files` are the candidate's sha256 sums, empty where there is none. Of its
+    `seconds` so many went into trying a reward model."""
 
     state: RunState
     words: str
@@ -349,6 +391,7 @@ class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
     files: dict[str, str] = {}
     steps: int = 0
     seconds: float = 0.0
+    trial_seconds: float = 0.0
 
     @property
     def reason(self) -> str:

@@ -6,6 +6,9 @@ from typing import Literal, get_args
 
 Method = Literal["ppo", "rloo", "grpo", "dr_grpo", "dpo", "kto", "sft"]
 METHODS: tuple[Method, ...] = get_args(Method)
+# What a taste is known by: a head on frozen features alone, or a LoRA reward model tried beside it.
+TasteModel = Literal["auto", "head", "adapter"]
+TASTE_MODELS: tuple[TasteModel, ...] = get_args(TasteModel)
 # These learn from what was said itself; the others from a reward, on what they write meanwhile.
 OFFLINE: frozenset[str] = frozenset({"dpo", "kto", "sft"})
 WORDS: dict[str, str] = {

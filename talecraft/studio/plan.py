@@ -19,6 +19,7 @@ from talecraft.process.run_events import (
     Outcome,
     PatternSettings,
     PpoSettings,
+    RewardModelSettings,
 )
 from talecraft.story import feedback
 from talecraft.story.feedback import Score
@@ -32,6 +33,7 @@ ONE_SIDED = 0.8  # of the scores alike: said before the run
 # What a passage takes in the closing test, against one that a step writes or reads: measured on the
 # bundled model, whose test takes 3.3 steps.
 TESTED = 1.8
+READ = 1 / 3  # of learning from a passage once: to read it
 INCONSISTENT, FEWEST_AGAINST = 0.2, 3  # of the comparisons, and at least so many
 
 
@@ -61,6 +63,17 @@ class TrainingPlan(msgspec.Struct, frozen=True):
     method: Method = "ppo"
     rewards: dict[str, float] = {}
     prompts: int = 0  # of the run's own; with none the shipped ones are practised on
+    trial_minutes: float = 0.0  # beside the others, where a reward model is tried
+
+    @property
+    def trial_words(self) -> str:
+        """That a reward model is tried, and what that takes; nothing where none is."""
+        if not self.trial_minutes:
+            return ""
+        return (
+            "A reward model is tried beside the taste head, and rewards only where it surely knows"
+            f" your taste better: about {max(1, round(self.trial_minutes))} minutes more."
+        )
 
     @property
     def by_taste(self) -> bool:
@@ -95,7 +108,7 @@ class Planning:
         thrown = {one.worse for one in found.preferences if one.kind == "discard"}
         graded = [Score(one.stars, one.weight) for one in found.passages if one.stars]
         histogram = feedback.histogram(graded)
-        minutes, measured = self._minutes(model, ppo, method)
+        minutes, trial, measured = self._minutes(model, ppo, method, found)
         by_opinions = ppo.by_taste or method in OFFLINE
         room = self._room(model, ppo)
         return TrainingPlan(
@@ -121,24 +134,35 @@ class Planning:
             method=method,
             rewards=ppo.rewards,
             prompts=len(found.prompts),
+            trial_minutes=trial,
         )
 
-    def _minutes(self, model: ModelSpec, ppo: PpoSettings, method: str) -> tuple[float, bool]:
-        """How long a run takes: the last one's time here, else from the work there is to do."""
+    def _minutes(
+        self, model: ModelSpec, ppo: PpoSettings, method: str, found: Evidence
+    ) -> tuple[float, float, bool]:
+        """How long a run takes, and trying a reward model before it: the last one's time here, else
+        from the work there is to do. What a trial takes depends on how much was said since."""
+        each = self._minutes_a_turn(model, ppo)
+        trial = each * trial_work(found) if ppo.tries_adapter(method, found.opinions) else 0.0
         for run in self._library.runs.list():
             mine = run.model_id == model.id and run.method == method
             if mine and run.state in ("adopted", "rejected"):
-                return msgspec.json.decode(run.outcome, type=Outcome).seconds / 60, True
-        # Forward + backward is about 6 floating-point operations a weight and token, generation
-        # and judging about as much again; a CPU thread sustains some 1.2e11 a second on such sizes.
-        turn = ppo.prompt_tokens + ppo.outline_tokens + ppo.prose_tokens
+                took = msgspec.json.decode(run.outcome, type=Outcome)
+                return (took.seconds - took.trial_seconds) / 60, trial, True
         learned = ppo.updates * _step(ppo)
         # Only written and read: the reference's samples, and the gate's before, after and root.
         read = ppo.reference_samples + ppo.gate_prompts * (1 + 3 * ppo.gate_samples)
+        return each * (learned + read), trial, False
+
+    def _minutes_a_turn(self, model: ModelSpec, ppo: PpoSettings) -> float:
+        """How long it takes to learn from one turn once, by the work there is to do."""
+        # Forward + backward is about 6 floating-point operations a weight and token, generation
+        # and judging about as much again; a CPU thread sustains some 1.2e11 a second on such sizes.
+        turn = ppo.prompt_tokens + ppo.outline_tokens + ppo.prose_tokens
         folder = Path(self._model_ref(model).folder)
         weights = sum(file.stat().st_size for file in folder.glob("*.safetensors")) / 2
         threads = max(1, (os.cpu_count() or 2) - 1)
-        return 6 * weights * turn * (learned + read) / (1.2e11 * threads) / 60, False
+        return 6 * weights * turn / (1.2e11 * threads) / 60
 
 
 def closing_steps(ppo: PpoSettings, opponents: int = 1) -> float:
@@ -146,6 +170,13 @@ def closing_steps(ppo: PpoSettings, opponents: int = 1) -> float:
     root and (2 `opponents`) with what writes now, where that is another."""
     tested = ppo.gate_prompts * (1 + (1 + opponents) * ppo.gate_samples)
     return TESTED * tested / _step(ppo)
+
+
+def trial_work(found: Evidence) -> float:
+    """The work of trying a reward model on what was said, in turns learned from once: it is trained
+    without each part of the stories, and, where it is kept, once on either half; and it reads."""
+    how = RewardModelSettings()
+    return len(found.passages) * (how.epochs * how.folds + READ)
 
 
 def _step(ppo: PpoSettings) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from talecraft.story.methods import Method
+from talecraft.story.methods import Method, TasteModel
 
 
 class Recipe(msgspec.Struct, frozen=True):
@@ -17,6 +17,7 @@ class Recipe(msgspec.Struct, frozen=True):
     classifier: str = "classifier"  # which, where it is among the rewards
     learning_rate: float | None = None
     kl_target: float | None = None
+    taste_model: TasteModel | None = None
     trial: bool = False  # nothing that it makes is adopted
 
 

@@ -47,8 +47,9 @@ class Settling(RunControl):
 
     def _forget_checkpoint(self, run_id: str) -> None:
         """It is large and of no more use. One that cannot be deleted does no harm."""
-        with contextlib.suppress(OSError):
-            (self._home.runs / run_id / run_client.CHECKPOINT).unlink(missing_ok=True)
+        for name in (run_client.CHECKPOINT, run_client.REWARD_MODEL):
+            with contextlib.suppress(OSError):
+                (self._home.runs / run_id / name).unlink(missing_ok=True)
 
     def _settle(self, run: TrainingRun) -> None:
         folder = self._home.runs / run.id

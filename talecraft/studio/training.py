@@ -118,7 +118,7 @@ class Training(Settling):
         chosen = msgspec.structs.asdict(self._settings().training)
         chosen["updates"] = updates or chosen["updates"]
         chosen["rewards"] = recipe.rewards or self._settings().training.weights
-        for name in ("learning_rate", "kl_target"):
+        for name in ("learning_rate", "kl_target", "taste_model"):
             chosen[name] = getattr(recipe, name) or chosen[name]
         chosen = {k: v for k, v in chosen.items() if v is not None and k not in _OF_THE_ORDER}
         return msgspec.structs.replace(

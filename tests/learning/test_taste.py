@@ -237,11 +237,11 @@ def test_only_passages_of_one_prompt_are_compared_by_likelihood():
 )
 def test_few_pairs_are_no_surer_than_chance_allows(share, pairs, low, high):
     """However little a bootstrap over groups varies. By hand: Wilson's interval at z = 1.6449."""
-    found = taste._interval([share] * 100, share, pairs)
+    found = taste.interval([share] * 100, share, pairs)
     assert found == pytest.approx((low, high), abs=5e-4)
 
 
 def test_many_pairs_of_few_groups_are_as_sure_as_the_groups():
     drawn = np.linspace(0.6, 0.8, 1001)
-    assert taste._interval(drawn, 0.7, 4000) == pytest.approx((0.61, 0.79), abs=1e-3)
-    assert taste._interval([0.5], 0.5, 0) == (0.0, 1.0)
+    assert taste.interval(drawn, 0.7, 4000) == pytest.approx((0.61, 0.79), abs=1e-3)
+    assert taste.interval([0.5], 0.5, 0) == (0.0, 1.0)

@@ -60,6 +60,7 @@ def taste_words(taste: TasteLearned) -> Content:
             f" {taste.high:.0%})",
             MUTED,
         ),
+        f" {clean_line(taste.tried)}" if taste.tried else "",
     )
 
 

@@ -57,9 +57,7 @@ class RunPlan(Static):
     @property
     def refusal(self) -> str:
         """Why a run would not start, or would end before it changes anything; else nothing."""
-        if self._plan is not None and self._plan.refusal:
-            return self._plan.refusal
-        return self._taste.refusal if self._taste is not None else ""
+        return _refusal(self._plan, self._taste) if self._plan is not None else ""
 
     def _draw(self) -> None:
         if self._plan is not None:
@@ -96,7 +94,7 @@ def plan_words(
     ]
     if taste is not None:
         lines += [taste_words(taste), Content("")]
-    refusal = plan.refusal or (taste.refusal if taste is not None else "")
+    refusal = _refusal(plan, taste)
     if refusal:
         lines.append(said(("Not yet. ", "bold $text-warning"), clean_line(refusal)))
         if plan.fits:
@@ -121,8 +119,18 @@ def plan_words(
                 " and changes nothing unless it proves better.",
             )
         )
+        if plan.trial_words:
+            lines.append(said((plan.trial_words, MUTED)))
         lines.append(said((_room_words(plan), MUTED)))
     return Content("\n").join(lines)
+
+
+def _refusal(plan: TrainingPlan, taste: TasteLearned | None) -> str:
+    """Why a run would not start, or would change nothing for certain; a reward model that is tried
+    may know what the head does not."""
+    if plan.refusal or taste is None or plan.trial_minutes:
+        return plan.refusal
+    return taste.refusal
 
 
 def _opinions(plan: TrainingPlan, title: str) -> list[Content]:

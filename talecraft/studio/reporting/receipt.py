@@ -113,6 +113,7 @@ def _origin(told: Told, now: datetime) -> Iterator[tuple[str, Inside]]:
             f"{taste.opinions} opinions in {_count(taste.stories, 'story', 'stories')}",
         )
         yield "Taste", taste.words
+        yield "Reward model", taste.tried or None
         yield (
             "How surely",
             f"{taste.concordance:.0%} of {taste.pairs} unseen pairs ordered rightly"
