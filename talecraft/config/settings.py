@@ -178,7 +178,8 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str, Meta(description="What is rewarded, with weights, as `taste=1, length=0.3`.")
     ] = ""
     taste_model: Annotated[
-        TasteModel, Meta(description="A reward model beside the head? auto: from 1,000 opinions.")
+        TasteModel,
+        Meta(description="A head, or a reward model tried too; auto: from 1,000 opinions."),
     ] = "auto"
     updates: Annotated[
         Annotated[int, Meta(ge=1, le=200)] | None,

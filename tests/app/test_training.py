@@ -11,9 +11,17 @@ import pytest
 from textual.widgets import Static
 
 from talecraft.app.screens.training import TrainingScreen
+from talecraft.app.widgets.figures import taste_words
 from talecraft.app.widgets.run_plan import RunPlan
 from talecraft.library.adapters import Adapter
-from talecraft.process.run_events import Example, GoingOn, RunPhase, Sample, Waiting
+from talecraft.process.run_events import (
+    Example,
+    GoingOn,
+    RunPhase,
+    Sample,
+    TasteLearned,
+    Waiting,
+)
 from talecraft.studio.training import Training
 from tests.app.conftest import (
     HandRun,
@@ -121,6 +129,27 @@ async def test_where_the_gate_would_refuse_a_taste_round_is_offered(running, stu
         await pilot.press("s")
         assert app.run_watch is None
         assert "60% are needed" in notices(pilot)
+
+
+async def test_a_reward_model_may_know_what_the_head_does_not(running, studio, place, monkeypatch):
+    """Where one is tried, a head that knows too little refuses nothing."""
+    monkeypatch.setenv("TINY_LOOK", "refused")
+    place.config.mkdir(parents=True, exist_ok=True)
+    place.settings_file.write_text('[training]\ntaste_model = "adapter"\n')
+    scored(studio, ENOUGH)
+    async with running((100, 50), loaded=False) as (app, pilot):
+        await shown(app, pilot)
+        await until(pilot, lambda: "So far I think" in static(pilot, "#training-plan"))
+        text = static(pilot, "#training-plan")
+        assert "A reward model is tried beside the taste head" in text
+        assert "Press s to start." in text
+        assert "60% are needed" not in text
+
+
+def test_what_came_of_a_trial_stands_beside_what_is_known_of_the_taste():
+    told = TasteLearned(60, 6, 300, 0.58, 0.5, 0.66, False, "Dialogue.", tried="It [was] tried.")
+    assert "Dialogue." in str(taste_words(told))
+    assert str(taste_words(told)).endswith("to 66%) It [was] tried.")
 
 
 async def test_a_look_that_fails_is_said_and_a_run_can_be_started_all_the_same(

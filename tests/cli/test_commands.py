@@ -7,9 +7,11 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import talecraft
+from talecraft.cli.train import describe
 from talecraft.config.assets import idf_file
 from talecraft.paths import home
 from talecraft.process import evidence, run_client, run_events
@@ -243,6 +245,40 @@ def test_the_settings_say_how_it_learns_where_nothing_else_is_asked(talecraft_: 
     broken = talecraft_("train", "plan")
     assert broken.code == 2
     assert "training.rewards: There is no reward 'pace'." in broken.err
+
+
+def test_a_reward_model_is_tried_where_it_is_asked_for(
+    talecraft_: Talecraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores(talecraft_)
+    asked = ("--taste-model", "adapter")
+    words = "A reward model is tried beside the taste head"
+    assert words not in talecraft_("train", "plan").out
+    assert f"{words}, and rewards only where it surely" in talecraft_("train", "plan", *asked).out
+    assert data(talecraft_, "train", "plan", *asked)["trial_minutes"] > 0
+    assert words not in talecraft_("train", "plan", *asked, "--method", "kto").out
+    # What the head cannot tell the reward model may.
+    monkeypatch.setenv("TINY_LOOK", "refused")
+    talecraft_("feedback", "add", "24", "--stars", "1")
+    assert "Not yet. I ordered 54%" in talecraft_("train", "plan").out
+    unsure = talecraft_("train", "plan", *asked).out
+    assert "Not yet" not in unsure
+    assert "The head alone is not enough. I ordered 54%" in unsure
+    assert talecraft_("train", "run", *asked, "--detach").code == 0
+    (run,) = data(talecraft_, "train", "status")
+    folder = home().runs / run["run"]
+    order = run_events.decode_settings((folder / run_client.SETTINGS).read_bytes())
+    assert order.ppo.taste_model == "adapter"
+    wrong = talecraft_("train", "run", "--taste-model", "oracle")
+    assert wrong.code == 2
+    assert "auto, head, adapter" in wrong.err
+
+
+def test_what_came_of_a_trial_is_one_line() -> None:
+    told = run_events.TasteLearned(60, 6, 300, 0.58, 0.5, 0.66, False, "Dialogue.")
+    assert describe(told) == "Dialogue."
+    tried = msgspec.structs.replace(told, tried="A reward model was tried.")
+    assert describe(tried) == "A reward model was tried."
 
 
 def test_a_run_from_scores_to_rollback(talecraft_: Talecraft) -> None:

@@ -19,6 +19,7 @@ from talecraft.process.run_events import FEWEST_OPINIONS, Outcome
 from talecraft.story.turns import Turn
 from talecraft.studio import Studio
 from talecraft.studio.plan import closing_steps
+from talecraft.studio.recipe import Recipe
 from talecraft.studio.waiting import follow
 from tests.studio.conftest import run
 from tests.support import tiny
@@ -37,6 +38,36 @@ def test_a_plan_counts_what_can_be_learned_from(studio: Studio, scored: list[Tur
     assert not plan.measured
     studio.writing.withdraw(scored[0].id)
     assert studio.training.plan(studio.model).scores == 23
+
+
+def test_a_trial_is_planned_from_a_thousand_opinions_on_or_where_it_is_asked_for(
+    studio: Studio, scored: list[Turn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert studio.training.plan(studio.model).trial_words == ""
+    asked = studio.training.plan(studio.model, Recipe(taste_model="adapter"))
+    assert asked.minutes == studio.training.plan(studio.model).minutes
+    gathered = studio.training.planning.gather(studio.model)
+    many = msgspec.structs.replace(
+        gathered,
+        evidence=msgspec.structs.replace(
+            gathered.evidence, passages=gathered.evidence.passages * 42
+        ),
+    )
+    ppo = studio.training.ppo(studio.model)
+    plan = studio.training.planning.plan(studio.model, ppo, many)
+    assert plan.trial_minutes == pytest.approx(42 * asked.trial_minutes), "1,008 passages, not 24"
+    assert f"about {round(plan.trial_minutes)} minutes more" in plan.trial_words
+    # Of the last run the time that its own trial took does not count.
+    ended = run(studio, "rejected", monkeypatch)
+    took = msgspec.json.decode(ended.outcome, type=run_events.Outcome)
+    longer = msgspec.structs.replace(took, seconds=90.0, trial_seconds=60.0)
+    monkeypatch.setattr(
+        type(studio.library.runs),
+        "list",
+        lambda *_: [msgspec.structs.replace(ended, outcome=run_events.encode(longer).decode())],
+    )
+    plan = studio.training.plan(studio.model, Recipe(taste_model="adapter"))
+    assert (plan.measured, plan.minutes, plan.trial_minutes) == (True, 0.5, asked.trial_minutes)
 
 
 def test_scores_of_other_models_and_of_empty_passages_are_left_out(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 import talecraft
@@ -64,6 +65,13 @@ def test_everything_is_on_it() -> None:
     ):  # fmt: skip
         assert words in found, words
     assert "All as they are by default." not in found
+
+
+def test_a_reward_model_that_was_tried_is_on_it() -> None:
+    tried = msgspec.structs.replace(paper.taste(), tried="A reward model was tried: it <lost>.")
+    events = [one for one in paper.ppo_events() if not isinstance(one, run_events.TasteLearned)]
+    assert "A reward model was tried: it <lost>." in text([tried, *events])
+    assert "Reward model" not in text(paper.ppo_events())
 
 
 def test_a_run_by_the_defaults() -> None:
