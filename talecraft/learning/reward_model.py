@@ -113,7 +113,8 @@ class RewardModel:
         return max(1, self._settings.batch // self._company)
 
     def _parameters(self) -> dict[str, nn.Parameter]:
-        return {**self._lora, SCORE: self._score.weight}
+        weight: Any = self._score.weight
+        return {**self._lora, SCORE: weight}
 
     @torch.no_grad()
     def _begin(self, seed: int) -> None:

@@ -32,6 +32,7 @@ from talecraft.learning.methods import TooLittle
 from talecraft.learning.policy import Policy
 from talecraft.learning.program import carry_out
 from talecraft.learning.prompts import Prompts
+from talecraft.learning.reward_model import Judge as RewardJudge
 from talecraft.learning.reward_model import RewardModel
 from talecraft.learning.rollouts import Rollout
 from talecraft.learning.taste_model import Trial
@@ -148,7 +149,8 @@ class Run:
         """A reward model in the head's place; None where none is tried, or it is not surely better.
 
         It may be kept where the head knows too little to learn by."""
-        self._tasting = self._judging = None
+        self._tasting: RewardJudge | None = None
+        self._judging: RewardJudge | None = None
         self._trial_seconds = 0.0
         if known is None or not known.enough or self._company.size > 1:
             return None
