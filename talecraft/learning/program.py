@@ -27,7 +27,14 @@ class Work(Protocol):
 def carry_out(folder: Path, program: Callable[[Path, RunSettings, Events, Company], Work]) -> int:
     """Carry out the order in the run's `folder` by what `program` makes of it; returns the exit
     code. However it ends, the main process says so, unless it was killed."""
-    company, events = _begin(folder)
+    try:
+        company = join()
+    except TalecraftError as error:
+        if os.environ.get("RANK", "0") != "0":
+            return 0  # the first one says why; to fail sooner would take it along before that
+        Events(folder).finish(_why(error))
+        return 1
+    events = _voice(folder, company)
     settings = run_events.decode_settings((folder / run_client.SETTINGS).read_bytes())
     try:
         outcome = program(folder, settings, events, company).execute()
@@ -46,20 +53,15 @@ def carry_out(folder: Path, program: Callable[[Path, RunSettings, Events, Compan
     return 0 if outcome.state in ("adopted", "rejected", "refused", "cancelled") else 1
 
 
-def _begin(folder: Path) -> tuple[Company, Events]:
-    """Who works on the run, and its voice: the main process's alone."""
-    try:
-        company = join()
-    except TalecraftError as error:
-        if os.environ.get("RANK", "0") == "0":
-            Events(folder).finish(_why(error))
-        raise
+def _voice(folder: Path, company: Company) -> Events:
+    """The run's voice, which the main process has alone. What was launched shows from here on that
+    it lives."""
     if company.size > 1 or LAUNCHED in os.environ:
         run_client.hold_on(folder.parent)
     if company.main:
-        return company, Events(folder)
+        return Events(folder)
     logging.disable(logging.WARNING)
-    return company, Silence()
+    return Silence()
 
 
 def _why(error: Exception) -> Outcome:

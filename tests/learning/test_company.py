@@ -23,6 +23,7 @@ from talecraft.process.run_events import Drawn, RunPhase, Step, Waiting
 from tests.support import small_run, tiny
 
 SHORT = msgspec.structs.replace(small_run.SHORT, updates=4, epochs=2, prose_tokens=12, group=4)
+WAIT = 200  # seconds, on a machine with other work
 FIGURES = ("reward", "kl", "entropy", "clip_fraction", "value_loss", "policy_loss", "beta")
 
 
@@ -120,11 +121,11 @@ def test_a_run_that_is_paused_and_stopped_ends_in_all_processes(tmp_path, model,
     ended = []
     running = threading.Thread(target=lambda: ended.append(runner.run(folder, processes=2)))
     running.start()
-    tiny.until(lambda: steps(folder), 60)
+    tiny.until(lambda: steps(folder), WAIT)
     run_requests.ask(folder, run_requests.PAUSE)
-    tiny.until(lambda: Waiting("pause") in EventTail(folder).read(), 60)
+    tiny.until(lambda: Waiting("pause") in EventTail(folder).read(), WAIT)
     run_requests.ask(folder, run_requests.CONTROL)
-    running.join(60)
+    running.join(WAIT)
     assert [(one.code, one.others) for one in ended] == [(0, [0])], log(folder)
     assert small_run.outcome(folder).state == "cancelled"
 
@@ -175,11 +176,18 @@ def test_what_cannot_be_shared_is_refused_in_words(tmp_path, model, runner, meth
         ),
     ],
 )
-def test_what_a_launcher_wants_and_a_run_cannot_is_refused(monkeypatch, told, words):
+def test_what_a_launcher_wants_and_a_run_cannot_is_refused(tmp_path, monkeypatch, told, words):
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(EngineError, match=words):
         company.join()
+    if "WORLD_SIZE" in told:
+        monkeypatch.setenv("RANK", "1")
+        assert program.carry_out(tmp_path, None) == 0, "the first one says so"
+        assert not list(tmp_path.glob(run_client.EVENTS))
+        monkeypatch.setenv("RANK", "0")
+    assert program.carry_out(tmp_path, None) == 1
+    assert words in small_run.outcome(tmp_path).words
 
 
 @pytest.mark.parametrize("told", [{}, {"WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0"}])
@@ -195,10 +203,10 @@ def test_what_was_launched_shows_that_it_lives_one_process_too(tmp_path, monkeyp
     monkeypatch.setattr(run_client, "hold_on", held.append)
     folder = tmp_path / "run"
     folder.mkdir()
-    assert program._begin(folder)[0] is ALONE
+    program._voice(folder, ALONE)
     assert not held
     monkeypatch.setenv(environment.LAUNCHED, "1")
-    assert program._begin(folder)[0] is ALONE
+    program._voice(folder, ALONE)
     assert held == [tmp_path]
 
 
@@ -254,11 +262,11 @@ def test_a_run_whose_launcher_was_killed_goes_on_and_ends_where_it_would_have(
     said = evidence.read((laid / run_client.EPISODES).read_bytes().splitlines())
     pid = run_client.start(runs, settings, said, launcher=launcher())
     folder = runs / settings.run_id
-    tiny.until(lambda: (folder / run_client.CHECKPOINT).exists() or tiny.gone(pid), 90)
+    tiny.until(lambda: (folder / run_client.CHECKPOINT).exists() or tiny.gone(pid), WAIT)
     assert not tiny.gone(pid), log(folder)
     assert run_client.alive(runs) == settings.run_id
     os.kill(pid, signal.SIGKILL)
-    tiny.until(lambda: run_client.alive(runs) is None)
+    tiny.until(lambda: run_client.alive(runs) is None, WAIT)
     assert small_run.outcome(folder) is None
     known = len(EventTail(folder).read())
     assert runner.run(folder, processes=2).code == 0
