@@ -62,6 +62,9 @@ class Run:
         self._events = events
         self._company = company
         self._ppo = settings.ppo
+        self._tasting: RewardJudge | None = None
+        self._judging: RewardJudge | None = None
+        self._trial_seconds = 0.0
         # Read now: the file may be another by the end, if Talecraft is updated meanwhile.
         file = Path(settings.reference_file)
         self._texts = {kind: reference(kind, file) for kind in get_args(Kind)}
@@ -149,9 +152,6 @@ class Run:
         """A reward model in the head's place; None where none is tried, or it is not surely better.
 
         It may be kept where the head knows too little to learn by."""
-        self._tasting: RewardJudge | None = None
-        self._judging: RewardJudge | None = None
-        self._trial_seconds = 0.0
         if known is None or not known.enough or self._company.size > 1:
             return None
         if not self._ppo.tries_adapter(self._settings.method, known.scored.opinions):
