@@ -50,6 +50,10 @@ class Home:
         return self.data / "classifiers"
 
     @property
+    def styles(self) -> Path:
+        return self.data / "styles"
+
+    @property
     def exports(self) -> Path:
         return self.data / "exports"
 

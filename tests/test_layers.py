@@ -14,7 +14,7 @@ import pytest
 
 HEAVY = {
     "torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "safetensors",
-    "talecraft.engine", "talecraft.learning",
+    "sentence_transformers", "talecraft.engine", "talecraft.learning",
 }  # fmt: skip
 
 

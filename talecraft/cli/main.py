@@ -26,6 +26,7 @@ from talecraft.cli import (
     pattern,
     presets,
     stories,
+    style,
     system,
     train,
 )
@@ -64,6 +65,7 @@ app.add_typer(train.app, name="train")
 app.add_typer(pattern.app, name="pattern")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(classifier.app, name="classifier")
+app.add_typer(style.app, name="style")
 app.command()(report)
 app.command()(study)
 app.add_typer(adapters.app, name="adapters")

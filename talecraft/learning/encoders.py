@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,33 +62,54 @@ class BaseEncoder:
         return self._known[word]
 
 
+def cached(name: str) -> bool:
+    """Can the encoder of this name be used: is it in the cache, and the extra installed? Nothing is
+    fetched."""
+    from transformers.utils import cached_file
+
+    if importlib.util.find_spec("sentence_transformers") is None:
+        return False
+    try:
+        return cached_file(name, "modules.json", local_files_only=True) is not None
+    except OSError:
+        return False
+
+
+def opened(place: str, device: str = "cpu") -> Any:
+    """The model of sentence-transformers in the folder `place`, or in the cache under this name.
+
+    Raises EngineError where the extra is not installed or the place holds no encoder.
+    """
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise EngineError(
+            "A sentence encoder needs sentence-transformers.",
+            "Install it: pip install 'talecraft[encoder]'.",
+        ) from error
+    try:
+        return SentenceTransformer(
+            place,
+            device=device,
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
+        ).eval()
+    except Exception as error:  # whatever a folder may hold
+        raise EngineError(
+            f"{place} holds no sentence encoder ({type(error).__name__}).",
+            "It needs modules.json, a tokeniser and safetensors, as sentence-transformers"
+            " saves them.",
+        ) from error
+
+
 class SentenceEncoder:
     """A model of sentence-transformers: a word is the mean of its tokens' states in its context, a
     passage what the model pools (Reimers & Gurevych, arXiv 1908.10084)."""
 
     def __init__(self, folder: Path, device: str = "cpu") -> None:
         """Raises EngineError where the extra is not installed or the folder holds no encoder."""
-        try:
-            from sentence_transformers import SentenceTransformer
-        except ImportError as error:
-            raise EngineError(
-                "A sentence encoder needs sentence-transformers.",
-                "Install it: pip install 'talecraft[encoder]'.",
-            ) from error
-        try:
-            self._model: Any = SentenceTransformer(
-                str(folder),
-                device=device,
-                local_files_only=True,
-                trust_remote_code=False,
-                model_kwargs={"use_safetensors": True},
-            ).eval()
-        except Exception as error:  # whatever a folder may hold
-            raise EngineError(
-                f"{folder} holds no sentence encoder ({type(error).__name__}).",
-                "It needs modules.json, a tokeniser and safetensors, as sentence-transformers"
-                " saves them.",
-            ) from error
+        self._model: Any = opened(str(folder), device)
 
     @torch.no_grad()
     def words(self, texts: Sequence[str]) -> list[Words]:

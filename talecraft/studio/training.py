@@ -40,6 +40,7 @@ from talecraft.studio.memory import Room
 from talecraft.studio.plan import Planning, TrainingPlan
 from talecraft.studio.recipe import AS_SET, Recipe
 from talecraft.studio.settling import RESUMABLE, Settling
+from talecraft.studio.styles import Styles
 
 _OF_THE_ORDER = ("seed", "method", "launcher", "tracker")  # of the settings, but no hyperparameters
 LOOK_SEED = 0  # the same for all looks: what was found once is found again
@@ -73,6 +74,7 @@ class Training(Settling):
         self._elsewhere = elsewhere
         self._installed_ref = installed_ref or model_ref
         self.classifiers = Classifiers(library, home, self._installed_ref, self._root_ref)
+        self.styles = Styles(home, self._installed_ref)
 
     # ------------------------------------------------------------------ before
     def plan(self, model: ModelSpec, recipe: Recipe = AS_SET) -> TrainingPlan:

@@ -12,7 +12,7 @@ import pytest
 import talecraft.studio
 from talecraft.app.main import list_keys
 from talecraft.cli.main import run
-from talecraft.process import classifier, look, machine, run_client, survey
+from talecraft.process import classifier, look, machine, run_client, style, survey
 from talecraft.studio import Studio, demo
 from tests.support import tiny
 from tests.support.hub_fixtures import hub as hub
@@ -44,6 +44,7 @@ def talecraft_(
     monkeypatch.setattr(look, "COMMAND", tiny.LOOK)
     monkeypatch.setattr(survey, "COMMAND", tiny.SURVEY)
     monkeypatch.setattr(classifier, "COMMAND", tiny.FITTING)
+    monkeypatch.setattr(style, "COMMAND", tiny.STYLING)
     monkeypatch.setattr(machine, "COMMAND", tiny.PROBE)
     with_tiny = functools.partial(Studio, engine_command=tiny.ENGINE)
     monkeypatch.setattr(talecraft.studio, "Studio", with_tiny)

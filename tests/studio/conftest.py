@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from talecraft.library.runs import TrainingRun
-from talecraft.process import classifier, look, machine, run_client, survey
+from talecraft.process import classifier, look, machine, run_client, style, survey
 from talecraft.process.messages import Draft
 from talecraft.process.run_events import RunPhase
 from talecraft.story.turns import Turn
@@ -24,6 +24,7 @@ def tiny_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(look, "COMMAND", tiny.LOOK)
     monkeypatch.setattr(survey, "COMMAND", tiny.SURVEY)
     monkeypatch.setattr(classifier, "COMMAND", tiny.FITTING)
+    monkeypatch.setattr(style, "COMMAND", tiny.STYLING)
     monkeypatch.setattr(machine, "COMMAND", tiny.PROBE)
 
 

@@ -12,7 +12,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 def tiny_encoder(folder: Path, width: int = 32, window: int = 64) -> Path:
     """Reads letters and a few pieces; its weights are drawn at random, the same each time."""
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Pooling, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     bert = folder.parent / f"{folder.name}-bert"
@@ -38,6 +38,6 @@ def tiny_encoder(folder: Path, width: int = 32, window: int = 64) -> Path:
     BertModel(config).eval().save_pretrained(bert)
     BertTokenizerFast(vocab=vocabulary, do_lower_case=True).save_pretrained(bert)
     reader = Transformer(str(bert), max_seq_length=window)
-    pooled = Pooling(reader.get_word_embedding_dimension())
+    pooled = Pooling(reader.get_embedding_dimension())
     SentenceTransformer(modules=[reader, pooled], device="cpu").save(str(folder))
     return folder

@@ -20,6 +20,7 @@ LOOK = (sys.executable, str(HERE / "tiny_look.py"))
 PROBE = (sys.executable, str(HERE / "tiny_probe.py"))
 SURVEY = (sys.executable, str(HERE / "tiny_survey.py"))
 FITTING = (sys.executable, str(HERE / "tiny_fitting.py"))
+STYLING = (sys.executable, str(HERE / "tiny_styling.py"))
 SECONDS = 20.0
 T = TypeVar("T")
 

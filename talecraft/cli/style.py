@@ -1,0 +1,123 @@
+"""`talecraft style`: an author's manner: an encoder that tells it, a run that learns it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from talecraft.cli import console, opening
+
+if TYPE_CHECKING:
+    from talecraft.process.style import Epoch
+    from talecraft.studio.styles import Kept
+
+app = typer.Typer(help="Learn an author's manner.", no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Model = Annotated[str | None, typer.Option(metavar="ID", help="Of this model.")]
+Which = Annotated[str, typer.Argument(metavar="NAME", help="Which one.")]
+
+
+@app.callback()
+def _style() -> None:
+    """Learn an author's manner."""
+
+
+@app.command()
+def fit(
+    pairs: Annotated[
+        Path, typer.Argument(metavar="PAIRS", help="A file that `talecraft corpus pairs` wrote.")
+    ],
+    encoder: Annotated[
+        str,
+        typer.Option(
+            metavar="FOLDER",
+            help="A sentence encoder to tune, or the name of one in the cache; without it"
+            " all-MiniLM-L6-v2 where it is there, else one made of the model.",
+        ),
+    ] = "",
+    name: Annotated[str, typer.Option(metavar="NAME", help="What to call it.")] = "style",
+    epochs: Annotated[
+        int, typer.Option(min=0, max=1000, help="Times through the pairs, at most; 0: as usual.")
+    ] = 0,
+    model: Model = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace one of this name.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Fit an encoder that tells manners apart, and say how well it does on pairs held back.
+
+    Nothing is fetched. Half of the held pairs choose the epoch, the other half tells.
+    """
+    line = console.OneLine()
+
+    def hear(far: Epoch) -> None:
+        line.say(
+            f"{far.number} of {far.of} times through the pairs: loss {far.loss:.3f}, correlation"
+            f" {far.correlation:.3f}"
+        )
+
+    with opening.studio(model) as studio:
+        console.note("Reading the pairs ...")
+        try:
+            kept = studio.training.styles.fit(
+                studio.model, pairs, encoder, name, epochs, force, hear
+            )
+        finally:
+            line.end()
+    _show(kept, as_json)
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """The styles there are."""
+    with opening.studio() as studio:
+        found = studio.training.styles.all()
+    if as_json:
+        console.out_json([_json(one) for one in found])
+        return
+    rows = []
+    for one in found:
+        made = one.tuned
+        told = ("broken", "", "")
+        if made is not None:
+            told = (f"{made.after.value:.3f}", f"{made.pairs:,}", made.began)
+        rows.append((one.name, *told))
+    console.table(("name", "correlation", "pairs", "made of"), rows)
+
+
+@app.command()
+def show(name: Which = "style", as_json: Json = False) -> None:
+    """What one was fitted to, and how well it tells manners apart."""
+    with opening.studio() as studio:
+        kept = studio.training.styles.find(name)
+    _show(kept, as_json)
+
+
+@app.command()
+def delete(name: Which) -> None:
+    """Remove one; what was learned by it stays."""
+    with opening.studio() as studio:
+        kept = studio.training.styles.delete(name)
+    console.note(f"Style {kept.name} was removed.")
+
+
+def _json(kept: Kept) -> dict[str, object]:
+    return {"name": kept.name, "path": str(kept.path), "tuned": msgspec.to_builtins(kept.tuned)}
+
+
+def _show(kept: Kept, as_json: bool) -> None:
+    if as_json:
+        console.out_json(_json(kept))
+        return
+    made = kept.tuned
+    if made is None:
+        console.out(f"{kept.path} is broken; fit it again.")
+        return
+    console.out(f"Style {kept.name}, made of {made.began}, fitted to {made.pairs:,} pairs")
+    console.out(f"Correlation on {made.held:,} held pairs (Spearman): {made.after.told}")
+    console.out(f"Before: {made.before.told}")
+    console.out(f"Epoch {made.best} of {made.epochs} was kept, by {made.chosen_by:,} other pairs.")
+    if made.model:
+        console.out(f"It reads with {made.model}.")
