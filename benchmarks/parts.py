@@ -23,13 +23,13 @@ from talecraft.process.environment import child_environment
 from talecraft.process.run_events import Check, Outcome, Step
 from talecraft.story import rewards
 from talecraft.story.methods import METHODS, Method
-from talecraft.story.rewards import NAMES, TASTE
+from talecraft.story.rewards import NAMES, STYLE, TASTE
 from talecraft.studio.recipe import Recipe
 from talecraft.studio.waiting import follow
 
 HELD = 96
 PREMISES = 4 * HELD  # a quarter is held back
-ALONE = tuple(name for name in NAMES if name != TASTE)
+ALONE = tuple(name for name in NAMES if name not in (TASTE, STYLE))  # a manner: manner.py
 
 
 class PartCell(msgspec.Struct, frozen=True):

@@ -63,7 +63,7 @@ def learn(
         if not as_json:
             for line in lines(plan, studio.model.title):
                 console.note(line)
-        if not plan.refusal and not yes and not _agreed():
+        if not plan.refusal and not yes and not agreed():
             console.note("Nothing was started.")
             raise typer.Exit(1)
         started = studio.pattern.start(studio.model, plan, seed)
@@ -108,7 +108,7 @@ def lines(plan: PatternPlan, title: str) -> list[str]:
     return told
 
 
-def _agreed() -> bool:
+def agreed() -> bool:
     """Ask on a terminal. Raises UsageError where there is nobody to ask."""
     if not sys.stdin.isatty():
         raise UsageError("A run takes its time and is asked for.", "If you mean it, add --yes.")

@@ -12,6 +12,7 @@ from talecraft.cli import console, opening
 
 if TYPE_CHECKING:
     from talecraft.process.style import Epoch
+    from talecraft.studio.manners import MannerPlan
     from talecraft.studio.styles import Kept
 
 app = typer.Typer(help="Learn an author's manner.", no_args_is_help=True)
@@ -67,6 +68,86 @@ def fit(
         finally:
             line.end()
     _show(kept, as_json)
+
+
+@app.command()
+def learn(
+    author: Annotated[str, typer.Option(metavar="NAME", help="Whose manner.")],
+    texts: Annotated[
+        list[Path],
+        typer.Option(metavar="FILE|FOLDER", help="Chunks (`corpus chunk`), or books: txt, md."),
+    ],
+    style: Annotated[
+        str, typer.Option(metavar="NAME", help="Which style tells how near it comes.")
+    ] = "style",
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Times through the chunks (SFT).")
+    ] = None,
+    updates: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Updates by reward (GRPO).")
+    ] = None,
+    rewards: Annotated[
+        str | None,
+        typer.Option(metavar="NAME[=WEIGHT],...", help="What GRPO is rewarded by, style with it."),
+    ] = None,
+    most: Annotated[
+        int, typer.Option(min=20, max=100_000, help="Of more chunks so many are drawn.")
+    ] = 600,
+    model: Model = None,
+    seed: Annotated[int | None, typer.Option(min=0)] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be learned, and start nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Start it and return at once.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Learn to write in an author's manner: from their chunks, then by how near it comes.
+
+    Whole books are held back to judge by, or chapters where there is one book. It is adopted only
+    where either stage surely came nearer to these. Ctrl+C only ends the following.
+    """
+    from talecraft.cli.pattern import agreed
+    from talecraft.cli.train import follow, report
+    from talecraft.story.rewards import parse
+    from talecraft.studio.manners import lines
+
+    asked = parse(rewards) if rewards is not None else None
+    line = console.OneLine()
+    with opening.studio(model, settle=True) as studio:
+        console.note("Reading the texts ...")
+        try:
+            plan = studio.manners.plan(
+                studio.model, author, texts, style, epochs, updates, asked, most,
+                lambda far: line.say(f"{far.done:,} of {far.of:,} chunks planned"),
+            )  # fmt: skip
+        finally:
+            line.end()
+        if dry_run:
+            _show_plan(plan, studio.model.title, as_json)
+            return
+        if not as_json:
+            for told in lines(plan, studio.model.title):
+                console.note(told)
+        if not plan.refusal and not yes and not agreed():
+            console.note("Nothing was started.")
+            raise typer.Exit(1)
+        started = studio.manners.start(studio.model, plan, seed)
+        console.note(f"Training run {started.id} is going.")
+        ended = started if detach else follow(studio, started.id)
+    report(ended, detach, as_json)
+
+
+def _show_plan(plan: MannerPlan, title: str, as_json: bool) -> None:
+    from talecraft.studio.manners import lines
+
+    if as_json:
+        console.out_json(msgspec.to_builtins(plan) | {"manner": len(plan.manner)})
+        return
+    for told in lines(plan, title):
+        console.out(told)
+    if plan.refusal:
+        console.out(f"It would not start. {plan.refusal}")
 
 
 @app.command("list")

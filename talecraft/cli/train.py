@@ -345,6 +345,7 @@ def describe(event: RunEvent) -> str:
         Drawn,
         Example,
         GoingOn,
+        MannerLearned,
         Outcome,
         PatternStep,
         RunPhase,
@@ -373,7 +374,7 @@ def describe(event: RunEvent) -> str:
                 f" kl {event.kl:.2f} of {event.kl_target:g}, {event.eta:.0f} s to go"
             )
             return f"{line}; {event.note}" if event.note else line
-        case Drawn():
+        case Drawn() | MannerLearned():
             return ""
         case Waiting(reason="pause"):
             return "paused; `talecraft train resume` lets it go on"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from talecraft.corpus import counting, pairing, prompts, specimens
+from talecraft.corpus import counting, manners, pairing, prompts, specimens
 from talecraft.errors import TalecraftError, os_reason
 from talecraft.paths import private_append, private_write
 from talecraft.process.child import answers, log_to_stderr
@@ -18,6 +18,8 @@ from talecraft.process.corpus import (
     ChunkOrder,
     Counted,
     IdfOrder,
+    MannerOrder,
+    MannerRead,
     Order,
     Paired,
     PairsOrder,
@@ -38,6 +40,8 @@ def carry_out(order: Order, say: Callable[[object], None]) -> object:
             return _chunk(order, say)
         case PairsOrder():
             return _pairs(order, say)
+        case MannerOrder():
+            return _manner(order, say)
         case PromptsOrder():
             return prompts.read(Path(order.source), order.most)
 
@@ -67,6 +71,16 @@ def _pairs(order: PairsOrder, say: Callable[[object], None]) -> Paired:
             [Path(one) for one in order.sources], order.author,
             Path(order.rewritten) if order.rewritten else None,
             order.count, order.seed, order.least, file.write,
+            lambda done, of: say(Working(done, of, done)),
+        )  # fmt: skip
+
+
+def _manner(order: MannerOrder, say: Callable[[object], None]) -> MannerRead:
+    count = specimens.counter(Path(order.tokenizer) if order.tokenizer else None)
+    with private_append(Path(order.target)) as file:
+        return manners.write(
+            [Path(one) for one in order.sources], order.author, order.tokens, count, order.most,
+            order.held, order.seed, order.least, file.write,
             lambda done, of: say(Working(done, of, done)),
         )  # fmt: skip
 

@@ -54,7 +54,7 @@ def write(
     named = Counter[tuple[str, str]]()
     for at, file in enumerate(files):
         hear(at, len(files), chunks)
-        book = _named_once(books.parse(_text(file), author, _name(file)), named)
+        book = _named_once(book_in(file, author), named)
         cut.update(book.cut)
         before = chunks
         for chunk in cut_up(book, size, count):
@@ -109,6 +109,11 @@ def counter(tokenizer: Path | None) -> Count:
             f"{tokenizer} is no tokenizer: {clean_line(str(error))}.", "Choose another model."
         ) from error
     return lambda text: len(made.encode(text, add_special_tokens=False).ids)
+
+
+def book_in(file: Path, author: str) -> Book:
+    """The book in this file; where it names no author, by `author`. Raises UsageError."""
+    return books.parse(_text(file), author, _name(file))
 
 
 def _files(source: Path) -> list[Path]:

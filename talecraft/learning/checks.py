@@ -123,9 +123,14 @@ def validity(interval: Interval, before: Sequence[Rollout], after: Sequence[Roll
 
 
 def memory(
-    interval: Interval, loved: Sequence[str], before: Sequence[Rollout], after: Sequence[Rollout]
+    interval: Interval,
+    loved: Sequence[str],
+    before: Sequence[Rollout],
+    after: Sequence[Rollout],
+    whose: str = "one you loved",
 ) -> Check:
-    """Does it copy runs of words from what the writer loved, surely more than by chance?"""
+    """Does it copy runs of words from what the writer loved, or from `whose` texts `loved` are,
+    surely more than by chance?"""
     known = {run for text in loved for run in _runs(text)}
     shares = [
         np.array([float(any(run in known for run in _runs(one.prose))) for one in side])
@@ -137,8 +142,8 @@ def memory(
         change,
         f"not surely above {MOST_COPIED:.2f}",
         low <= MOST_COPIED,
-        f"{shares[1].mean():.0%} of its passages repeat {COPY_WORDS} words in a row of one you"
-        f" loved; where training began {shares[0].mean():.0%}.",
+        f"{shares[1].mean():.0%} of its passages repeat {COPY_WORDS} words in a row of"
+        f" {whose}; where training began {shares[0].mean():.0%}.",
         low,
         high,
     )

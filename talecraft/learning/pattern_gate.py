@@ -67,7 +67,7 @@ def judge(policy: Policy, scribe: Scribe, order: Judge) -> Verdict:
     after = _write(policy, scribe, order, ADAPTER)
     found = [
         _loss(lost_before, lost_after, order.seed),
-        _form(codec, before, after, order.seed),
+        form(codec, before, after, order.seed),
         _followed(before, after),
         _length(codec, order, after),
         checks.readability(policy, order.neutral, own=False, most=MOST_PERPLEXITY),
@@ -167,7 +167,7 @@ def well_formed(codec: Codec, one: Rollout) -> bool:
     return one.finished and sum(one.forced) == len(codec.encode(codec.style.think_open))
 
 
-def _form(codec: Codec, before: Sequence[Rollout], after: Sequence[Rollout], seed: int) -> Check:
+def form(codec: Codec, before: Sequence[Rollout], after: Sequence[Rollout], seed: int) -> Check:
     was, now = (
         np.array([float(well_formed(codec, one)) for one in side]) for side in (before, after)
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from talecraft.engine.batch import Batch, Row
 from talecraft.engine.codec import Codec
+from talecraft.engine.lookahead import Opening
 from talecraft.learning.company import Company
 from talecraft.story.turns import Sampling, StopReason
 
@@ -45,12 +46,14 @@ def sample(
     batch: int | None = None,
     alive: Callable[[], None] | None = None,
     grace: bool = False,
+    openings: Sequence[Opening] | None = None,
 ) -> list[Rollout]:
     """One turn for each prompt, in order. `seeds` (one per prompt) decide every draw.
 
     Prompts of like length are batched together, `batch` at a time; None: as many as are quickest
     within ROOM_MB of cache. With `grace` prose may finish its sentence beyond
-    its budget, as on the page. `alive`, if given, is called at each step and may
+    its budget, as on the page. With `openings` (one per prompt) that much of each turn is there
+    already. `alive`, if given, is called at each step and may
     raise to stop.
     """
     batch = batch or at_a_time(model.config)
@@ -58,7 +61,11 @@ def sample(
     rollouts: dict[int, Rollout] = {}
     for at in range(0, len(order), batch):
         chosen = order[at : at + batch]
-        rows = [Row(prompts[i], codec, sampling, seeds[i], grace) for i in chosen]
+        begun = [openings[i] if openings is not None else None for i in chosen]
+        rows = [
+            Row(prompts[i], codec, sampling, seeds[i], grace, one)
+            for i, one in zip(chosen, begun, strict=True)
+        ]
         together = Batch(model, rows, sampling, pad)
         going = True
         while going:

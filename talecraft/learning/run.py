@@ -44,6 +44,7 @@ from talecraft.story.methods import OFFLINE
 
 if TYPE_CHECKING:
     from talecraft.learning.pattern_run import PatternRun
+    from talecraft.learning.style_run import StyleRun
 
 NICE = 10
 OPPONENT = "opponent"
@@ -326,7 +327,7 @@ def _closing_words(failed: list[str], stopped: str, updates: int, planned: int) 
 
 def _program(
     folder: Path, settings: RunSettings, events: Events, company: Company
-) -> Run | PatternRun:
+) -> Run | PatternRun | StyleRun:
     """What carries out an order of this method; a run of PPO never imports the other's trainer.
 
     Raises EngineError where it cannot be shared by several processes.
@@ -341,6 +342,10 @@ def _program(
         from talecraft.learning.pattern_run import PatternRun
 
         return PatternRun(folder, settings, events)
+    if settings.method == "style":
+        from talecraft.learning.style_run import StyleRun
+
+        return StyleRun(folder, settings, events)
     return Run(folder, settings, events, company)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from talecraft.engine.codec import Codec
 from talecraft.errors import EngineError
-from talecraft.learning import classifier, features, taste
+from talecraft.learning import classifier, features, manner, taste
 from talecraft.learning.critic import outline_of
 from talecraft.learning.encoders import BaseEncoder, Encoder, SentenceEncoder
 from talecraft.learning.features import Tasting
@@ -73,6 +73,7 @@ def ground(
         else BaseEncoder(base, codec)
     )
     classify = _classifier(policy, codec, pad, folder, order)
+    near = manner.of_run(policy, codec, pad, folder, order)
     liked = [one.prose for one in known.passages if one.stars >= LIKED] if known else []
     return Ground(
         reference,
@@ -82,6 +83,7 @@ def ground(
         learned.wants_length if learned else 0,
         liked,
         classify,
+        near.worth if near is not None else None,
     )
 
 

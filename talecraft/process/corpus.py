@@ -57,7 +57,24 @@ class PromptsOrder(msgspec.Struct, frozen=True, tag="prompts"):
     most: int
 
 
-Order = IdfOrder | ChunkOrder | PairsOrder | PromptsOrder
+class MannerOrder(msgspec.Struct, frozen=True, tag="manner"):
+    """Gather what the manner of `author` is learned from out of `sources` (files of chunks, or
+    books, which are cut into chunks of about `tokens`) into `target`: at most `most` chunks with
+    their plans to learn from, at most `held` of books or chapters held back by `seed`, and some of
+    other authors. `tokenizer` and `least` are as in a ChunkOrder and a PairsOrder."""
+
+    sources: list[str]
+    target: str
+    author: str
+    tokens: int
+    tokenizer: str
+    most: int
+    held: int
+    seed: int
+    least: float
+
+
+Order = IdfOrder | ChunkOrder | PairsOrder | PromptsOrder | MannerOrder
 
 
 class Working(msgspec.Struct, frozen=True, tag="working"):
@@ -121,6 +138,22 @@ class PromptsRead(msgspec.Struct, frozen=True, tag="prompts"):
     there: int
 
 
+class MannerRead(msgspec.Struct, frozen=True, tag="manner"):
+    """What was gathered of `author`, as the texts write the name: chunks to learn from (`train`)
+    and `held` back, of the books `held_books` where there are `several`, else of chapters; of how
+    many `others` there is something; `unplanned` chunks have nothing that a plan could be made of;
+    of `there` chunks of the author in all."""
+
+    author: str
+    train: int
+    held: int
+    held_books: list[str]
+    several: bool
+    others: int
+    unplanned: int
+    there: int
+
+
 class Unfit(msgspec.Struct, frozen=True, tag="unfit"):
     """Why it cannot be done, and what to do, in words."""
 
@@ -128,7 +161,7 @@ class Unfit(msgspec.Struct, frozen=True, tag="unfit"):
     hint: str = ""
 
 
-Answer = Working | Counted | Chunked | Paired | PromptsRead | Unfit
+Answer = Working | Counted | Chunked | Paired | PromptsRead | MannerRead | Unfit
 T = TypeVar("T", bound=msgspec.Struct)
 _decode = msgspec.json.Decoder(Answer).decode
 

@@ -34,8 +34,9 @@ ELSEWHERE = "elsewhere"  # there where another machine carries the run out
 CANDIDATE, CHECKPOINT, LOG = "candidate", "checkpoint.safetensors", "run.log"
 REWARD_MODEL = "reward.safetensors"  # what a run has found out of it, kept by itself
 CLASSIFIER = "classifier.safetensors"  # for a run that is rewarded by what it finds good
-INPUTS = (EPISODES, IDF, CLASSIFIER)  # what a run is given beside its order
-_NEEDED = (SETTINGS, CHECKPOINT, REWARD_MODEL, EPISODES, TALES)
+STYLE, MANNER = "style.safetensors", "manner.jsonl"  # for one that is rewarded by a manner
+INPUTS = (EPISODES, IDF, CLASSIFIER, STYLE, MANNER)  # what a run is given beside its order
+_NEEDED = (SETTINGS, CHECKPOINT, REWARD_MODEL, EPISODES, TALES, MANNER)
 _LOCK = "trainer.lock"
 _COMPANY = "company.lock"  # of the processes that a launcher starts: it hands no lock down
 _WAITS = (0.02, 0.05, 0.1)  # seconds: somebody may just be asking whether a run is `alive`
@@ -113,7 +114,7 @@ def can_resume(runs: Path, run_id: str) -> bool:
     if (folder / ELSEWHERE).exists():
         return SETTINGS in there and (folder / ELSEWHERE).stat().st_size > 0
     begun = bool({CHECKPOINT, REWARD_MODEL} & there)
-    return begun and SETTINGS in there and bool({EPISODES, TALES} & there)
+    return begun and SETTINGS in there and bool({EPISODES, TALES, MANNER} & there)
 
 
 def _launch(

@@ -159,19 +159,30 @@ class GrpoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     beta: float = 0.035
 
 
+class StyleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the manner of `author` is rewarded: the cosine to the author's centroid less `contrast`
+    times the mean cosine to those of others. `gate_turns` passages are written after plans of
+    held-back chunks, and as many after the shipped prompts."""
+
+    author: str = ""
+    contrast: float = 0.5
+    gate_turns: int = 60
+
+
 class RunSettings(msgspec.Struct, frozen=True):
     """The whole order: model, opponent in the gate, LoRA shape, seed, hyperparameters.
 
     `root` is the pattern adapter that a PPO run starts at and is held to, None for the bare base.
-    A run of `pattern` learns from `data`, a file or folder of tales. `alone` where the machine has
-    not the memory for run and engine at once. `encoder` is the folder of a sentence encoder; where
-    it is empty the base's own embeddings compare words. `version` of Talecraft wrote it; '' where
-    that was not said yet. What a `trial` makes is never adopted. `tracker` is told the figures,
-    where it is not "none".
+    A run of `pattern` learns from `data`, a file or folder of tales; one of `style` from what lies
+    in its folder, first as `pattern` says, then by reward as `grpo` and `ppo` say. `alone` where
+    the machine has not the memory for run and engine at once. `encoder` is the folder of a sentence
+    encoder; where it is empty the base's own embeddings compare words. `version` of Talecraft wrote
+    it; '' where that was not said yet. What a `trial` makes is never adopted. `tracker` is told the
+    figures, where it is not "none".
     """
 
     run_id: str
-    method: Method | Literal["pattern"]
+    method: Method | Literal["pattern", "style"]
     model: ModelRef
     parent: AdapterRef | None
     lora_rank: int
@@ -193,6 +204,7 @@ class RunSettings(msgspec.Struct, frozen=True):
     version: str = ""
     tracker: str = "none"
     reward_model: RewardModelSettings = RewardModelSettings()
+    style: StyleSettings = StyleSettings()
 
 
 class RunPhase(msgspec.Struct, frozen=True, tag="phase"):
@@ -356,6 +368,43 @@ class Phrase(msgspec.Struct, frozen=True):
         return self.after * (self.words_before or 1) > self.before * (self.words_after or 1)
 
 
+class Estimate(msgspec.Struct, frozen=True):
+    """A mean and its 90 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class MannerStage(msgspec.Struct, frozen=True):
+    """What one policy writes after plans of the author's held-back chunks. `cosine` to the centroid
+    of these chunks, `others`: the mean cosine to other authors' centroids; `nearest`: which share
+    of the passages is nearer to this author than to any other; `content`: the share of its plan's
+    words that a passage takes up (`semantic`); `perplexity` of the held-back chunks."""
+
+    name: Literal["before", "sft", "grpo"]
+    cosine: Estimate
+    others: Estimate
+    nearest: float
+    content: Estimate
+    perplexity: float
+
+
+class MannerLearned(msgspec.Struct, frozen=True, tag="manner"):
+    """How near the author's manner it came: what wrote before, after SFT, and after GRPO. Of the
+    `held` chunks themselves the cosine is `own` (each to the centroid of the others), and to other
+    authors' `own_others`. `gains` are of the cosine, passage by passage: SFT over before, GRPO over
+    SFT, GRPO over before."""
+
+    author: str
+    held: int
+    turns: int
+    own: float
+    own_others: float
+    stages: list[MannerStage]
+    gains: list[Estimate]
+
+
 class Example(msgspec.Struct, frozen=True, tag="example"):
     """What the writer asked to see: a passage by what writes now, and one after `step` updates."""
 
@@ -407,6 +456,7 @@ RunEvent = (
     | TalesRead
     | PatternStep
     | Example
+    | MannerLearned
     | Waiting
     | GoingOn
     | Outcome

@@ -11,6 +11,8 @@ TasteModel = Literal["auto", "head", "adapter"]
 TASTE_MODELS: tuple[TasteModel, ...] = get_args(TasteModel)
 # These learn from what was said itself; the others from a reward, on what they write meanwhile.
 OFFLINE: frozenset[str] = frozenset({"dpo", "kto", "sft"})
+# What may be carried out on another machine: all that these need is in the run's folder.
+CARRIED: frozenset[str] = frozenset({*METHODS, "style"})
 WORDS: dict[str, str] = {
     "ppo": "PPO with a critic",
     "rloo": "PPO without a critic (RLOO)",
@@ -20,4 +22,5 @@ WORDS: dict[str, str] = {
     "kto": "KTO on what you found good and bad",
     "sft": "SFT on your edits and five stars",
     "pattern": "the pattern (SFT)",
+    "style": "an author's manner (SFT, then Dr. GRPO)",
 }

@@ -20,9 +20,11 @@ RewardName = Literal[
     "completeness",
     "format",
     "classifier",
+    "style",
 ]
 TASTE: RewardName = "taste"
 CLASSIFIER: RewardName = "classifier"
+STYLE: RewardName = "style"
 NAMES: tuple[RewardName, ...] = get_args(RewardName)
 MOST_WEIGHT = 10.0
 
@@ -43,9 +45,12 @@ PARTS: dict[RewardName, Part] = {
     "form": Part("prose", "prose, and no more dialogue than people's stories have"),
     "completeness": Part("complete", "it ends, and takes up each beat of its plan"),
     "classifier": Part("found good", "what your classifier takes for good (log-odds)"),
+    "style": Part("the author's manner", "near to how the author writes (cosine of their style)"),
     "format": Part("well formed", "a plan in lines that the model closes itself, then bare prose"),
 }
 BY_WORDS = frozenset({"semantic", "completeness"})  # which need to know how much a word tells
+# What a run that learns a manner is rewarded by: benchmarks/RESULTS.md, "A manner".
+MANNER_WEIGHTS: dict[str, float] = {"style": 1.0, "semantic": 0.5, "completeness": 0.5}
 # LEARNING 1.3: what is shaped weighs less than what was learned, but for a turn that never ends.
 DEFAULT_WEIGHTS: dict[str, float] = {
     "taste": 1.0,

@@ -43,7 +43,7 @@ from talecraft.process.messages import AdapterRef, Hello, Parcel
 from talecraft.process.run_client import LOG, LineTail
 from talecraft.process.run_events import Outcome, RunSettings
 from talecraft.process.run_requests import EXAMPLE, WritingSign
-from talecraft.story.methods import METHODS
+from talecraft.story.methods import CARRIED
 from talecraft.studio.hosting import adapter_folder, keep_parcel, model_here, other_version
 from talecraft.studio.preferences import Preferences
 
@@ -136,7 +136,7 @@ class RunHost:
     def _order(self, order: Order) -> None:
         """Go on with the run that is wanted, or ask for what it needs to begin."""
         wanted = order.settings
-        if not _RUN.fullmatch(wanted.run_id) or wanted.method not in METHODS:
+        if not _RUN.fullmatch(wanted.run_id) or wanted.method not in CARRIED:
             raise EngineError("This is no run that can be carried out here.")
         folder = self._runs / wanted.run_id
         model = model_here(wanted.model, self._catalogue, self._home)

@@ -65,12 +65,13 @@ class RunControl:
     def ask_example(self) -> TrainingRun:
         """Ask the run for one passage as before and as now, after its next update.
 
-        Raises UsageError where none is going, or one that learns the pattern.
+        Raises UsageError where none is going, or one that learns the pattern or a manner.
         """
         run = self.running()
-        if run is not None and run.method == "pattern":
+        if run is not None and run.method in ("pattern", "style"):
+            what = "the pattern" if run.method == "pattern" else "a manner"
             raise UsageError(
-                "A run that learns the pattern shows no examples on its way.",
+                f"A run that learns {what} shows no examples on its way.",
                 "Its verdict shows passages before and after.",
             )
         return self._ask(run_requests.EXAMPLE)

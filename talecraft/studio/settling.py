@@ -137,7 +137,7 @@ def _is_trial(run: TrainingRun) -> bool:
 
 
 def _root_of(settings: RunSettings, outcome: Outcome) -> str | None:
-    """What the run's adapter began at: a pattern adapter is a root itself."""
-    if settings.method == "pattern":
+    """What the run's adapter began at: one of the pattern, or of a manner, is a root itself."""
+    if settings.method in ("pattern", "style"):
         return outcome.adapter_id
     return settings.root.id if settings.root is not None else None

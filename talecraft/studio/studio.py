@@ -47,6 +47,7 @@ from talecraft.studio.fit import Fitting
 from talecraft.studio.ghosts import Ghosts
 from talecraft.studio.guide import Guide
 from talecraft.studio.looking import Looking
+from talecraft.studio.manners import Manners
 from talecraft.studio.memory import Room
 from talecraft.studio.notebook import Notebook
 from talecraft.studio.pattern import PatternLearning
@@ -126,6 +127,7 @@ class Studio:
             self._installed_ref,
         )
         self.pattern = PatternLearning(self.training, self.home, self._installed_ref, self._room)
+        self.manners = Manners(self.training, self.home, self._installed_ref, self._room)
         self.fetching = Fetching(
             self.home, self.catalogue, self._models_changed, lambda: self.model.id, self._learns
         )

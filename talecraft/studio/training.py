@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -33,7 +34,7 @@ from talecraft.process.run_events import (
     RunSettings,
     TasteLearned,
 )
-from talecraft.story.methods import METHODS, Method
+from talecraft.story.methods import CARRIED, METHODS, Method
 from talecraft.story.rewards import BY_WORDS, CLASSIFIER
 from talecraft.studio.classifiers import Classifiers
 from talecraft.studio.memory import Room
@@ -181,17 +182,36 @@ class Training(Settling):
             return None
         return self.adapter_ref(self._library.adapters.get(active.root_id))
 
+    def beneath(self, active: Adapter | None) -> AdapterRef | None:
+        """At which adapter a manner's run begins: the root, but for one that is another author's
+        manner, and rests on the pattern itself."""
+        if active is None or active.root_id is None:
+            return None
+        root = self._library.adapters.get(active.root_id)
+        run = self._library.runs.get(root.run_id)
+        if run.method != "style":
+            return self.adapter_ref(root)
+        try:
+            return run_events.decode_settings(run.settings.encode()).root
+        except msgspec.MsgspecError:
+            return None  # ordered by another version of Talecraft
+
     @staticmethod
     def new_id() -> str:
         """A name for a run that begins now."""
         return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
 
     def launch(
-        self, settings: RunSettings, evidence: Evidence | None, recipe: Recipe = AS_SET
+        self,
+        settings: RunSettings,
+        evidence: Evidence | None,
+        recipe: Recipe = AS_SET,
+        inputs: Mapping[str, bytes] = MappingProxyType({}),
     ) -> TrainingRun:
-        """Record the run that `settings` order, and launch it. Raises BusyError where one is going,
-        LibraryError where it cannot be started, and what its inputs raise."""
-        inputs = self._inputs(settings, recipe)
+        """Record the run that `settings` order, and launch it; `inputs` are given to it beside what
+        its recipe asks for. Raises BusyError where one is going, LibraryError where it cannot be
+        started, and what its inputs raise."""
+        inputs = {**self._inputs(settings, recipe), **inputs}
         settings = msgspec.structs.replace(settings, version=__version__)
         run = TrainingRun(
             id=settings.run_id,
@@ -235,7 +255,7 @@ class Training(Settling):
 
     def _elsewhere_for(self, settings: RunSettings) -> Sequence[str]:
         """The pattern is learned from files that are here."""
-        return self._elsewhere if settings.method in METHODS else ()
+        return self._elsewhere if settings.method in CARRIED else ()
 
     def order(
         self,
@@ -324,7 +344,7 @@ class Training(Settling):
                 "Start one with `talecraft train run`.",
             )
         room = self.room(model)
-        if run.method == "pattern":
+        if run.method in ("pattern", "style"):
             room = self._room(model, run_events.decode_settings(run.settings).pattern)
         if refusal := room.refusal:
             raise does_not_fit(refusal)

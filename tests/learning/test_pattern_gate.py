@@ -131,7 +131,7 @@ def test_the_form_must_be_kept_surely_enough():
 
     def form(was, now):
         sides = ([good] * n + [bad] * (40 - n) for n in (was, now))
-        return pattern_gate._form(codec(), *sides, 1)
+        return pattern_gate.form(codec(), *sides, 1)
 
     assert form(0, 38).passed
     assert form(0, 38).value == pytest.approx(0.95)

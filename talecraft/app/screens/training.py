@@ -256,7 +256,7 @@ class TrainingScreen(LearnFromTales, ReportsRuns):
             return "The run is about to stop."
         if action == "pause":
             return f"The run is paused. {hint('training.go_on', 'c')} lets it go on."
-        if watch.run.method == "pattern":
+        if watch.run.method in ("pattern", "style"):
             return "Its verdict shows passages before and after; on its way there are none."
         return "Nothing is learned yet that an example could show."
 

@@ -23,7 +23,8 @@ class Ground:
     passages, the table `idf`), what the `encoder` makes of words, and what the writer's scores
     say of length: `wants_length` +1 or -1 where they surely ask for longer or shorter passages,
     and the `liked` prose of four stars and more. `classify` gives the log-odds (N,) that texts are
-    good, where the run has a classifier."""
+    good, where the run has a classifier; `manner` how near they are to an author's, where it has
+    one."""
 
     reference: Sequence[Rollout]
     human: Sequence[str]
@@ -32,6 +33,7 @@ class Ground:
     wants_length: int = 0
     liked: Sequence[str] = field(default_factory=tuple)
     classify: Callable[[Sequence[str]], Tensor] | None = None
+    manner: Callable[[Sequence[str]], Tensor] | None = None
 
     @property
     def usual_words(self) -> float:

@@ -16,6 +16,7 @@ from talecraft.learning.rewards import (
     length,
     repetition,
     semantic,
+    style,
 )
 from talecraft.learning.rewards.part import Build, Ground, Part
 
@@ -28,6 +29,7 @@ BUILD: Mapping[str, Build] = {
     "completeness": completeness.build,
     "format": format.build,
     "classifier": classifier.build,
+    "style": style.build,
 }
 
 

@@ -20,7 +20,10 @@ from talecraft.studio.reporting.told import Told
 CSS = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 MARK = "talecraft-run"  # the name of the meta element that says whose report it is
 MOST_ROWS = 30  # steps in a table that is not folded away
-_TITLES = {"pattern": "What the model learned from tales"}
+_TITLES = {
+    "pattern": "What the model learned from tales",
+    "style": "What the model learned of an author's manner",
+}
 _TITLE = "What the model learned of your taste"
 _LOOKS = {"adopted": "good", "rejected": "bad", "failed": "bad"}
 

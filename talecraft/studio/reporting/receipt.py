@@ -58,6 +58,8 @@ def _of_method(order: RunSettings) -> list[msgspec.Struct]:
     """The tables of hyperparameters that its method goes by."""
     if order.method == "pattern":
         return [order.pattern]
+    if order.method == "style":
+        return [order.style, order.pattern, order.grpo, order.ppo]
     if order.method in OFFLINE:
         return [order.offline, order.ppo]
     return [order.grpo, order.ppo] if order.method in ("grpo", "dr_grpo") else [order.ppo]

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from talecraft.errors import EngineError
 from talecraft.learning.rewards import length as length_part
 from talecraft.learning.rewards import registry, semantic
 from talecraft.learning.rewards.completeness import completeness
@@ -178,10 +179,27 @@ def test_every_name_has_its_part_and_every_part_its_name():
     def classify(texts):
         return torch.tensor([-float(len(one)) for one in texts], dtype=torch.float64)
 
-    parts = registry.build(rewards.NAMES, ground(*turns, classify=classify))
+    parts = registry.build(rewards.NAMES, ground(*turns, classify=classify, manner=classify))
     for name, part in parts.items():
         values = part.of(turns)
         assert (values.shape, values.dtype) == ((2,), torch.float64), name
         assert part.least_spread > 0
         worth = values.tolist()
         assert worth[0] >= worth[1] - 1e-9, f"{name}: the first is the better one"
+
+
+def test_the_manner_is_read_off_the_prose_alone():
+    given = []
+
+    def near(texts):
+        given.extend(texts)
+        return torch.tensor([0.25 * len(one) for one in texts], dtype=torch.float64)
+
+    (part,) = registry.build(["style"], ground(manner=near)).values()
+    assert part.of([rollout("Oh.", outline="- a plan"), rollout("")]).tolist() == [0.75, 0.0]
+    assert given == ["Oh.", ""]
+
+
+def test_without_a_manner_there_is_none_to_be_rewarded_by():
+    with pytest.raises(EngineError, match="no manner to be rewarded by"):
+        registry.build(["style"], ground())
