@@ -11,7 +11,9 @@ import typer
 from talecraft.cli import console, opening
 
 if TYPE_CHECKING:
+    from talecraft.process.run_events import MannerLearned
     from talecraft.process.style import Epoch
+    from talecraft.studio import Studio
     from talecraft.studio.manners import MannerPlan
     from talecraft.studio.styles import Kept
 
@@ -148,6 +150,52 @@ def _show_plan(plan: MannerPlan, title: str, as_json: bool) -> None:
         console.out(told)
     if plan.refusal:
         console.out(f"It would not start. {plan.refusal}")
+
+
+@app.command("report")
+def report_(
+    run_id: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN", help="Without it, the newest one that learned a manner."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="The picture; among the exports if"
+                     " absent."),
+    ] = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """How near an author's manner a run came: before, after SFT and after GRPO.
+
+    A table, and a picture of it as a PNG. `talecraft report` writes the whole run down.
+    """
+    from talecraft.studio.reporting import manner, writing
+
+    with opening.studio(settle=True) as studio:
+        run, told = _learned(studio, run_id)
+        place = writing.picture(studio.home, told, run, output)
+    if as_json:
+        console.out_json({"run": run, "path": str(place), **msgspec.to_builtins(told)})
+        return
+    console.note(f"{manner.title(told)}.")
+    console.table(manner.HEAD, manner.rows(told))
+    for name, gain in manner.gains(told):
+        console.out(f"{name}: {manner.gain_words(gain)}")
+    console.out(str(place))
+
+
+def _learned(studio: Studio, run_id: str | None) -> tuple[str, MannerLearned]:
+    """The newest run, or this one, that says what it learned of a manner. Raises UsageError."""
+    from talecraft.errors import UsageError
+    from talecraft.process.run_events import MannerLearned
+
+    runs = [studio.library.runs.get(run_id)] if run_id else studio.library.runs.list()
+    for run in runs:
+        for event in reversed(studio.training.tail(run.id).read() if run.method == "style" else []):
+            if isinstance(event, MannerLearned):
+                return run.id, event
+    what = f"Run {run_id} has" if run_id else "No run has"
+    raise UsageError(f"{what} learned a manner to its end.", "Learn one: `talecraft style learn`.")
 
 
 @app.command("list")

@@ -79,26 +79,41 @@ def load(path: Path, base: Any, codec: Codec, pad: int, model: str) -> Style:
 
     Raises EngineError where it is none, was fitted for another model, or cannot be used here.
     """
+    tuned = facts(path, model)
     try:
         with safe_open(str(path), "pt") as file:
-            tuned = msgspec.json.decode(file.metadata()[FACTS], type=Tuned)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if tuned.kind == "base":
             projection = Projection(*(tensors[one].float() for one in ("mean", "spread", "weight")))
-    except (OSError, SafetensorError, KeyError, TypeError, msgspec.MsgspecError) as error:
-        raise EngineError(
-            f"{path.name} is no style ({type(error).__name__}).",
-            "Fit it again with `talecraft style fit`.",
-        ) from error
+    except (OSError, SafetensorError, KeyError) as error:
+        raise _broken(path, error) from error
     if tuned.kind == "encoder":
         return Style(_worded(_unpacked(tensors).passages), tuned)
-    if tuned.model != model:
+    read = reader(base, codec, pad)
+    return Style(_worded(lambda texts: projection(read(texts))), tuned)
+
+
+def facts(path: Path, model: str) -> Tuned:
+    """What is known of the style in this file; its numbers are not read. Raises EngineError where
+    it is none, or was fitted for another model than that of the key `model`."""
+    try:
+        with safe_open(str(path), "pt") as file:
+            tuned = msgspec.json.decode(file.metadata()[FACTS], type=Tuned)
+    except (OSError, SafetensorError, KeyError, TypeError, msgspec.MsgspecError) as error:
+        raise _broken(path, error) from error
+    if tuned.model not in ("", model):
         raise EngineError(
             f"The style was fitted for {tuned.model}, and this is {model}.",
             "Fit it again with `talecraft style fit`, by this model.",
         )
-    read = reader(base, codec, pad)
-    return Style(_worded(lambda texts: projection(read(texts))), tuned)
+    return tuned
+
+
+def _broken(path: Path, error: Exception) -> EngineError:
+    return EngineError(
+        f"{path.name} is no style ({type(error).__name__}).",
+        "Fit it again with `talecraft style fit`.",
+    )
 
 
 def reader(base: Any, codec: Codec, pad: int) -> Read:

@@ -206,10 +206,8 @@ def learned(
                 float(np.exp(lost[stage][:, 0].sum() / max(1.0, lost[stage][:, 1].sum()))),
             )
         )
-    gains = [
-        order.sure(cosines[now] - cosines[was])
-        for now, was in (("sft", "before"), ("grpo", "sft"), ("grpo", "before"))
-    ]  # fmt: skip
+    before, sft, grpo = (cosines[stage] for stage in STAGES)
+    gains = [order.sure(gain) for gain in (sft - before, grpo - sft, grpo - before)]
     texts = [one.text for one in order.manner.held]
     return MannerLearned(
         order.settings.author, len(texts), len(held), own_cosine(order.near.vectors(texts)),

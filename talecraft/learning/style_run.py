@@ -20,7 +20,7 @@ from talecraft.corpus import manners
 from talecraft.corpus.tales import Passage, Tale
 from talecraft.engine import loading
 from talecraft.errors import EngineError
-from talecraft.learning import checkpoint, manner, pattern_gate, rollouts, style_gate, worth
+from talecraft.learning import checkpoint, manner, pattern_gate, rollouts, style, style_gate, worth
 from talecraft.learning.critic import Appraiser, usual_length
 from talecraft.learning.events import Events
 from talecraft.learning.grpo import Grpo
@@ -61,6 +61,7 @@ class StyleRun:
         self._manner = manners.read(self._folder / run_client.MANNER)
         if (few := too_few(len(self._manner.train), len(self._manner.held))) is not None:
             return Outcome("refused", f"{few} Nothing was changed.")
+        style.facts(self._folder / run_client.STYLE, self._settings.model.key)
         steps = self._imitate()
         learner = self._practise()
         self._events.phase("Comparing before and after on chunks it has not seen")

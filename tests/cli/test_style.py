@@ -1,4 +1,4 @@
-"""`talecraft style`: fit one, list it, show it, remove it."""
+"""`talecraft style`: fit one, list it, show it, remove it; learn a manner, and report it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from talecraft.paths import home
+from talecraft.process import run_client, run_events
+from talecraft.story.rewards import MANNER_WEIGHTS
 from tests.cli.conftest import Talecraft
 from tests.cli.test_commands import data
+from tests.corpus.test_manners import rows
 
 
 @pytest.fixture
@@ -85,3 +88,114 @@ def test_misuse_is_one_line(talecraft_: Talecraft, arguments: list[str], words: 
     assert (result.code, result.out) == (2, "")
     assert words in result.err
     assert result.err.strip().count("\n") <= 1
+
+
+# ---------------------------------------------------------------------- learning a manner
+@pytest.fixture
+def chunks(tmp_path: Path) -> Path:
+    path = tmp_path / "chunks.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in rows({"Ada Vane": 4, "Bo Moss": 2})))
+    return path
+
+
+LEARN = ("style", "learn", "--author", "ada vane", "--yes", "--texts")
+
+
+def test_a_manner_is_learned_and_what_came_of_it_reported(
+    talecraft_: Talecraft, pairs: Path, chunks: Path
+) -> None:
+    assert talecraft_("style", "fit", str(pairs)).code == 0
+    planned = talecraft_("style", "learn", "--author", "ada vane", "--texts", str(chunks),
+                         "--dry-run")  # fmt: skip
+    assert planned.code == 0, planned.err
+    assert "Author: Ada Vane; 90 of 120 chunks to learn from, 30 chunks of the book" in planned.out
+    assert data(talecraft_, "train", "status") == [], "nothing was started"
+    ended = talecraft_(*LEARN, str(chunks), "--updates", "3", "--seed", "7")
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("Adopted:")
+    (run,) = data(talecraft_, "train", "status")
+    folder = home().runs / run["run"]
+    order = run_events.decode_settings((folder / run_client.SETTINGS).read_bytes())
+    assert (order.method, order.style.author, order.seed) == ("style", "Ada Vane", 7)
+    assert (order.ppo.updates, order.ppo.rewards) == (3, MANNER_WEIGHTS)
+    kept = home().styles / "style" / "style.safetensors"
+    assert (folder / run_client.STYLE).read_bytes() == kept.read_bytes()
+    assert {file.name for file in folder.iterdir()} >= {"manner.jsonl", "idf.json"}
+    assert stat.S_IMODE((folder / run_client.MANNER).stat().st_mode) == 0o600
+    told = talecraft_("style", "report")
+    assert told.code == 0, told.err
+    assert "after GRPO" in told.out
+    assert "GRPO over SFT: +0.125 (90 % sure: +0.062 to +0.188)" in told.out
+    picture = Path(told.out.splitlines()[-1])
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert stat.S_IMODE(picture.stat().st_mode) == 0o600
+    found = data(talecraft_, "style", "report", run["run"])
+    assert [one["name"] for one in found["stages"]] == ["before", "sft", "grpo"]
+
+
+def test_its_adapter_is_a_root_and_another_manner_begins_beneath_it(
+    talecraft_: Talecraft, pairs: Path, chunks: Path
+) -> None:
+    assert talecraft_("style", "fit", str(pairs)).code == 0
+    assert talecraft_(*LEARN, str(chunks), "--seed", "1").code == 0
+    (first,) = data(talecraft_, "adapters", "list")
+    assert talecraft_("style", "learn", "--author", "Bo Moss", "--yes", "--texts", str(chunks),
+                      "--seed", "2").code == 0  # fmt: skip
+    orders = [
+        run_events.decode_settings((home().runs / one["run"] / "settings.json").read_bytes())
+        for one in data(talecraft_, "train", "status")
+    ]
+    second = next(one for one in orders if one.style.author == "Bo Moss")
+    assert second.parent is not None
+    assert second.parent.id == first["adapter"], "it is compared with what writes now"
+    assert second.root is None, "it begins at the bare model, not at another's manner"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--author", "Di Elm"], "No text is by 'Di Elm'"),
+        (["--author", "Ada Vane", "--style", "none"], "no style 'none' (known: style)"),
+        (["--author", "Ada Vane", "--rewards", "semantic"], "by the reward 'style'"),
+    ],
+)
+def test_what_cannot_be_learned_is_one_line(
+    talecraft_: Talecraft, pairs: Path, chunks: Path, arguments: list[str], words: str
+) -> None:
+    assert talecraft_("style", "fit", str(pairs)).code == 0
+    result = talecraft_("style", "learn", "--yes", "--texts", str(chunks), *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert words in result.err
+    assert data(talecraft_, "train", "status") == []
+
+
+def test_a_style_of_another_model_is_refused_before_anything_is_read(
+    talecraft_: Talecraft, pairs: Path, chunks: Path
+) -> None:
+    assert talecraft_("style", "fit", str(pairs)).code == 0
+    place = home().styles / "style" / "style.safetensors"
+    length = int.from_bytes(place.read_bytes()[:8], "little")
+    header = json.loads(place.read_bytes()[8 : 8 + length])
+    facts = json.loads(header["__metadata__"]["style"]) | {"model": "gpt2@abc"}
+    header["__metadata__"]["style"] = json.dumps(facts)
+    data_ = json.dumps(header).encode()
+    place.write_bytes(len(data_).to_bytes(8, "little") + data_)
+    refused = talecraft_(*LEARN, str(chunks))
+    assert refused.code == 2
+    assert "The style 'style' was fitted for gpt2@abc" in refused.err
+
+
+def test_too_little_of_the_author_does_not_start(
+    talecraft_: Talecraft, pairs: Path, tmp_path: Path
+) -> None:
+    assert talecraft_("style", "fit", str(pairs)).code == 0
+    path = tmp_path / "few.jsonl"
+    some = rows({"Ada Vane": 1, "Bo Moss": 1}, chapters=3, each=3)
+    path.write_text("".join(json.dumps(one) + "\n" for one in some))
+    refused = talecraft_(*LEARN, str(path))
+    assert refused.code == 2
+    assert "chunks of Ada Vane to learn from; at least 20" in refused.err
+
+
+def test_there_is_nothing_to_report_before_a_run(talecraft_: Talecraft) -> None:
+    assert talecraft_("style", "report").code == 2

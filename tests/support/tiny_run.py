@@ -16,8 +16,11 @@ from talecraft.process import adapter_files, evidence, run_client, run_events, r
 from talecraft.process.run_events import (
     Check,
     Drawn,
+    Estimate,
     Example,
     GoingOn,
+    MannerLearned,
+    MannerStage,
     Outcome,
     PatternStep,
     Practised,
@@ -38,6 +41,15 @@ def main() -> None:
         tell(folder, RunPhase("Reading the tales"))
         (folder / run_client.TALES).write_bytes(b"")
         tell(folder, PatternStep(1, total, 3.5, 3.6, 1e-3, 0.5, 0.5, 0.0))
+    elif settings.method == "style":
+        scores = len((folder / run_client.MANNER).read_bytes())
+        tell(folder, RunPhase("Reading the author's chunks"))
+        tell(folder, PatternStep(1, total, 3.5, 3.6, 1e-3, 0.0, 0.5, 0.0))
+        tell(
+            folder,
+            Step(1, total, 0.5, {}, 1.0, 3.0, 0.05, 2.0, 0.1, 0.2, 0.1, 60.0, 0.0, 0.5, 0.0),
+        )
+        tell(folder, manner(settings.style.author))
     else:
         found = evidence.read((folder / run_client.EPISODES).read_bytes().splitlines())
         scores = sum(one.stars for one in found.passages)
@@ -75,6 +87,20 @@ def main() -> None:
         folder,
         Outcome(state, "It writes as you like it.", [check], samples, [], name, files, 1, 0.5),
     )  # type: ignore[arg-type]
+
+
+def manner(author: str) -> MannerLearned:
+    """Each stage a tenth nearer than the last."""
+
+    def about(value: float) -> Estimate:
+        return Estimate(value, value - 0.0625, value + 0.0625)
+
+    stages = [
+        MannerStage(name, about(0.25 + at / 8), about(0.125), 0.25 * at, about(0.5), 20.0 - at)
+        for at, name in enumerate(("before", "sft", "grpo"))
+    ]  # fmt: skip
+    gains = [about(0.125), about(0.125), about(0.25)]
+    return MannerLearned(author, 30, 20, 0.75, 0.0, stages, gains)  # type: ignore[arg-type]
 
 
 def wait(folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from talecraft.library.runs import state_words
 from talecraft.process.run_events import SHOWN, Check, Sample
 from talecraft.studio.figures import Figure, duration
-from talecraft.studio.reporting import passages, receipt
+from talecraft.studio.reporting import manner, passages, receipt
 from talecraft.studio.reporting.curves import Curve
 from talecraft.studio.reporting.html import Html, each, el, facts, folded, section, table
 from talecraft.studio.reporting.told import Told
@@ -38,9 +38,11 @@ class Picture(NamedTuple):
 def page(
     told: Told, curves: Sequence[Curve], pictures: Mapping[str, Picture], now: datetime
 ) -> str:
-    """The whole page; `pictures` by the ids of `curves`, `now` with its time zone."""
+    """The whole page; `pictures` by the ids of `curves`, and of the manner where there is one;
+    `now` with its time zone."""
     parts = [
         section("curves", "How it went", _curves(curves, pictures)),
+        _manner(told, pictures),
         _samples(told),
         _phrases(told),
         _gate(told),
@@ -150,8 +152,32 @@ def _curves(curves: Sequence[Curve], pictures: Mapping[str, Picture]) -> Html:
     return el("div", each(_figure(one, pictures[one.id]) for one in curves), class_="curves")
 
 
+def _manner(told: Told, pictures: Mapping[str, Picture]) -> Html | None:
+    if told.manner is None:
+        return None
+    about = manner.title(told.manner)
+    gained = "; ".join(
+        f"{name} {manner.gain_words(one)}" for name, one in manner.gains(told.manner)
+    )
+    shown = [
+        el("img", src=_inside(one), alt=f"{about}. {gained}.", class_=when)
+        for one, when in zip(pictures[manner.ID], ("day", "night"), strict=True)
+    ]
+    return section(
+        "manner",
+        "The author's manner",
+        el("p", f"{about}."),
+        el("figure", *shown, class_="wide"),
+        table(f"Gains: {gained}.", manner.HEAD, manner.rows(told.manner)),
+    )
+
+
+def _inside(picture: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+
+
 def _figure(curve: Curve, picture: Picture) -> Html:
-    light, dark = (f"data:image/png;base64,{base64.b64encode(one).decode()}" for one in picture)
+    light, dark = map(_inside, picture)
     words = f"{curve.title} over the {curve.steps}s. {curve.words}"
     # Two pictures, of which the style shows one: a <source> for dark screens would stay on paper.
     return el(

@@ -13,6 +13,7 @@ from talecraft.process import run_events
 from talecraft.process.run_events import (
     Drawn,
     Example,
+    MannerLearned,
     Outcome,
     RunEvent,
     RunPhase,
@@ -38,6 +39,7 @@ class Told:
     examples: tuple[Example, ...] = ()
     outcome: Outcome | None = None
     adapter: Adapter | None = None
+    manner: MannerLearned | None = None
 
     @property
     def kind(self) -> Kind:
@@ -64,7 +66,7 @@ def gather(run: TrainingRun, events: Iterable[RunEvent], adapter: Adapter | None
     steps: list[AnyStep] = []
     drawn: list[Drawn] = []
     examples: list[Example] = []
-    taste = tales = outcome = None
+    taste = tales = manner = outcome = None
     for event in events:
         if is_step(event):
             take(steps, event)
@@ -78,12 +80,14 @@ def gather(run: TrainingRun, events: Iterable[RunEvent], adapter: Adapter | None
                 taste = event
             case TalesRead():
                 tales = event
+            case MannerLearned():
+                manner = event
             case Example():
                 examples.append(event)
             case Outcome():
                 outcome = event
     order = _order(run)
-    return Told(run, order, steps, drawn, taste, tales, tuple(examples), outcome, adapter)
+    return Told(run, order, steps, drawn, taste, tales, tuple(examples), outcome, adapter, manner)
 
 
 def _order(run: TrainingRun) -> RunSettings | None:

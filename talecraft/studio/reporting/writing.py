@@ -14,8 +14,11 @@ from talecraft.library.adapters import Adapter
 from talecraft.library.runs import TrainingRun
 from talecraft.paths import Home, private_folder, private_write
 from talecraft.process.run_client import EventTail
+from talecraft.process.run_events import MannerLearned
+from talecraft.studio import foreign
+from talecraft.studio.reporting import manner
 from talecraft.studio.reporting.curves import curves
-from talecraft.studio.reporting.drawing import Plotter
+from talecraft.studio.reporting.drawing import DARK, Plotter
 from talecraft.studio.reporting.page import Picture, mark, page
 from talecraft.studio.reporting.told import Told, gather
 
@@ -47,14 +50,32 @@ def write(
     drawn = curves(told)
     plotter = Plotter(home.cache)
     pictures = {one.id: Picture(plotter.png(one), plotter.png(one, dark=True)) for one in drawn}
+    if told.manner is not None:
+        pictures[manner.ID] = Picture(
+            manner.picture(told.manner, plotter), manner.picture(told.manner, plotter, DARK)
+        )
     text = page(told, drawn, pictures, now or datetime.now().astimezone())
     private_folder(target)
     # The page first: by it the folder is known again, should the rest fail.
     private_write(target / PAGE, text.encode())
-    for one in drawn:
-        private_write(target / f"{one.id}.png", pictures[one.id].light)
-    files = [target / f"{one.id}.png" for one in drawn]
+    for name, one in pictures.items():
+        private_write(target / f"{name}.png", one.light)
+    files = [target / f"{name}.png" for name in pictures]
     return Report(told.run.id, target / PAGE, files, len(told.steps), told.turns)
+
+
+def picture(home: Home, told: MannerLearned, run_id: str, target: Path | None = None) -> Path:
+    """The picture of what a run learned of a manner, as a PNG at `target`, or among the exports;
+    an earlier one of the same run there is written anew.
+
+    Raises UsageError where the place is taken, LibraryError where it cannot be written.
+    """
+    if target is None:
+        target = private_folder(home.exports) / f"manner-{run_id}.png"
+    else:
+        target = foreign.free(target)
+    private_write(target, manner.picture(told, Plotter(home.cache)))
+    return target
 
 
 def newest(library: Library, home: Home, among: Sequence[TrainingRun] | None = None) -> Told:
