@@ -112,9 +112,8 @@ class RewardModel:
         """Companies of one step."""
         return max(1, self._settings.batch // self._company)
 
-    def _parameters(self) -> dict[str, nn.Parameter]:
-        weight: Any = self._score.weight
-        return {**self._lora, SCORE: weight}
+    def _parameters(self) -> dict[str, Tensor]:
+        return {**self._lora, SCORE: self._score.weight}
 
     @torch.no_grad()
     def _begin(self, seed: int) -> None:

@@ -69,6 +69,9 @@ class Run:
         # Read now: the file may be another by the end, if Talecraft is updated meanwhile.
         file = Path(settings.reference_file)
         self._texts = {kind: reference(kind, file) for kind in get_args(Kind)}
+        self._tasting: RewardJudge | None = None
+        self._judging: RewardJudge | None = None
+        self._trial_seconds = 0.0
         torch.manual_seed(settings.seed)
 
     def execute(self) -> Outcome:

@@ -92,7 +92,7 @@ class RewardModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     """
 
     rank: int = 8
-    epochs: int = 2
+    epochs: int = 1
     batch: int = 16
     learning_rate: float = 1.0
     max_grad_norm: float = 1.0
