@@ -149,3 +149,27 @@ def test_the_critic_begins_with_the_ridge_solution(policy, seen):
     )
     found = torch.cat([policy.value_head.weight[0], policy.value_head.bias]).detach().numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+
+
+class Counted(Names):
+    """A taste that reads by itself: of how many tokens there are so far."""
+
+    def along(self, read):
+        return [torch.arange(1.0, 2 + one.end - one.start)[: max(1, one.end - one.start), None]
+                for one in read]  # fmt: skip
+
+    def taste(self, found):
+        return found[:, 0]
+
+
+def test_a_taste_that_reads_by_itself_tells_the_critic_of_each_token(policy, sampled):
+    taste = Counted()
+    found = Appraiser(policy, codec(), taste, 20.0, SETTINGS, tasting=taste)(sampled[:4], 0)
+    for row, one in enumerate(sampled[:4]):
+        count = one.prose_end - one.prose_start
+        assert float(found.valued.total[row]) == count, (
+            "the whole is worth what its last token says"
+        )
+        told = found.batch.clues[row, one.prose_start + 1 : len(one.response_ids), 3][:count]
+        assert len(told) >= count - 1
+        assert told.tolist() == [float(n + 1) for n in range(len(told))]

@@ -292,6 +292,8 @@ def test_a_run_that_was_cut_off_goes_on_with_its_own_order(
     order = [(folder / name).read_bytes() for name in (run_client.SETTINGS, run_client.EPISODES)]
     studio.writing.rate(scored[0].id, "stars", 3)  # what is said since belongs to the next run
 
+    # Before its first update it has what was trained to be tried.
+    (folder / run_client.CHECKPOINT).rename(folder / run_client.REWARD_MODEL)
     monkeypatch.setenv("TINY_RUN", "adopted")
     again = studio.training.resume(studio.model)
     assert (again.id, again.state, again.outcome) == (started.id, "running", "")
@@ -303,7 +305,8 @@ def test_a_run_that_was_cut_off_goes_on_with_its_own_order(
     assert len(studio.library.runs.list()) == 1
     names = (run_client.SETTINGS, run_client.EPISODES)
     assert [(folder / name).read_bytes() for name in names] == order
-    assert not (folder / run_client.CHECKPOINT).exists(), "it is of no more use"
+    for name in (run_client.CHECKPOINT, run_client.REWARD_MODEL):
+        assert not (folder / name).exists(), "it is of no more use"
     with pytest.raises(UsageError, match="no run to go on with"):
         studio.training.resume(studio.model)
 
