@@ -167,11 +167,24 @@ def run(
     prompts: Prompts = None,
     classifier: Classifier = "classifier",
     taste_model: TasteModel = None,
+    style: Annotated[
+        str, typer.Option("--style", metavar="NAME", help="Which one rewards, if any does.")
+    ] = "style",
+    author: Annotated[
+        str, typer.Option("--author", metavar="NAME", help="Whose manner the style rewards.")
+    ] = "",
+    texts: Annotated[
+        list[Path] | None,
+        typer.Option("--texts", metavar="FILE|FOLDER", help="The author's chunks, or books."),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Start it and return at once.")] = False,
     as_json: Json = False,
 ) -> None:
     """Start a run and follow it. It goes on by itself: Ctrl+C only ends the following."""
     asked = recipe(method, rewards, prompts, classifier, taste_model)
+    asked = msgspec.structs.replace(
+        asked, style=style, author=author, texts=tuple(map(str, texts or ()))
+    )
     with opening.studio(model, settle=True) as studio:
         started = studio.training.start(studio.model, seed, updates, asked)
         console.note(f"Training run {started.id} is going.")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from talecraft.paths import Home, private_folder, private_new
-from talecraft.process import corpus
+from talecraft.process import corpus, run_client
 from talecraft.process.corpus import (
     Chunked,
     ChunkOrder,
     Counted,
     IdfOrder,
+    MannerOrder,
+    MannerRead,
     Paired,
     PairsOrder,
     PromptsOrder,
@@ -21,6 +24,9 @@ from talecraft.process.corpus import (
 from talecraft.story.clean import clean_line
 from talecraft.studio import foreign
 
+MANNER_SEED = 0  # what is held back follows from it, as in `pairs` by default
+CHUNK_TOKENS = 160  # of a chunk cut from a book: about a passage of the page
+MOST_CHUNKS, MOST_HELD = 600, 60
 NAME_CHUNKS = "Name a file that `talecraft corpus chunk` has written."
 NAME_RETOLD = 'Name a file of lines with "rewritten" and "text" or "number".'
 NAME_PROMPTS = "Name a file of prompts."
@@ -96,6 +102,33 @@ def pairs(
     with private_new(target) as place:
         order = PairsOrder(there, str(place), clean_line(author), told, count, seed, least)
         return target, corpus.carry_out(order, Paired, hear)
+
+
+def manner(
+    model: Path,
+    author: str,
+    texts: Sequence[Path],
+    most: int = MOST_CHUNKS,
+    hear: Callable[[Working], None] = lambda working: None,
+) -> tuple[MannerRead, bytes]:
+    """What there is of an author in chunks or books, and the file that a run is given of it: at
+    most so many chunks to learn from, counted in tokens of the model in this folder.
+
+    Raises UsageError where they cannot be read or hold nothing of the author, EngineError where the
+    child fails, LibraryError where there is no room.
+    """
+    there = [str(foreign.there(one, "Name chunks, or a folder of books.")) for one in texts]
+    tokenizer = model / "tokenizer.json"
+    with tempfile.TemporaryDirectory(prefix="talecraft-") as name:
+        target = Path(name) / run_client.MANNER
+        with private_new(target) as place:
+            order = MannerOrder(
+                there, str(place), clean_line(author), CHUNK_TOKENS,
+                str(tokenizer) if tokenizer.is_file() else "", most, MOST_HELD, MANNER_SEED,
+                corpus.LEAST_SCORE,
+            )  # fmt: skip
+            found = corpus.carry_out(order, MannerRead, hear)
+        return found, target.read_bytes()
 
 
 def prompts(source: Path, most: int = MOST_PROMPTS) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,9 +17,9 @@ from talecraft.config.idf import idf_in_effect
 from talecraft.config.models import ModelSpec
 from talecraft.errors import UsageError
 from talecraft.library.runs import TrainingRun
-from talecraft.paths import Home, private_new
-from talecraft.process import corpus, run_client
-from talecraft.process.corpus import LEAST_SCORE, MannerOrder, MannerRead, Working
+from talecraft.paths import Home
+from talecraft.process import run_client
+from talecraft.process.corpus import MannerRead, Working
 from talecraft.process.messages import ModelRef
 from talecraft.process.run_events import (
     GrpoSettings,
@@ -29,18 +28,15 @@ from talecraft.process.run_events import (
     RunSettings,
     StyleSettings,
 )
-from talecraft.story.clean import clean_line
 from talecraft.story.rewards import MANNER_WEIGHTS, STYLE, told
-from talecraft.studio import foreign
+from talecraft.studio import corpus
 from talecraft.studio.memory import Room
 from talecraft.studio.pattern import SUSTAINED, settings_for
 from talecraft.studio.training import Training, does_not_fit
 
-SEED = 0  # what is held back follows from it, as in `corpus pairs`
-TOKENS = 160  # of a chunk cut from a book: about a passage of the page
-MOST, MOST_HELD = 600, 60  # chunks
 EPOCHS, UPDATES = 2, 10
 FEWEST, FEWEST_HELD = 20, 8
+PLAN_TOKENS = 60  # of a premise and a plan
 TURN, STAGES = 330, 5  # tokens of a turn, and how often the gate's prompts are written to
 RATE = 1.0  # times the rate of PPO
 KL_TARGET = 6.0
@@ -90,32 +86,6 @@ class Manners:
         self._model_ref = model_ref
         self._room = room
 
-    def gather(
-        self,
-        model: ModelSpec,
-        author: str,
-        texts: Sequence[Path],
-        most: int = MOST,
-        hear: Hear = lambda working: None,
-    ) -> tuple[MannerRead, bytes]:
-        """What there is of the author in chunks or books, and the file that a run is given.
-
-        Raises UsageError where they cannot be read or hold nothing of the author, EngineError where
-        the child fails, LibraryError where there is no room.
-        """
-        there = [str(foreign.there(one, "Name chunks, or a folder of books.")) for one in texts]
-        tokenizer = Path(self._model_ref(model).folder) / "tokenizer.json"
-        with tempfile.TemporaryDirectory(prefix="talecraft-") as name:
-            target = Path(name) / run_client.MANNER
-            with private_new(target) as place:
-                order = MannerOrder(
-                    there, str(place), clean_line(author), TOKENS,
-                    str(tokenizer) if tokenizer.is_file() else "", most, MOST_HELD, SEED,
-                    LEAST_SCORE,
-                )  # fmt: skip
-                found = corpus.carry_out(order, MannerRead, hear)
-            return found, target.read_bytes()
-
     def plan(
         self,
         model: ModelSpec,
@@ -125,21 +95,22 @@ class Manners:
         epochs: int | None = None,
         updates: int | None = None,
         rewards: dict[str, float] | None = None,
-        most: int = MOST,
+        most: int = corpus.MOST_CHUNKS,
         hear: Hear = lambda working: None,
     ) -> MannerPlan:
         """What a run would learn from, after some seconds of reading.
 
-        Raises what `gather` raises, and UsageError for a style that is not there or was fitted for
-        another model, or rewards without it.
+        Raises what `corpus.manner` raises, and UsageError for a style that is not there or was
+        fitted for another model, or rewards without it.
         """
         rewards = rewards or MANNER_WEIGHTS
         if STYLE not in rewards:
             raise UsageError(
                 "A manner is learned by the reward 'style'.", "Name it among the --rewards."
             )
-        self._training.styles.usable(style, self._model_ref(model))
-        found, manner = self.gather(model, author, texts, most, hear)
+        model_ref = self._model_ref(model)
+        self._training.styles.usable(style, model_ref)
+        found, manner = corpus.manner(Path(model_ref.folder), author, texts, most, hear)
         epochs, updates = epochs or EPOCHS, updates or UPDATES
         sft, ppo = self._sft(model, epochs), self._ppo(model, updates, rewards)
         rooms = [self._room(model, sft), self._room(model, ppo)]
@@ -217,7 +188,10 @@ class Manners:
         """From the work there is to do, as for the pattern and for a run of PPO."""
         folder = Path(self._model_ref(model).folder)
         weights = sum(file.stat().st_size for file in folder.glob("*.safetensors")) / 2
-        learned = found.train * epochs * (TOKENS + 60) + ppo.updates * ppo.drawn * TURN
+        learned = (
+            found.train * epochs * (corpus.CHUNK_TOKENS + PLAN_TOKENS)
+            + ppo.updates * ppo.drawn * TURN
+        )
         written = ppo.updates * ppo.drawn * TURN + STAGES * StyleSettings().gate_turns * TURN
         threads = max(1, (os.cpu_count() or 2) - 1)
         return (6 * weights * learned + 12 * weights * written) / (SUSTAINED * threads) / 60

@@ -19,6 +19,9 @@ class Recipe(msgspec.Struct, frozen=True):
     kl_target: float | None = None
     taste_model: TasteModel | None = None
     trial: bool = False  # nothing that it makes is adopted
+    style: str = "style"  # which one tells how near to the author, where that is rewarded
+    author: str = ""  # ... to whom
+    texts: tuple[str, ...] = ()  # ... by these chunks or books
 
 
 AS_SET = Recipe()

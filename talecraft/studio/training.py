@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 
 import msgspec
@@ -32,10 +33,12 @@ from talecraft.process.run_events import (
     PatternSettings,
     PpoSettings,
     RunSettings,
+    StyleSettings,
     TasteLearned,
 )
 from talecraft.story.methods import CARRIED, METHODS, Method
-from talecraft.story.rewards import BY_WORDS, CLASSIFIER
+from talecraft.story.rewards import BY_WORDS, CLASSIFIER, STYLE
+from talecraft.studio import corpus
 from talecraft.studio.classifiers import Classifiers
 from talecraft.studio.memory import Room
 from talecraft.studio.plan import Planning, TrainingPlan
@@ -239,7 +242,8 @@ class Training(Settling):
 
     def _inputs(self, settings: RunSettings, recipe: Recipe) -> dict[str, bytes]:
         """What the run's rewards stand on, beside what was said. Raises ConfigError where the
-        writer's own table of words cannot be read, UsageError where there is no such classifier."""
+        writer's own table of words cannot be read, UsageError where there is no such classifier or
+        manner."""
         found: dict[str, bytes] = {}
         if settings.method in METHODS and not BY_WORDS.isdisjoint(settings.ppo.rewards):
             _, path = idf_in_effect(self._home)
@@ -247,6 +251,19 @@ class Training(Settling):
         if settings.method in METHODS and CLASSIFIER in settings.ppo.rewards:
             kept = self.classifiers.find(recipe.classifier)
             found[run_client.CLASSIFIER] = kept.path.read_bytes()
+        if settings.method in METHODS and STYLE in settings.ppo.rewards:
+            if not recipe.author or not recipe.texts:
+                raise UsageError(
+                    "There is no manner to be rewarded by.",
+                    "Name whose, and the texts: --author NAME --texts FILE.",
+                )
+            found[run_client.STYLE] = self.styles.usable(
+                recipe.style, settings.model
+            ).path.read_bytes()
+            texts = [Path(one) for one in recipe.texts]
+            _, found[run_client.MANNER] = corpus.manner(
+                Path(settings.model.folder), recipe.author, texts
+            )
         return found
 
     @property
@@ -283,6 +300,7 @@ class Training(Settling):
             ppo=self.ppo(model, updates, recipe),
             trial=recipe.trial,
             tracker=self._settings().training.tracker,
+            style=StyleSettings(author=recipe.author),
         )
 
     def _launch(

@@ -197,5 +197,22 @@ def test_too_little_of_the_author_does_not_start(
     assert "chunks of Ada Vane to learn from; at least 20" in refused.err
 
 
+def test_any_run_can_be_rewarded_by_a_manner(
+    talecraft_: Talecraft, pairs: Path, chunks: Path
+) -> None:
+    assert talecraft_("style", "fit", str(pairs)).code == 0
+    asked = ("train", "run", "--rewards", "style,finished=0.5")
+    missing = talecraft_(*asked)
+    assert missing.code == 2
+    assert "no manner to be rewarded by" in missing.err
+    assert data(talecraft_, "train", "status") == [], "no run was begun for nothing"
+    made = talecraft_(*asked, "--author", "Bo Moss", "--texts", str(chunks))
+    assert made.code == 0, made.err
+    (run,) = data(talecraft_, "train", "status")
+    folder = home().runs / run["run"]
+    assert b'"author":"Bo Moss"' in (folder / run_client.MANNER).read_bytes()
+    assert (folder / run_client.STYLE).is_file()
+
+
 def test_there_is_nothing_to_report_before_a_run(talecraft_: Talecraft) -> None:
     assert talecraft_("style", "report").code == 2
