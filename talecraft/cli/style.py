@@ -247,6 +247,8 @@ def _show(kept: Kept, as_json: bool) -> None:
     console.out(f"Style {kept.name}, made of {made.began}, fitted to {made.pairs:,} pairs")
     console.out(f"Correlation on {made.held:,} held pairs (Spearman): {made.after.told}")
     console.out(f"Before: {made.before.told}")
+    if made.after.low <= made.before.value:
+        console.out("It is not surely better than before: more pairs, of more books, would help.")
     console.out(f"Epoch {made.best} of {made.epochs} was kept, by {made.chosen_by:,} other pairs.")
     if made.model:
         console.out(f"It reads with {made.model}.")

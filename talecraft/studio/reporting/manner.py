@@ -79,6 +79,7 @@ def picture(told: MannerLearned, plotter: Plotter, colours: Palette = LIGHT) -> 
         cosine.set_ylabel("cosine")
         _marks(content, [one.content for one in told.stages], colours.lines[2], "")
         content.set_ylabel("content kept (recall)")
+        content.set_ylim(0, 1)
         perplexities = [one.perplexity for one in told.stages]
         perplexity.bar(range(len(perplexities)), perplexities, width=0.5, color=colours.lines[3])
         perplexity.set_ylabel("perplexity of held chunks")

@@ -105,6 +105,7 @@ def _origin(told: Told, now: datetime) -> Iterator[tuple[str, Inside]]:
         yield "Quantisation", "none" if precision == "none" else precision
         yield "Began at", _adapter(order.root.id) if order.root else "the bare model"
         yield "Compared with", _adapter(order.parent.id) if order.parent else "the bare model"
+        yield "Manner of", order.style.author or None
     else:
         yield "Model", run.model_id
     yield "Seed", str(run.seed)
