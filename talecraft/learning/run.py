@@ -63,9 +63,6 @@ class Run:
         self._events = events
         self._company = company
         self._ppo = settings.ppo
-        self._tasting: RewardJudge | None = None
-        self._judging: RewardJudge | None = None
-        self._trial_seconds = 0.0
         # Read now: the file may be another by the end, if Talecraft is updated meanwhile.
         file = Path(settings.reference_file)
         self._texts = {kind: reference(kind, file) for kind in get_args(Kind)}

@@ -223,7 +223,7 @@ class TrainingScreen(LearnFromTales, ReportsRuns):
             case "report":
                 return not self.why_no_report()
             case "practised":
-                return bool(self.runs_shown())
+                return any(run.method != "pattern" for run in self.runs_shown())
             case "adapters":
                 return not self.query_one(AdapterList).has_focus
             case "roll_back":
