@@ -55,8 +55,9 @@ def study(
             studio.model, studio.training, recipe, [int(one) for one in numbers],
             _numbers(rates, "learning rate"), _numbers(kl, "KL target"), updates,
         )  # fmt: skip
-        folder = private_folder((output or studio.home.exports / "study").expanduser().absolute())
+        folder = (output or studio.home.exports / "study").expanduser().absolute()
         found = studies.begun(folder, plan)
+        private_folder(folder)
         line = console.OneLine()
 
         def hear(event: RunEvent) -> None:

@@ -12,7 +12,7 @@ import typer
 from talecraft.cli import console, opening, shapes
 from talecraft.errors import UsageError
 from talecraft.story import rewards as reward_words
-from talecraft.story.methods import METHODS, TASTE_MODELS
+from talecraft.story.methods import FEWEST_OWN_PROMPTS, METHODS, TASTE_MODELS
 from talecraft.story.methods import WORDS as METHOD_WORDS
 
 if TYPE_CHECKING:
@@ -93,7 +93,10 @@ def plan(
     console.out(f"Method: {METHOD_WORDS[found.method]}")
     console.out(f"Rewarded: {reward_words.told(found.rewards)}")
     if found.prompts:
-        console.out(f"Prompts: {found.prompts:,} of your own")
+        held = "a quarter is held back to judge by"
+        if found.prompts < FEWEST_OWN_PROMPTS:
+            held = "too few to hold some back: the shipped ones judge"
+        console.out(f"Prompts: {found.prompts:,} of your own; {held}")
     if found.by_taste:
         _print_opinions(found)
     how = "as the last run took" if found.measured else "estimated"

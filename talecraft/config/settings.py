@@ -177,6 +177,9 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rewards: Annotated[
         str, Meta(description="What is rewarded, with weights, as `taste=1, length=0.3`.")
     ] = ""
+    encoder: Annotated[
+        str, Meta(description="A sentence encoder's folder; empty: the model's own vectors.")
+    ] = ""
     taste_model: Annotated[
         TasteModel,
         Meta(description="A head, or a reward model tried too; auto: from 1,000 opinions."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ LABEL = ("label", "labels", "class", "sentiment", "score", "stars", "rating")
 GROUP = ("group", "book", "author", "prompt")
 GOOD = frozenset({"1", "true", "yes", "good", "pos", "positive", "+", "+1", "like", "liked"})
 BAD = frozenset({"0", "false", "no", "bad", "neg", "negative", "-", "-1", "dislike", "disliked"})
-HIGH, LOW = 4, 2  # of five stars
+HIGH, LOW, MOST_STARS = 4, 2, 5
 
 
 def read(path: Path) -> list[Labelled]:
@@ -64,14 +65,20 @@ def _value(row: Mapping[str, Any], names: tuple[str, ...], where: str, what: str
 
 def _number(label: str) -> float | None:
     try:
-        return float(label)
+        value = float(label)
     except ValueError:
         return None
+    return value if math.isfinite(value) else None
 
 
 def _good(label: str, stars: bool, where: str) -> bool | None:
     """None for a label that says neither."""
     number = _number(label)
+    if stars and number is not None and number > MOST_STARS:
+        raise UsageError(
+            f"{where}: {number:g} is more than {MOST_STARS} stars.",
+            "Bring the scale to five stars, or write good and bad.",
+        )
     if stars and number is not None:
         return True if number >= HIGH else False if number <= LOW else None
     plain = f"{number:g}" if number is not None else label

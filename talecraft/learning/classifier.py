@@ -30,6 +30,7 @@ from talecraft.paths import private_write
 from talecraft.process.classifier import Bin, Fitted, Labelled
 
 FEWEST = 10  # of either kind
+MOST = 3000  # passages that are learned from
 LONGEST = 512  # tokens of a text that are read
 HELD = 0.2  # of the groups, to judge by
 BINS = 10
@@ -108,16 +109,25 @@ def texts_alone(codec: Codec, texts: Sequence[str]) -> list[Passage]:
     ]
 
 
-def fit(labelled: Sequence[Labelled], read: Read, seed: int, model: str, root: str) -> Classifier:
+def fit(
+    labelled: Sequence[Labelled], read: Read, seed: int, model: str, root: str, own: bool = False
+) -> Classifier:
     """A classifier of all that is labelled, and how good one of four fifths of it was on the rest.
 
     `read` gives features (N, F) of texts. Raises UsageError where there is too little of a kind.
     """
     _enough(labelled)
+    labelled = _drawn(labelled, seed)
     vocabulary = Vocabulary.of([one.text for one in labelled])
     every = _scored(labelled, read([one.text for one in labelled], vocabulary), vocabulary)
     held = _held(every, seed)
     rest = every.rows(np.flatnonzero(~held))
+    for side in (held, ~held):
+        if len(torch.unique(every.stars[torch.from_numpy(side)])) < 2:
+            raise UsageError(
+                "Good and bad passages do not mix: their groups are of one kind each.",
+                "Label both kinds in more stories, or leave the group's column out.",
+            )
     head, slope, shift, _ = _fitted(rest, seed)
     good = every.stars.numpy()[held] == GOOD
     logits = slope * head(every.features[torch.from_numpy(held)]) + shift
@@ -137,8 +147,17 @@ def fit(labelled: Sequence[Labelled], read: Read, seed: int, model: str, root: s
         words=_words(every, head, words),
         model=model,
         root=root,
+        own=own,
     )
     return Classifier(head, slope, shift, vocabulary, fitted)
+
+
+def _drawn(labelled: Sequence[Labelled], seed: int) -> Sequence[Labelled]:
+    """At most MOST of them, in their order: every pair is compared, and more teach little."""
+    if len(labelled) <= MOST:
+        return labelled
+    chosen = np.random.default_rng([seed, 41]).choice(len(labelled), MOST, replace=False)
+    return [labelled[at] for at in sorted(chosen.tolist())]
 
 
 def _enough(labelled: Sequence[Labelled]) -> None:
@@ -162,7 +181,7 @@ def _scored(labelled: Sequence[Labelled], found: Tensor, vocabulary: Vocabulary)
 
 def _held(data: Scored, seed: int) -> np.ndarray:
     """Marks (N,) whole groups, a fifth of all and both kinds among them as evenly as groups are."""
-    groups, good = data.groups, data.stars.numpy() == GOOD
+    groups, good = data.folds_by, data.stars.numpy() == GOOD
     random = np.random.default_rng([seed, 40])
     names = random.permutation(np.unique(groups))
     share = np.array([good[groups == name].mean() for name in names])

@@ -34,7 +34,8 @@ def _with_ids(edited: Episode, codec: Codec, longest: int) -> Episode:
     if edited.turn_id == FROM_ELSEWHERE:
         style, told = codec.style, edited.told
         begun = told if told.startswith(style.premise_open) else f"{style.premise_open}{told}\n"
-        plan = f"{style.think_open}{edited.outline}" if edited.outline else ""
+        outline = codec.cut(edited.outline, longest)
+        plan = f"{style.think_open}{outline}" if outline else ""
         opening = style.opening_of_prose(plan) if plan else style.story_open
         ids = codec.encode(f"{plan}{opening}")
         edited = msgspec.structs.replace(

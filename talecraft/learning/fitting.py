@@ -27,7 +27,7 @@ def carry_out(order: FitOrder) -> Fitted:
         base = loading.attach(base, order.root, order.model)
     read = classifier.reader(base, opened.codec, opened.pad)
     root = order.root.id if order.root is not None else ""
-    made = classifier.fit(found, read, order.seed, order.model.key, root)
+    made = classifier.fit(found, read, order.seed, order.model.key, root, own=not order.source)
     made.save(Path(order.target))
     return made.fitted
 

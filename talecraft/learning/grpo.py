@@ -116,7 +116,7 @@ class Grpo(Hosted):
             "completion_ids": [one.response_ids for one in sampled],
             "logprobs": None,
             "env_mask": [[int(not forced) for forced in one.forced] for one in sampled],
-            "worth": [turn.total for turn in self.drawn.turns],
+            "worth": [turn.total + turn.parts.get("outline", 0.0) for turn in self.drawn.turns],
         }
 
     def _worth(self, worth: Sequence[float], **_: Any) -> list[float]:

@@ -46,7 +46,8 @@ class Prompts:
         """The gate's prompts, but for one that the writer happens to have begun a story with."""
         begun = [one.prompt_ids for one in passages]
         _, held = self._divided()
-        texts = held if len(held) >= FEWEST_HELD else self.gate
+        own = {self._cut(text) for text in self.own}
+        texts = held if held else [one for one in self.gate if self._cut(one) not in own]
         return [
             premise
             for premise in self._premises(texts)
@@ -59,7 +60,8 @@ class Prompts:
 
     def _divided(self) -> tuple[list[str], list[str]]:
         """The run's own prompts: to practise, and held back."""
-        own = list(dict.fromkeys(self.own))
+        # Cut before they are divided: two that begin alike are one.
+        own = list(dict.fromkeys(map(self._cut, self.own)))
         order = np.random.default_rng([self.seed, _STREAM]).permutation(len(own))
         held = min(self.settings.gate_prompts, int(HELD_SHARE * len(own)))
         shuffled = [own[i] for i in order]
@@ -69,6 +71,11 @@ class Prompts:
 
     def _premises(self, texts: Sequence[str]) -> list[list[int]]:
         opened = self.codec.style.premise_open
-        room = self.settings.prompt_tokens - len(self.codec.encode(f"{opened}\n"))
-        cut = (self.codec.cut(text, room) for text in texts)
-        return [self.codec.premise(Block(f"{opened}{text}\n")) for text in cut]
+        return [self.codec.premise(Block(f"{opened}{self._cut(text)}\n")) for text in texts]
+
+    def _cut(self, text: str) -> str:
+        """As much of a prompt as there is room for."""
+        opened = self.codec.style.premise_open
+        return self.codec.cut(
+            text, self.settings.prompt_tokens - len(self.codec.encode(f"{opened}\n"))
+        )

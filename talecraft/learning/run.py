@@ -153,7 +153,14 @@ class Run:
         """A reward model in the head's place; None where none is tried, or it is not surely better.
 
         It may be kept where the head knows too little to learn by."""
-        if known is None or not known.enough or self._company.size > 1:
+        if known is None or not known.enough:
+            return None
+        if self._company.size > 1:
+            if self._ppo.taste_model == "adapter":
+                raise EngineError(
+                    "A reward model cannot be tried in several processes.",
+                    "Take back training.launcher, or training.taste_model.",
+                )
             return None
         if not self._ppo.tries_adapter(self._settings.method, known.scored.opinions):
             return None
@@ -310,18 +317,25 @@ class Run:
         candidate = self._folder / run_client.CANDIDATE
         main = self._company.main
         files = self._policy.save(candidate, self._settings.model.key) if main else {}
-        words = _closing_words(verdict.failed, learner.stopped, learner.updates, self._ppo.updates)
+        words = _closing_words(
+            verdict.failed, learner.stopped, learner.updates, self._ppo.updates,
+            self._settings.trial,
+        )  # fmt: skip
         outcome = verdict.outcome(words, files, learner.updates)
         return msgspec.structs.replace(outcome, trial_seconds=self._trial_seconds)
 
 
-def _closing_words(failed: list[str], stopped: str, updates: int, planned: int) -> str:
+def _closing_words(
+    failed: list[str], stopped: str, updates: int, planned: int, trial: bool = False
+) -> str:
     """How it ended, in a sentence or two. To have been stopped is no failure where it learned:
     a strong taste is soon learned."""
     if failed:
         words = "What wrote before goes on writing. " + " ".join(failed)
         return f"{words} Training ended early: {stopped}" if stopped else words
     words = "It learned, and is in use from the next passage on."
+    if trial:
+        words = "It learned, and would have been adopted; this was a trial."
     return f"{words} {updates} of {planned} updates were enough. {stopped}" if stopped else words
 
 

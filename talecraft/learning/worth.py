@@ -23,6 +23,7 @@ from talecraft.learning.rollouts import Rollout
 from talecraft.process.run_client import CLASSIFIER, IDF
 from talecraft.process.run_events import RunSettings
 from talecraft.story.idf import Idf
+from talecraft.story.rewards import TASTE
 
 LIKED = 4  # stars, from which on a passage's length is followed
 
@@ -41,7 +42,7 @@ def reward(
     """The parts that have `weights`, on this `ground`; the taste by what was `learned` of what is
     `known`, or by a `tasting` that takes its place, that in `outlines` beside it."""
     parts = registry.build(weights, ground)
-    if known is None or learned is None:
+    if known is None or learned is None or TASTE not in weights:
         return Reward(None, parts, weights, reference)
     read = features.passages(reference)
     with policy.reference():

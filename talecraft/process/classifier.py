@@ -45,7 +45,8 @@ class Bin(msgspec.Struct, frozen=True):
 
 class Fitted(msgspec.Struct, frozen=True, tag="fitted"):
     """How good it is on `held` passages it was not fitted to: the share it tells rightly with its
-    90 % interval, and the calibration error (ECE, ten bins). `words` say what it goes by."""
+    90 % interval, and the calibration error (ECE, ten bins). `words` say what it goes by;
+    `own` that it was fitted to the writer's own stars."""
 
     good: int
     bad: int
@@ -58,6 +59,7 @@ class Fitted(msgspec.Struct, frozen=True, tag="fitted"):
     words: str
     model: str
     root: str = ""
+    own: bool = False
 
 
 class Unfit(msgspec.Struct, frozen=True, tag="unfit"):

@@ -13,6 +13,7 @@ TASTE_MODELS: tuple[TasteModel, ...] = get_args(TasteModel)
 OFFLINE: frozenset[str] = frozenset({"dpo", "kto", "sft"})
 # What may be carried out on another machine: all that these need is in the run's folder.
 CARRIED: frozenset[str] = frozenset({*METHODS, "style"})
+FEWEST_OWN_PROMPTS = 32  # of a run's: of fewer none is held back to judge by
 WORDS: dict[str, str] = {
     "ppo": "PPO with a critic",
     "rloo": "PPO without a critic (RLOO)",

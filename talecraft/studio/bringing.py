@@ -53,7 +53,9 @@ def _wrong(name: str, number: int, why: str) -> UsageError:
 def _opinion(row: Any, style: PromptStyle) -> Brought:
     if not isinstance(row, dict):
         raise _Odd("it is no JSON object")
-    prompt = _text(row.get("prompt", ""), "prompt", "user")
+    # Where the prompt is not told apart, it is the user's message before the answer.
+    begun = row.get("prompt", row.get("chosen", row.get("completion")))
+    prompt = _text(begun if "prompt" in row or isinstance(begun, list) else "", "prompt", "user")
     weight = row.get("weight", 1.0)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= 1:
         raise _Odd("'weight' is no number above 0 and at most 1")

@@ -28,7 +28,7 @@ from talecraft.process.run_events import (
     RunSettings,
     StyleSettings,
 )
-from talecraft.story.rewards import MANNER_WEIGHTS, STYLE, told
+from talecraft.story.rewards import CLASSIFIER, MANNER_WEIGHTS, STYLE, TASTE, told
 from talecraft.studio import corpus
 from talecraft.studio.memory import Room
 from talecraft.studio.pattern import SUSTAINED, settings_for
@@ -107,6 +107,11 @@ class Manners:
         if STYLE not in rewards:
             raise UsageError(
                 "A manner is learned by the reward 'style'.", "Name it among the --rewards."
+            )
+        if wrong := {TASTE, CLASSIFIER} & set(rewards):
+            raise UsageError(
+                f"A manner is learned from texts, not by '{min(wrong)}'.",
+                "Leave it out of the --rewards; `talecraft train run` knows it.",
             )
         model_ref = self._model_ref(model)
         self._training.styles.usable(style, model_ref)

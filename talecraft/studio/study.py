@@ -56,6 +56,7 @@ class Plan(msgspec.Struct, frozen=True):
     rates: list[float]
     targets: list[float]
     updates: int | None = None
+    evidence: str = ""  # a checksum of what was there to learn from
 
     @property
     def orders(self) -> list[tuple[int, float, float]]:
@@ -90,6 +91,7 @@ def planned(
         model.id, recipe, list(dict.fromkeys(seeds)),
         list(dict.fromkeys(rates)) or [usual.learning_rate],
         list(dict.fromkeys(targets)) or [usual.kl_target], updates,
+        training.plan(model, recipe).evidence,
     )  # fmt: skip
     if not 0 < len(plan.orders) <= MOST_CELLS:
         raise UsageError(
@@ -105,13 +107,17 @@ def begun(folder: Path, plan: Plan) -> Study:
     """
     file = folder / FILE
     if not file.exists():
+        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+            raise UsageError(f"{folder} is there, and holds no study.", "Name another folder.")
         return Study(plan, [])
     try:
         found = msgspec.json.decode(file.read_bytes(), type=Study)
     except msgspec.MsgspecError as error:
         raise UsageError(f"{file} is no study ({error}).", "Name another folder.") from error
     if msgspec.structs.replace(found.plan, seeds=plan.seeds) != plan:
-        raise UsageError(f"{folder} holds another study.", "Name another folder.")
+        raise UsageError(
+            f"{folder} holds another study, or one of other feedback.", "Name another folder."
+        )
     return Study(plan, found.cells)
 
 
@@ -141,12 +147,17 @@ def carry_out(
             steps += [event] if isinstance(event, Step) else []
         training.settle()
         ended = training.run(run.id)
-        if ended.state not in ("tried", "refused"):
-            raise UsageError(f"Run {run.id} was {ended.state_words}. {ended.error}".strip())
+        if ended.state != "tried":
+            words = ended.error or _outcome_words(ended)
+            raise UsageError(f"Run {run.id} was {ended.state_words}. {words}".strip())
         cell = _cell(seed, rate, target, ended, steps)
         study = Study(study.plan, [*study.cells, cell])
         private_write(folder / FILE, msgspec.json.format(msgspec.json.encode(study)))
         yield study
+
+
+def _outcome_words(run: TrainingRun) -> str:
+    return msgspec.json.decode(run.outcome, type=Outcome).words if run.outcome else ""
 
 
 def _cell(seed: int, rate: float, target: float, run: TrainingRun, steps: Sequence[Step]) -> Cell:
@@ -154,7 +165,7 @@ def _cell(seed: int, rate: float, target: float, run: TrainingRun, steps: Sequen
     figures = {check.name: check.value for check in outcome.checks}
     return Cell(
         seed, rate, target, run.id, [one.reward for one in steps], [one.kl for one in steps],
-        next((one.note for one in steps if one.note), "" if steps else outcome.words),
+        next((one.note for one in steps if one.note), ""),
         figures.get("win", 0.5), figures.get("kl", 0.0), figures.get("perplexity", 1.0),
         outcome.seconds,
     )  # fmt: skip

@@ -36,9 +36,9 @@ from talecraft.process.run_events import (
     StyleSettings,
     TasteLearned,
 )
-from talecraft.story.methods import CARRIED, METHODS, Method
+from talecraft.story.methods import CARRIED, METHODS, OFFLINE, Method
 from talecraft.story.rewards import BY_WORDS, CLASSIFIER, STYLE
-from talecraft.studio import corpus
+from talecraft.studio import corpus, foreign
 from talecraft.studio.classifiers import Classifiers
 from talecraft.studio.memory import Room
 from talecraft.studio.plan import Planning, TrainingPlan
@@ -46,7 +46,7 @@ from talecraft.studio.recipe import AS_SET, Recipe
 from talecraft.studio.settling import RESUMABLE, Settling
 from talecraft.studio.styles import Styles
 
-_OF_THE_ORDER = ("seed", "method", "launcher", "tracker")  # of the settings, but no hyperparameters
+_OF_THE_ORDER = ("seed", "method", "launcher", "tracker", "encoder")  # no hyperparameters
 LOOK_SEED = 0  # the same for all looks: what was found once is found again
 
 
@@ -250,6 +250,12 @@ class Training(Settling):
             found[run_client.IDF] = path.read_bytes()
         if settings.method in METHODS and CLASSIFIER in settings.ppo.rewards:
             kept = self.classifiers.find(recipe.classifier)
+            judged = settings.ppo.by_taste or settings.method in OFFLINE
+            if judged and (kept.fitted is None or kept.fitted.own):
+                raise UsageError(
+                    f"Classifier '{kept.name}' knows your own stars, which judge the run.",
+                    "Leave taste out of the rewards, or fit it to a labelled table.",
+                )
             found[run_client.CLASSIFIER] = kept.path.read_bytes()
         if settings.method in METHODS and STYLE in settings.ppo.rewards:
             if not recipe.author or not recipe.texts:
@@ -265,6 +271,20 @@ class Training(Settling):
                 Path(settings.model.folder), recipe.author, texts
             )
         return found
+
+    def _encoder(self) -> str:
+        """The folder of the sentence encoder that compares words; '' for the model's own vectors.
+
+        Raises UsageError where it is not there, or would be wanted on another machine."""
+        told = self._settings().training.encoder
+        if not told:
+            return ""
+        if self._elsewhere:
+            raise UsageError(
+                "training.encoder is a folder of this machine; the run is elsewhere.",
+                "Take training.encoder back, or engine.command.",
+            )
+        return str(foreign.there(Path(told), "Name the folder of a sentence encoder."))
 
     @property
     def _launcher(self) -> Sequence[str]:
@@ -299,6 +319,7 @@ class Training(Settling):
             sampling=self._settings().writing.of(model).sampling(0),
             ppo=self.ppo(model, updates, recipe),
             trial=recipe.trial,
+            encoder=self._encoder(),
             tracker=self._settings().training.tracker,
             style=StyleSettings(author=recipe.author),
         )

@@ -42,7 +42,7 @@ async def value(pilot, text: str) -> None:
 
 
 async def test_every_key_is_there_with_value_meaning_and_range(running):
-    async with running((120, 58)) as (app, pilot):
+    async with running((120, 60)) as (app, pilot):
         found = await settings_of(app, pilot)
         assert [one.entry for one in found.query(Row)] == list(entries())
         text = seen(pilot)

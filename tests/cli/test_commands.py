@@ -215,7 +215,7 @@ def test_a_run_without_a_writer_needs_no_score(talecraft_: Talecraft, tmp_path: 
     words = talecraft_("train", "plan", *asked).out
     assert "Method: PPO without a critic (RLOO)\n" in words
     assert "Rewarded: keeps the plan 1, length 0.3\n" in words
-    assert "Prompts: 2 of your own\n" in words
+    assert "Prompts: 2 of your own; too few to hold some back: the shipped ones judge\n" in words
     assert "Scores" not in words
     assert talecraft_("train", "plan").out.count("more scores or choices are needed") == 1
     result = talecraft_("train", "run", *asked, "--seed", "3")

@@ -45,6 +45,8 @@ def test_a_csv_file_is_read_too_and_hostile_text_is_cleaned(tmp_path: Path) -> N
         ({"label": 1}, "row 1 has no text: its columns are label"),
         ({"text": "A fox."}, "row 1 has no label"),
         ({"text": "A fox.", "label": "so-so"}, "the label 'so-so' is neither good nor bad"),
+        ({"text": "A fox.", "label": 8}, "8 is more than 5 stars"),
+        ({"text": "A fox.", "label": "nan"}, "the label 'nan' is neither"),
     ],
 )
 def test_what_is_none_is_told(tmp_path: Path, row: object, words: str) -> None:

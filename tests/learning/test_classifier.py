@@ -10,6 +10,7 @@ from talecraft.errors import EngineError, UsageError
 from talecraft.learning import classifier
 from talecraft.learning.classifier import Classifier
 from talecraft.learning.rollouts import Rollout
+from talecraft.learning.vocabulary import NO_WORDS
 from talecraft.process.classifier import Labelled
 from talecraft.story.traits import traits
 from tests.support.models import codec
@@ -95,7 +96,7 @@ def test_it_comes_back_from_its_file_as_it_was(made, tmp_path):
     assert path.stat().st_mode & 0o077 == 0
     again = Classifier.load(path)
     found = read(["“The fox,” it said.", "It ran."], made.vocabulary)
-    assert torch.equal(again.logits(found), made.logits(found))
+    torch.testing.assert_close(again.logits(found), made.logits(found), rtol=1e-12, atol=0)
     assert again.fitted == made.fitted
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(EngineError, match=r"c.safetensors is no classifier"):
@@ -133,3 +134,30 @@ def test_the_reward_is_the_log_odds_of_the_prose(made):
     good, bad = (Rollout([1], prose=text) for text in ("“The fox,” it said.", "It ran."))
     found = part.build(ground).of([good, bad])
     assert found[0] > found[1]
+
+
+def test_kinds_that_do_not_mix_are_told():
+    """Every group is of one kind: what is held back would be, too."""
+    parted = [Labelled(one.text, one.good, "good" if one.good else "bad") for one in texts(60)]
+    made = classifier.fit(parted, read, 1, "m@1", "")
+    assert made.fitted.held > 0, "of fewer than five groups each passage stands for itself"
+    parted = [
+        Labelled(one.text, one.good, f"{one.good} {n % 6}") for n, one in enumerate(texts(60))
+    ]
+    with pytest.raises(UsageError, match="do not mix"):
+        for seed in range(12):
+            classifier.fit(parted, read, seed, "m@1", "")
+
+
+def test_of_very_many_some_are_drawn(monkeypatch):
+    monkeypatch.setattr(classifier, "MOST", 60)
+    made = classifier.fit(texts(200), read, 1, "m@1", "", own=True)
+    assert made.fitted.good + made.fitted.bad == 60
+    assert made.fitted.own
+
+
+def _seed_that_holds_bad(parted):
+    """By which the one group of all bad passages is held back, or is alone with what is left."""
+    data = classifier._scored(parted, torch.zeros(len(parted), 12), NO_WORDS)
+    bad = data.stars.numpy() == classifier.BAD
+    return next(seed for seed in range(50) if classifier._held(data, seed)[bad].all())

@@ -61,6 +61,16 @@ def test_the_gate_asks_for_nothing_that_the_writer_has_begun() -> None:
     assert told(prompts().unpractised([passage("A gate")])) == ["A key"]
 
 
+def test_two_that_begin_alike_are_one_and_never_on_both_sides() -> None:
+    """They differ beyond what there is room for."""
+    alike = [f"{'word ' * 60}{n}" for n in range(40)]
+    found = prompts(*alike, *(f"Story {n}" for n in range(40)))
+    practised, held = told(found.practised(())), told(found.unpractised(()))
+    assert len(practised) + len(held) == 41
+    assert not set(practised) & set(held)
+    assert told(prompts("A gate").unpractised(())) == ["A key"], "what is practised judges nothing"
+
+
 @pytest.mark.parametrize("words", [40, 400])
 def test_a_long_prompt_is_cut(words: int) -> None:
     own = [f"{n} " + "word " * words for n in range(4)]

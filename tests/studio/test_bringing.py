@@ -59,6 +59,18 @@ def test_three_shapes_become_passages_with_what_was_said(studio: Studio) -> None
     assert not any(one.loved for one in found.passages), "none is of five stars"
 
 
+def test_a_prompt_that_is_not_told_apart_is_the_users_message(studio: Studio) -> None:
+    def said(answer: str) -> list[dict[str, str]]:
+        return [{"role": "user", "content": "A fox"}, {"role": "assistant", "content": answer}]
+
+    bring(studio, {"chosen": said("Good."), "rejected": said("Bad.")})
+    found = gather(studio.library, "any@1").evidence
+    assert [(one.told, one.prose) for one in found.passages] == [
+        ("A fox", "Good."),
+        ("A fox", "Bad."),
+    ]
+
+
 def test_what_was_exported_comes_back_as_the_same_opinions(
     studio: Studio, scored: list[Turn]
 ) -> None:

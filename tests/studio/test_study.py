@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from talecraft.errors import UsageError
+from talecraft.paths import private_folder
 from talecraft.story.turns import Turn
 from talecraft.studio import Studio, study
 from talecraft.studio.recipe import Recipe
@@ -57,6 +58,7 @@ def test_the_pictures_show_what_was_found(tmp_path: Path) -> None:
 def test_every_order_is_run_once_and_nothing_is_adopted(
     studio: Studio, scored: list[Turn], tmp_path: Path
 ) -> None:
+    tmp_path = private_folder(tmp_path / "study")
     plan = study.planned(studio.model, studio.training, FORM, [1, 2, 1], [1e-3], [3.0, 6.0], 1)
     assert plan.orders == [(1, 1e-3, 3.0), (2, 1e-3, 3.0), (1, 1e-3, 6.0), (2, 1e-3, 6.0)]
     begun = study.begun(tmp_path, plan)
@@ -76,6 +78,7 @@ def test_every_order_is_run_once_and_nothing_is_adopted(
 
 
 def test_more_seeds_go_on_with_a_study_and_others_do_not(studio: Studio, tmp_path: Path) -> None:
+    tmp_path = private_folder(tmp_path / "study")
     plan = study.planned(studio.model, studio.training, FORM, [1], [], [], 1)
     assert (plan.rates, plan.targets) == ([studio.training.ppo(studio.model).learning_rate], [6.0])
     list(study.carry_out(studio.training, studio.model, study.begun(tmp_path, plan), tmp_path))
@@ -86,6 +89,9 @@ def test_more_seeds_go_on_with_a_study_and_others_do_not(studio: Studio, tmp_pat
         study.begun(tmp_path, other)
     (tmp_path / study.FILE).write_text("{")
     with pytest.raises(UsageError, match="is no study"):
+        study.begun(tmp_path, plan)
+    (tmp_path / study.FILE).rename(tmp_path / "other.json")
+    with pytest.raises(UsageError, match="holds no study"):
         study.begun(tmp_path, plan)
     with pytest.raises(UsageError, match="from 1 to 200 runs; this would have 0"):
         study.planned(studio.model, studio.training, FORM, [], [], [])

@@ -27,8 +27,9 @@ def completeness(rollout: Rollout, idf: Idf) -> float:
 def taken_up(beat: str, stems: set[str], idf: Idf) -> bool:
     """Are words with at least TAKEN_UP of the beat's IDF among the prose's `stems`?"""
     weights = {_stem(word): idf(word) for word in terms(beat)}
+    whole = sum(weights.values())
     told = sum(weight for stem, weight in weights.items() if stem in stems)
-    return told >= TAKEN_UP * sum(weights.values())
+    return whole > 0 and told >= TAKEN_UP * whole
 
 
 @lru_cache(maxsize=50_000)

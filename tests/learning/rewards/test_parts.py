@@ -156,6 +156,7 @@ def test_a_turn_is_complete_when_it_ends_and_takes_up_its_beats():
         0.5 / 2 - 1
     )
     assert completeness(rollout("They sleep.", ""), IDF) == -1
+    assert completeness(rollout("Any.", "- 1\n- 2"), IDF) == -0.5, "a beat without words is none"
 
 
 def test_recall_is_weighted_by_what_words_tell():
