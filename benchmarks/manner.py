@@ -1,7 +1,7 @@
 """An author's manner, the whole path: books to chunks, pairs, a style, SFT, GRPO, and a verdict.
 
 python -m benchmarks.manner BOOKS... [--author NAME]... [--pairs 3500] [--most 300] [--updates 8]
-                            [--seed 1] [--table]
+                            [--epochs 2] [--seed 1] [--table]
 
 BOOKS are texts of several authors, some of them with several books. Everything lies in
 .cache/learning/manner; what is there is not made again. --table only writes RESULTS.md from the
@@ -31,15 +31,17 @@ from talecraft.studio.waiting import follow
 
 HOME = KEPT / "manner"
 AUTHORS = ("E. Nesbit", "G. A. Henty")
-TOKENS, EPOCHS = 160, 2
+TOKENS = 160
 
 
 class MannerCell(msgspec.Struct, frozen=True):
-    """How one author's run fared: the figures of its stages, its checks, its length."""
+    """How one author's run fared: the figures of its stages and its checks; of how many chunks,
+    read `epochs` times, and after so many updates."""
 
     told: MannerLearned
     outcome: Outcome
-    seed: int
+    chunks: int
+    epochs: int
     updates: int
     style: Tuned
 
@@ -47,25 +49,26 @@ class MannerCell(msgspec.Struct, frozen=True):
 def learned(studio: Studio, author: str, options: argparse.Namespace) -> MannerCell:
     """One run from its plan to its verdict."""
     plan = studio.manners.plan(
-        studio.model, author, [HOME / "chunks.jsonl"], "style", EPOCHS, options.updates,
+        studio.model, author, [HOME / "chunks.jsonl"], "style", options.epochs, options.updates,
         most=options.most,
     )  # fmt: skip
     run = studio.manners.start(studio.model, plan, options.seed)
     for _ in follow(studio.training, run.id):
         pass
     studio.training.settle()
-    return cell(studio.training.tail(run.id), options.seed, studio.training.styles.find("style"))
+    tuned = studio.training.styles.find("style").tuned
+    assert tuned is not None
+    return cell(studio.training.tail(run.id), plan.found.train, plan.epochs, tuned)
 
 
-def cell(events: EventTail, seed: int, style: object) -> MannerCell:
+def cell(events: EventTail, chunks: int, epochs: int, style: Tuned) -> MannerCell:
     """What a run that came to its end has told. Raises RuntimeError where it did not."""
     every = events.read()
     told = next((one for one in every if isinstance(one, MannerLearned)), None)
-    tuned = getattr(style, "tuned", None)
-    if told is None or tuned is None or not isinstance(every[-1], Outcome):
+    if told is None or not isinstance(every[-1], Outcome):
         raise RuntimeError(f"The run came to no verdict: {every[-1:]}")
     updates = max(one.step for one in every if isinstance(one, Step))
-    return MannerCell(told, every[-1], seed, updates, tuned)
+    return MannerCell(told, every[-1], chunks, epochs, updates, style)
 
 
 def prepared(books: Sequence[Path], options: argparse.Namespace) -> None:
@@ -94,7 +97,7 @@ def _rows(cells: Sequence[MannerCell]) -> list[Row]:
         )  # fmt: skip
     for one in cells:
         before, sft, grpo = one.told.stages
-        name = one.told.author
+        name = f"{one.told.author} ({one.chunks} chunks, {one.epochs} times)"
         for what, was, now, gain in (
             ("SFT over before", before, sft, one.told.gains[0]),
             ("GRPO over SFT", sft, grpo, one.told.gains[1]),
@@ -161,6 +164,7 @@ def main() -> None:
     parser.add_argument("--author", action="append")
     parser.add_argument("--pairs", type=int, default=3500)
     parser.add_argument("--most", type=int, default=300)
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--updates", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--table", action="store_true")
@@ -171,7 +175,7 @@ def main() -> None:
         prepared([one.absolute() for one in options.books], options)
         for author in options.author or AUTHORS:
             name = re.sub(r"\W+", "-", author).strip("-").lower()
-            file = HOME / f"cell-{name}-{options.seed}.json"
+            file = HOME / f"cell-{name}-{options.most}-{options.epochs}-{options.seed}.json"
             if not file.exists():
                 with Studio() as studio:
                     file.write_bytes(msgspec.json.encode(learned(studio, author, options)))
