@@ -224,7 +224,7 @@ async def test_a_run_that_was_cut_off_goes_on_with_c(running, studio, place, mon
         found = self._library.runs.get(run.run_id)
         return found if found.state == "interrupted" else None
 
-    def resume(runs, run_id, elsewhere):
+    def resume(runs, run_id, elsewhere, launcher):
         run.take()
         run.say(RunPhase("Practising", 0.2), step(2), step(3))
         return 1
