@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from talecraft.cli import console, opening
-from talecraft.errors import UsageError
+from talecraft.cli import console, opening, planned
+from talecraft.cli.planned import Detach, DryRun, Json, Yes
 
 if TYPE_CHECKING:
     from talecraft.studio.pattern import PatternPlan
@@ -40,51 +39,38 @@ def learn(
         int | None, typer.Option(min=0, help="Of more stories so many are drawn; 0 takes all.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be learned, and start nothing.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Start it and return at once.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    detach: Detach = False,
+    as_json: Json = False,
 ) -> None:
     """Learn the pattern from tales and, where it proves better, begin all later training there.
 
     Columns: prompt (or premise, wp_source), outline (or think, plan; extracted where there is
     none) and story (or text, wp_target). The run goes on by itself: Ctrl+C only ends the following.
     """
-    from talecraft.cli.train import follow, report
+    from talecraft.cli.train import report
 
     with opening.studio(model, settle=True) as studio:
         console.note("Reading the tales ...")
         plan = studio.pattern.plan(studio.model, data, epochs, most)
-        if dry_run:
-            _show(plan, studio.model.title, as_json)
+        told = lines(plan, studio.model.title)
+        if dry_run and as_json:
+            console.out_json(msgspec.to_builtins(plan))
             return
-        if not as_json:
-            for line in lines(plan, studio.model.title):
-                console.note(line)
-        if not plan.refusal and not yes and not agreed():
-            console.note("Nothing was started.")
-            raise typer.Exit(1)
-        started = studio.pattern.start(studio.model, plan, seed)
-        console.note(f"Training run {started.id} is going.")
-        ended = started if detach else follow(studio, started.id)
+        if dry_run:
+            planned.show(told, plan.refusal)
+            return
+        ended = planned.start(
+            studio, lambda: studio.pattern.start(studio.model, plan, seed), told,
+            not plan.refusal and not yes, detach, as_json,
+        )  # fmt: skip
     report(ended, detach, as_json)
-
-
-def _show(plan: PatternPlan, title: str, as_json: bool) -> None:
-    if as_json:
-        console.out_json(msgspec.to_builtins(plan))
-        return
-    for line in lines(plan, title):
-        console.out(line)
-    if plan.refusal:
-        console.out(f"It would not start. {plan.refusal}")
 
 
 def lines(plan: PatternPlan, title: str) -> list[str]:
     """The plan in words, a line for each thing."""
-    from talecraft.studio.memory import size
+    from talecraft.studio.memory import ASLEEP, size
 
     found = plan.found
     told = [
@@ -102,14 +88,7 @@ def lines(plan: PatternPlan, title: str) -> list[str]:
         rest = f", {size(free)} free" if free is not None else ""
         told.append(f"{what}: about {size(needed)}{rest}")
     if not plan.together:
-        told.append("The engine sleeps while the run works: there is no memory for both.")
+        told.append(ASLEEP)
     if plan.takeover:
         told.append(plan.takeover)
     return told
-
-
-def agreed() -> bool:
-    """Ask on a terminal. Raises UsageError where there is nobody to ask."""
-    if not sys.stdin.isatty():
-        raise UsageError("A run takes its time and is asked for.", "If you mean it, add --yes.")
-    return typer.confirm("Start it?", default=True, err=True)

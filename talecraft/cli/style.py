@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from talecraft.cli import console, opening
+from talecraft.cli import console, opening, planned
+from talecraft.cli.planned import Detach, DryRun, Json, Yes
 
 if TYPE_CHECKING:
     from talecraft.process.run_events import MannerLearned
     from talecraft.process.style import Epoch
     from talecraft.studio import Studio
-    from talecraft.studio.manners import MannerPlan
     from talecraft.studio.styles import Kept
 
 app = typer.Typer(help="Learn an author's manner.", no_args_is_help=True)
-Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Model = Annotated[str | None, typer.Option(metavar="ID", help="Of this model.")]
 Which = Annotated[str, typer.Argument(metavar="NAME", help="Which one.")]
 
@@ -97,11 +96,9 @@ def learn(
     ] = 600,
     model: Model = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be learned, and start nothing.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Start it and return at once.")] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    detach: Detach = False,
     as_json: Json = False,
 ) -> None:
     """Learn to write in an author's manner: from their chunks, then by how near it comes.
@@ -109,8 +106,7 @@ def learn(
     Whole books are held back to judge by, or chapters where there is one book. It is adopted only
     where either stage surely came nearer to these. Ctrl+C only ends the following.
     """
-    from talecraft.cli.pattern import agreed
-    from talecraft.cli.train import follow, report
+    from talecraft.cli.train import report
     from talecraft.story.rewards import parse
     from talecraft.studio.manners import lines
 
@@ -125,31 +121,18 @@ def learn(
             )  # fmt: skip
         finally:
             line.end()
-        if dry_run:
-            _show_plan(plan, studio.model.title, as_json)
+        told = lines(plan, studio.model.title)
+        if dry_run and as_json:
+            console.out_json(msgspec.to_builtins(plan) | {"manner": len(plan.manner)})
             return
-        if not as_json:
-            for told in lines(plan, studio.model.title):
-                console.note(told)
-        if not plan.refusal and not yes and not agreed():
-            console.note("Nothing was started.")
-            raise typer.Exit(1)
-        started = studio.manners.start(studio.model, plan, seed)
-        console.note(f"Training run {started.id} is going.")
-        ended = started if detach else follow(studio, started.id)
+        if dry_run:
+            planned.show(told, plan.refusal)
+            return
+        ended = planned.start(
+            studio, lambda: studio.manners.start(studio.model, plan, seed), told,
+            not plan.refusal and not yes, detach, as_json,
+        )  # fmt: skip
     report(ended, detach, as_json)
-
-
-def _show_plan(plan: MannerPlan, title: str, as_json: bool) -> None:
-    from talecraft.studio.manners import lines
-
-    if as_json:
-        console.out_json(msgspec.to_builtins(plan) | {"manner": len(plan.manner)})
-        return
-    for told in lines(plan, title):
-        console.out(told)
-    if plan.refusal:
-        console.out(f"It would not start. {plan.refusal}")
 
 
 @app.command("report")

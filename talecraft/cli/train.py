@@ -75,7 +75,7 @@ def plan(
     taste_model: TasteModel = None,
 ) -> None:
     """What a run would learn from, how long it would take, and what room it needs."""
-    from talecraft.studio.memory import size
+    from talecraft.studio.memory import ASLEEP, size
 
     asked = recipe(method, rewards, prompts, classifier, taste_model)
     with opening.studio(model, settle=True) as studio:
@@ -111,7 +111,7 @@ def plan(
         rest = f", {size(free)} free" if free is not None else ""
         console.out(f"{what}: about {size(needed)}{rest}")
     if not found.together:
-        console.out("The engine sleeps while the run works: there is no memory for both.")
+        console.out(ASLEEP)
     if taste is not None:
         console.out(f"{taste.words} ({taste.pairs} pairs, {taste.low:.0%} to {taste.high:.0%})")
     refusal = found.refusal or (taste.refusal if taste else "")
@@ -278,9 +278,9 @@ def _state(studio: Studio, run: TrainingRun) -> str:
 
 
 def _steps(events: Sequence[RunEvent]) -> list[Step | PatternStep]:
-    from talecraft.process.run_events import PatternStep, Step
+    from talecraft.studio.figures import is_step
 
-    return [event for event in events if isinstance(event, Step | PatternStep)]
+    return [event for event in events if is_step(event)]
 
 
 @app.command()

@@ -24,9 +24,9 @@ from talecraft.process.corpus import (
     Paired,
     PairsOrder,
     PromptsOrder,
-    Unfit,
     Working,
 )
+from talecraft.process.errand import Unfit
 
 BEHIND = 5  # how far it steps back behind the page
 

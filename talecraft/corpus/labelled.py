@@ -11,13 +11,13 @@ from talecraft.corpus import cleaning, reading
 from talecraft.errors import UsageError
 from talecraft.process.classifier import Labelled
 from talecraft.story.clean import clean, clean_line
+from talecraft.story.feedback import DISLIKED, LIKED, STARS
 
 TEXT = ("text", "passage", "story", "completion", "response", "sentence", "review")
 LABEL = ("label", "labels", "class", "sentiment", "score", "stars", "rating")
 GROUP = ("group", "book", "author", "prompt")
 GOOD = frozenset({"1", "true", "yes", "good", "pos", "positive", "+", "+1", "like", "liked"})
 BAD = frozenset({"0", "false", "no", "bad", "neg", "negative", "-", "-1", "dislike", "disliked"})
-HIGH, LOW, MOST_STARS = 4, 2, 5
 
 
 def read(path: Path) -> list[Labelled]:
@@ -74,13 +74,13 @@ def _number(label: str) -> float | None:
 def _good(label: str, stars: bool, where: str) -> bool | None:
     """None for a label that says neither."""
     number = _number(label)
-    if stars and number is not None and number > MOST_STARS:
+    if stars and number is not None and number > STARS[-1]:
         raise UsageError(
-            f"{where}: {number:g} is more than {MOST_STARS} stars.",
+            f"{where}: {number:g} is more than {STARS[-1]} stars.",
             "Bring the scale to five stars, or write good and bad.",
         )
     if stars and number is not None:
-        return True if number >= HIGH else False if number <= LOW else None
+        return True if number >= LIKED else False if number <= DISLIKED else None
     plain = f"{number:g}" if number is not None else label
     if plain in GOOD or plain in BAD:
         return plain in GOOD

@@ -19,7 +19,8 @@ from talecraft.formats import gguf_files
 from talecraft.formats.weights import Hear, Weights
 from talecraft.paths import flush_file
 from talecraft.process.child import answers
-from talecraft.process.export import Exported, Exporting, ExportOrder, Unfit
+from talecraft.process.errand import Unfit
+from talecraft.process.export import Exported, Exporting, ExportOrder
 
 
 def carry_out(order: ExportOrder, tell: Hear) -> Exported:

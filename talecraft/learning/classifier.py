@@ -23,7 +23,7 @@ from talecraft.errors import EngineError, UsageError
 from talecraft.learning import features, taste
 from talecraft.learning.features import Passage
 from talecraft.learning.labels import Pairs, Scored
-from talecraft.learning.taste import SURE, Head, Scale
+from talecraft.learning.taste import Head, Scale
 from talecraft.learning.vocabulary import Vocabulary
 from talecraft.learning.words import telling
 from talecraft.paths import private_write
@@ -134,14 +134,15 @@ def fit(
     chances = torch.sigmoid(logits).numpy()
     right = (chances >= 0.5) == good
     bins = _bins(chances, good)
+    low, high = taste.wilson(float(right.mean()), len(right))
     head, slope, shift, words = _fitted(every, seed)
     fitted = Fitted(
         good=int((every.stars == GOOD).sum()),
         bad=int((every.stars == BAD).sum()),
         held=int(held.sum()),
         accuracy=float(right.mean()),
-        low=_wilson(float(right.mean()), len(right), -1),
-        high=_wilson(float(right.mean()), len(right), 1),
+        low=low,
+        high=high,
         calibration=sum(one.count * abs(one.said - one.were) for one in bins) / len(right),
         bins=bins,
         words=_words(every, head, words),
@@ -231,13 +232,6 @@ def _bins(chances: np.ndarray, good: np.ndarray) -> list[Bin]:
         for n in range(BINS)
         if (at == n).any()
     ]
-
-
-def _wilson(share: float, count: int, side: int) -> float:
-    """The end of a share's 90 % interval (Wilson 1927)."""
-    spread = SURE**2 / count
-    half: float = SURE * (share * (1 - share) / count + spread / (4 * count)) ** 0.5
-    return (share + spread / 2 + side * half) / (1 + spread)
 
 
 def _words(data: Scored, head: Head, words: tuple[int, ...]) -> str:

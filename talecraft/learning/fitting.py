@@ -3,19 +3,13 @@ how good it is on standard output."""
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 
-import msgspec
-
 from talecraft.corpus import labelled
 from talecraft.engine import loading
-from talecraft.errors import TalecraftError
-from talecraft.learning import classifier
-from talecraft.learning.child import WAITED_FOR, begin
-from talecraft.process.child import answers
-from talecraft.process.classifier import FitOrder, Fitted, Unfit
+from talecraft.learning import child, classifier
+from talecraft.process.classifier import FitOrder, Fitted
 
 
 def carry_out(order: FitOrder) -> Fitted:
@@ -33,18 +27,9 @@ def carry_out(order: FitOrder) -> Fitted:
 
 
 def main() -> int:
-    begin(WAITED_FOR)
-    say = answers()
-    try:
-        say(carry_out(msgspec.json.decode(sys.stdin.buffer.read(), type=FitOrder)))
-    except TalecraftError as error:
-        say(Unfit(error.message, error.hint))
-    except MemoryError:
-        say(Unfit("Memory ran out.", "Close other programs."))
-    except Exception as error:
-        logging.getLogger(__name__).exception("fitting")
-        say(Unfit(f"The classifier could not be fitted ({type(error).__name__}: {error})."))
-    return 0
+    return child.fit(
+        FitOrder, lambda order, _: carry_out(order), "The classifier", "Close other programs."
+    )
 
 
 if __name__ == "__main__":

@@ -90,8 +90,8 @@ class Grpo(Hosted):
             step = changed(self._told, policy_loss=loss, clip_fraction=clipped)
             yield self._finished(step, started, self.stopped)
 
-    def told(self, logs: dict[str, float]) -> None:
-        super().told(logs)
+    def _hear(self, logs: dict[str, float]) -> None:
+        super()._hear(logs)
         self._clipped.append(logs.get("clip_ratio/region_mean", 0.0))
 
     def batch(self, rows: Sequence[dict[str, Any]]) -> Any:
@@ -101,7 +101,7 @@ class Grpo(Hosted):
     def _roll_out(self, prompts: Sequence[str], _trainer: Any) -> dict[str, Any]:
         """Turns after these prompts, each named as often as turns are wanted, and what they are
         worth. Raises _Tripped where the policy has gone astray."""
-        self._still.close()  # other weights are laid in while turns are drawn
+        self._pace.still.close()  # other weights are laid in while turns are drawn
         self._rest()
         sampled = self._sampled(self._number, np.array([int(one) for one in prompts]))
         with torch.no_grad():
@@ -110,7 +110,7 @@ class Grpo(Hosted):
             raise _Tripped(reason)
         self._sound.append(self._policy.snapshot())
         self._policy.model.train()
-        self.step_begins()
+        self._pace.step_begins()
         return {
             "prompt_ids": [one.prompt_ids for one in sampled],
             "completion_ids": [one.response_ids for one in sampled],

@@ -8,19 +8,35 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from talecraft.learning.learner import Bench, Learner
-from talecraft.learning.policy import ADAPTER
+from talecraft.learning.learner import LAST_RATE, Bench, Learner
+from talecraft.learning.policy import ADAPTER, Policy
 
 COPY = "ref"  # TRL's own frozen copy of where the policy begins
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a trainer of this policy goes: it gives way by `alive`, is `told` its figures after each
+    step, and the weights stand `still` from a step's beginning until the optimiser moves them."""
+
+    policy: Policy
+    alive: Callable[[], None]
+    told: Callable[[dict[str, float]], None]
+    still: ExitStack = field(default_factory=ExitStack)
+
+    def step_begins(self) -> None:
+        self.alive()
+        self.still.enter_context(self.policy.folded())
 
 
 class Hosted(Learner):
@@ -35,10 +51,10 @@ class Hosted(Learner):
             lr=bench.settings.learning_rate,
             eps=bench.settings.adam_eps,
         )
-        schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.1, total_iters=steps)
+        schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, LAST_RATE, total_iters=steps)
         super().__init__(bench, optimiser, schedule, updates)
         self._losses: list[float] = []
-        self._still = ExitStack()  # the weights stand still until the optimiser moves them
+        self._pace = Pace(self._policy, bench.alive, self._hear)
 
     @abstractmethod
     def batch(self, rows: Sequence[dict[str, Any]]) -> Any:
@@ -59,7 +75,7 @@ class Hosted(Learner):
         self._losses = []
         self.trainer.train_dataset = Dataset.from_dict(data)
         self.trainer.args.max_steps = steps
-        with self._still:
+        with self._pace.still:
             self.trainer.train()
         self._rest()
         return float(np.mean(self._losses))
@@ -69,18 +85,7 @@ class Hosted(Learner):
         self._policy.model.eval()
         self._policy.model.set_adapter(ADAPTER)
 
-    # ------------------------------------------------------------------ what the trainer says
-    def step_begins(self) -> None:
-        self._bench.alive()
-        self._still.enter_context(self._policy.folded())
-
-    def optimiser_steps(self) -> None:
-        self._still.close()
-
-    def part_done(self) -> None:
-        self._bench.alive()
-
-    def told(self, logs: dict[str, float]) -> None:
+    def _hear(self, logs: dict[str, float]) -> None:
         """The trainer's figures of a step."""
         self._losses.append(logs["loss"])
 
@@ -123,27 +128,11 @@ def common(model: Any, folder: Path, seed: int) -> dict[str, Any]:
     }
 
 
-class Followed(Protocol):
-    """Whoever is told what a trainer does."""
-
-    def step_begins(self) -> None:
-        """Before a step of the optimiser."""
-
-    def optimiser_steps(self) -> None:
-        """The gradients are there; the weights are about to move."""
-
-    def part_done(self) -> None:
-        """After a micro-batch that was not the step's last."""
-
-    def told(self, logs: dict[str, float]) -> None:
-        """The trainer's figures of a step."""
-
-
 def hire(learner: Hosted, kind: type, arguments: Any, tokenizer: Any, **more: Any) -> Any:
     """A trainer of this kind, quiet, over the learner's batches, with its optimiser."""
     policy = learner._bench.policy
     trainer = engage(
-        learner, kind, policy.model, arguments, tokenizer,
+        learner._pace, kind, policy.model, arguments, tokenizer,
         (learner._optimiser, learner._schedule), {"at": [0], "prompt": ["0"]}, **more,
     )  # fmt: skip
     for parameter in policy.lora.values():  # of quantised models the trainer has coarsened them
@@ -152,7 +141,7 @@ def hire(learner: Hosted, kind: type, arguments: Any, tokenizer: Any, **more: An
 
 
 def engage(
-    learner: Followed,
+    pace: Pace,
     kind: type,
     model: Any,
     arguments: Any,
@@ -161,8 +150,8 @@ def engage(
     data: dict[str, list[Any]],
     **more: Any,
 ) -> Any:
-    """A trainer of this kind for `model`, over these columns, quiet; it tells the learner what it
-    does. `optimisers`: an optimiser and its schedule."""
+    """A trainer of this kind for `model`, over these columns, quiet, at this pace. `optimisers`: an
+    optimiser and its schedule."""
     from datasets import Dataset
     from transformers import PrinterCallback, TrainerCallback
 
@@ -170,17 +159,17 @@ def engage(
         """Gives way, stops and tells: what the trainer does between two steps."""
 
         def on_step_begin(self, *_: Any, **__: Any) -> None:
-            learner.step_begins()
+            pace.step_begins()
 
         def on_pre_optimizer_step(self, *_: Any, **__: Any) -> None:
-            learner.optimiser_steps()
+            pace.still.close()
 
         def on_substep_end(self, *_: Any, **__: Any) -> None:
-            learner.part_done()
+            pace.alive()
 
         def on_log(self, *_: Any, logs: dict[str, float] | None = None, **__: Any) -> None:
             if logs and "loss" in logs:
-                learner.told(logs)
+                pace.told(logs)
 
     if tokenizer.pad_token is None:  # never looked at: our own batches are padded
         tokenizer.pad_token = tokenizer.eos_token

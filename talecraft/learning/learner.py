@@ -27,6 +27,7 @@ from talecraft.process.run_events import Drawn, PpoSettings, Step
 from talecraft.story.turns import Sampling
 
 SOUND_STATES = 3
+LAST_RATE = 0.1  # of the learning rate, at the end of its linear decay
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from talecraft.learning import taste
 from talecraft.learning.features import Passage
 from talecraft.learning.labels import Scored
 from talecraft.process.evidence import Episode
+from talecraft.story.feedback import DISLIKED, LIKED
 
-GOOD, BAD = 4, 2  # stars: from here on, and down to here
 FEWEST_PAIRS = 8
 FEWEST_MARKS = 4  # of either kind
 FEWEST_TEXTS = 8
@@ -67,15 +67,15 @@ def pairs(passages: Sequence[Passage], said: Scored) -> list[Pair]:
 
 
 def marks(passages: Sequence[Passage], said: Scored) -> list[Mark]:
-    """Passages of GOOD stars or more and of BAD or fewer; of those without a grade, what was
+    """Passages of LIKED stars or more and of DISLIKED or fewer; of those without a grade, what was
     preferred to something and what something was preferred to, if it was always one of both."""
     stars = said.stars.numpy()
     strict = said.pairs.strict
     better, worse = set(strict.better.tolist()), set(strict.worse.tolist())
     found = []
     for at, passage in enumerate(passages):
-        good = stars[at] >= GOOD if stars[at] else at in better
-        bad = 0 < stars[at] <= BAD if stars[at] else at in worse
+        good = stars[at] >= LIKED if stars[at] else at in better
+        bad = 0 < stars[at] <= DISLIKED if stars[at] else at in worse
         if good != bad:
             found.append(Mark(Response.of(passage), bool(good)))
     return found

@@ -8,9 +8,7 @@ so that a run which was killed ends at the adapter it would have ended at, byte 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +19,11 @@ from talecraft.errors import EngineError
 from talecraft.learning import checkpoint
 from talecraft.learning.checkpoint import pack, pack_optimiser, unpack, unpack_optimiser
 from talecraft.learning.events import Events
+from talecraft.learning.hosted import Pace, common, engage, quiet
 from talecraft.learning.material import Lessons
 from talecraft.learning.policy import ADAPTER, Policy
 from talecraft.learning.scribe import Lesson
-from talecraft.process.run_events import (
-    PatternStep,
-    RunSettings,
-)
+from talecraft.process.run_events import PatternStep, RunSettings
 
 IGNORED = -100  # a label that no loss is computed for
 MOST_TOLD = 200  # steps that a run tells of; of a longer one every so many
@@ -51,6 +47,8 @@ class Course:
         self.seed = settings.seed
         self.done = 0
         self.measure: Callable[[], float] = lambda: 0.0
+        self.lost = 0.0  # in the step that is being taken, as it is told
+        self.pace = Pace(policy, events.alive, self.stepped)
         self._folder = folder
         self._held_out = 0.0
         self._losses: list[float] = []
@@ -86,10 +84,11 @@ class Course:
             self._held_out = self.measure()
         self._began = self.events.clock(), self.done
 
-    def stepped(self, loss: float) -> None:
+    def stepped(self, logs: dict[str, float]) -> None:
         """A step was taken: tell of it, keep it. Raises EngineError where its loss is no number."""
+        loss, self.lost = self.lost, 0.0
         self.done += 1
-        if not math.isfinite(loss):
+        if not (math.isfinite(loss) and math.isfinite(logs["loss"])):
             raise EngineError(
                 "The numbers stopped being finite; nothing was changed.",
                 "Choose a lower learning rate for this model in models.toml.",
@@ -162,44 +161,16 @@ def collate(
 
 def train(policy: Policy, tokenizer: Any, pad: int, course: Course, folder: Path) -> None:
     """The steps that are still to be taken, by TRL. Raises Cancelled when asked to stop."""
-    # Before the library is imported: it would keep a cache in the user's home.
-    os.environ["HF_DATASETS_CACHE"] = str(folder)
-    import datasets
-    from transformers import PrinterCallback, TrainerCallback
+    quiet(folder)
     from trl import SFTConfig, SFTTrainer
 
-    datasets.disable_progress_bars()
     settings, lessons = course.settings, course.lessons
-    step = ExitStack()  # the weights stand still from its beginning to its optimiser
-
-    class Follow(TrainerCallback):  # type: ignore[misc]
-        """Gives way, stops and tells: what the trainer does between two steps."""
-
-        def on_train_begin(self, *_: Any, **__: Any) -> None:
-            course.began()
-
-        def on_step_begin(self, *_: Any, **__: Any) -> None:
-            course.events.alive()
-            step.enter_context(policy.folded())
-
-        def on_pre_optimizer_step(self, *_: Any, **__: Any) -> None:
-            step.close()
-
-        def on_substep_end(self, *_: Any, **__: Any) -> None:
-            course.events.alive()
-
-        def on_log(self, *_: Any, logs: dict[str, float] | None = None, **__: Any) -> None:
-            if logs and "loss" in logs:
-                told, trainer.told = trainer.told, 0.0
-                course.stepped(told if math.isfinite(logs["loss"]) else math.nan)
 
     class Weighted(SFTTrainer):  # type: ignore[misc]
         """The page writes at less than full temperature and cuts off what is rare: what ends a turn
         with a chance of a tenth after any sentence would be drawn far more rarely than it was
         learned, and turns would not end. So the tags weigh more. What is told is the loss
         without that."""
-
-        told = 0.0
 
         def compute_loss(
             self,
@@ -211,51 +182,33 @@ def train(policy: Policy, tokenizer: Any, pad: int, course: Course, folder: Path
             weights = inputs.pop("weights")[:, 1:]
             lost = -model(**inputs, use_cache=False, fused_lm_head=True).log_probs
             # The count is of all micro-batches of the step, so that their losses add up to its own.
-            self.told += float(lost.detach().sum() / num_items_in_batch)
+            course.lost += float(lost.detach().sum() / num_items_in_batch)
             loss: Tensor = (lost * weights).sum() / num_items_in_batch
             return loss
 
     assert settings.batch % settings.micro_batch == 0, "a step is of whole micro-batches"
     first = course.done * settings.batch
-    full = policy.model.get_base_model().dtype == torch.float32
     config = SFTConfig(
-        output_dir=str(folder),
+        **common(policy.model, folder, course.seed),
         max_steps=lessons.steps - course.done,
         per_device_train_batch_size=settings.micro_batch,
         gradient_accumulation_steps=settings.batch // settings.micro_batch,
         max_grad_norm=settings.max_grad_norm,
-        seed=course.seed % 2**32,
-        use_cpu=policy.model.device.type == "cpu",
-        bf16=False,
-        gradient_checkpointing=not full,
         train_sampling_strategy="sequential",
-        remove_unused_columns=False,
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
-        save_strategy="no",
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        report_to="none",
-        disable_tqdm=True,
-        dataloader_pin_memory=False,
     )
-    if tokenizer.pad_token is None:  # never looked at: our own collator pads
-        tokenizer.pad_token = tokenizer.eos_token
-    trainer = Weighted(
-        model=policy.model,
-        args=config,
-        train_dataset=datasets.Dataset.from_dict({"at": range(first, len(lessons))}),
+    trainer = engage(
+        course.pace, Weighted, policy.model, config, tokenizer,
+        (course.optimiser, course.schedule), {"at": list(range(first, len(lessons)))},
         data_collator=lambda rows: collate(
             [lessons[row["at"]] for row in rows], pad, settings.plan_weight, settings.tag_weight
         ),
-        processing_class=tokenizer,
-        callbacks=[Follow()],
-        optimizers=(course.optimiser, course.schedule),
-    )
-    trainer.remove_callback(PrinterCallback)
+    )  # fmt: skip
     for parameter in policy.lora.values():  # of quantised models the trainer has coarsened them
         parameter.data = parameter.data.float()
-    with step:
+    course.began()
+    with course.pace.still:
         trainer.train()
     policy.model.eval()
     policy.model.set_adapter(ADAPTER)

@@ -8,19 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from talecraft.process.run_events import Phrase
 from talecraft.story.traits import words_of
-from talecraft.story.words import (
-    AUXILIARIES,
-    DETERMINERS,
-    JOINING,
-    PREPOSITIONS,
-    PRONOUNS,
-    SUBORDINATING,
-)
+from talecraft.story.words import FUNCTION_WORDS
 
 LONGEST = 3  # words
 LEAST_Z = 1.96
-# A phrase of these alone, “of the”, tells a reader nothing.
-FUNCTION_WORDS = PRONOUNS | DETERMINERS | JOINING | SUBORDINATING | AUXILIARIES | PREPOSITIONS
 PRIOR = 1000.0  # pseudo-counts, shared out by how common a phrase is in both sets together
 
 
@@ -37,7 +28,7 @@ def changed(before: Sequence[str], after: Sequence[str], most: int = 6) -> list[
     scored = [
         (_z((was[phrase], now[phrase]), totals), phrase)
         for phrase in was.keys() | now.keys()
-        if not FUNCTION_WORDS.issuperset(phrase.split())
+        if not FUNCTION_WORDS.issuperset(phrase.split())  # “of the” tells a reader nothing
     ]
     scored.sort(key=lambda pair: (-abs(pair[0]), pair[1]))
     found: list[Phrase] = []

@@ -17,7 +17,7 @@ from torch import Tensor
 from talecraft.learning import arithmetic, telling
 from talecraft.learning.critic import fit_value
 from talecraft.learning.guards import NOT_FINITE
-from talecraft.learning.learner import Bench, Learner, changed
+from talecraft.learning.learner import LAST_RATE, Bench, Learner, changed
 from talecraft.learning.rollouts import Rollout
 from talecraft.learning.sequences import Sequences
 from talecraft.process.run_events import Step
@@ -25,7 +25,6 @@ from talecraft.process.run_events import Step
 # A run has tens of updates, not thousands: the coefficient may fall by a twentieth at each and
 # rise by a quarter. A quicker one swings: the distance answers it some updates later.
 BETA_STEP, BETA_FALL, BETA_RISE = 0.25, 0.2, 1.0
-LAST_RATE = 0.1  # of the learning rate, at the end of its linear decay
 BAD_STEPS = 3  # non-finite minibatches in a row
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +19,15 @@ from torch import Tensor, nn
 
 from talecraft.errors import EngineError
 from talecraft.learning.features import Passage
-from talecraft.learning.hosted import common, engage, quiet
+from talecraft.learning.hosted import Pace, common, engage, quiet
 from talecraft.learning.labels import Scored
+from talecraft.learning.learner import LAST_RATE
 from talecraft.learning.pairing import Company, lay_out
 from talecraft.learning.policy import Policy
 from talecraft.process.run_events import PpoSettings, RewardModelSettings
 
 ADAPTER = "reward"
 SCORE = "score"
-LAST_RATE = 0.1  # of the learning rate, at the end of its linear decay
 Weights = Mapping[str, Tensor]
 
 
@@ -58,7 +57,6 @@ class RewardModel:
         self._score = nn.Linear(
             hidden, 1, bias=False, dtype=torch.float32, device=policy.model.device
         )
-        self._still = ExitStack()  # the weights stand still until the optimiser moves them
 
     def close(self) -> None:
         """Take it off the base again."""
@@ -86,7 +84,6 @@ class RewardModel:
                 try:
                     self._train(passages, companies, seed)
                 finally:
-                    self._still.close()
                     self._policy.model.eval()
         found = {name: one.detach().cpu().clone() for name, one in self._parameters().items()}
         if not all(bool(one.isfinite().all()) for one in found.values()):
@@ -155,25 +152,13 @@ class RewardModel:
             (row,) = rows
             return together(passages, companies[row["at"]], self._pad)
 
+        pace = Pace(self._policy, self.alive, lambda _: None)
         trainer = engage(
-            self, ours, scorer, arguments, self._tokenizer, (optimiser, schedule),
+            pace, ours, scorer, arguments, self._tokenizer, (optimiser, schedule),
             {"at": list(range(len(companies)))}, data_collator=collate,
         )  # fmt: skip
-        trainer.train()
-
-    # ------------------------------------------------------------------ what the trainer says
-    def step_begins(self) -> None:
-        self.alive()
-        self._still.enter_context(self._policy.folded())
-
-    def optimiser_steps(self) -> None:
-        self._still.close()
-
-    def part_done(self) -> None:
-        self.alive()
-
-    def told(self, logs: dict[str, float]) -> None:
-        """Nobody asks for the loss."""
+        with pace.still:
+            trainer.train()
 
     # ------------------------------------------------------------------ judging
     @torch.no_grad()

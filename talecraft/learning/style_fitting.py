@@ -3,12 +3,10 @@ how good it is on standard output."""
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,14 +14,12 @@ from torch import Tensor
 from talecraft.corpus import pair_files
 from talecraft.corpus.pairing import Pair
 from talecraft.engine import loading
-from talecraft.errors import TalecraftError, UsageError
-from talecraft.learning import style
-from talecraft.learning.child import WAITED_FOR, begin
+from talecraft.errors import UsageError
+from talecraft.learning import child, style
 from talecraft.learning.correlation import spearman, sure
 from talecraft.learning.encoders import cached
 from talecraft.learning.style import Projection, Read
-from talecraft.process.child import answers
-from talecraft.process.style import Epoch, StyleOrder, Tuned, Unfit
+from talecraft.process.style import Epoch, StyleOrder, Tuned
 
 USUAL = "sentence-transformers/all-MiniLM-L6-v2"
 FEWEST, FEWEST_HELD = 50, 20  # pairs
@@ -166,18 +162,8 @@ class _Set:
 
 
 def main() -> int:
-    begin(WAITED_FOR)
-    say = answers()
-    try:
-        say(carry_out(msgspec.json.decode(sys.stdin.buffer.read(), type=StyleOrder), say))
-    except TalecraftError as error:
-        say(Unfit(error.message, error.hint))
-    except MemoryError:
-        say(Unfit("Memory ran out.", "Close other programs, or give fewer pairs."))
-    except Exception as error:
-        logging.getLogger(__name__).exception("style")
-        say(Unfit(f"The style could not be fitted ({type(error).__name__}: {error})."))
-    return 0
+    less = "Close other programs, or give fewer pairs."
+    return child.fit(StyleOrder, carry_out, "The style", less)
 
 
 if __name__ == "__main__":

@@ -267,10 +267,16 @@ def interval(drawn: Sequence[float], share: float, pairs: int) -> tuple[float, f
     if not pairs:
         return 0.0, 1.0
     low, high = np.percentile(drawn, [5, 95]).tolist()
-    spread = SURE**2 / pairs
+    least, most = wilson(share, pairs)
+    return min(low, least), max(high, most)
+
+
+def wilson(share: float, count: int) -> tuple[float, float]:
+    """The 90 % interval of a share of `count` that have nothing to do with each other (1927)."""
+    spread = SURE**2 / count
     middle = (share + spread / 2) / (1 + spread)
-    half = SURE * (share * (1 - share) / pairs + spread / (4 * pairs)) ** 0.5 / (1 + spread)
-    return min(low, middle - half), max(high, middle + half)
+    half = SURE * (share * (1 - share) / count + spread / (4 * count)) ** 0.5 / (1 + spread)
+    return middle - half, middle + half
 
 
 def _resampled(predicted: np.ndarray, data: Scored, seed: int) -> list[float]:

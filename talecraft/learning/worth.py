@@ -22,10 +22,9 @@ from talecraft.learning.rewards.total import Outlines, Reward
 from talecraft.learning.rollouts import Rollout
 from talecraft.process.run_client import CLASSIFIER, IDF
 from talecraft.process.run_events import RunSettings
+from talecraft.story.feedback import LIKED
 from talecraft.story.idf import Idf
 from talecraft.story.rewards import TASTE
-
-LIKED = 4  # stars, from which on a passage's length is followed
 
 
 def reward(

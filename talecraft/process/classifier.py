@@ -6,8 +6,8 @@ import sys
 
 import msgspec
 
-from talecraft.errors import EngineError, UsageError
 from talecraft.process import errand
+from talecraft.process.errand import Unfit
 from talecraft.process.messages import AdapterRef, ModelRef
 
 COMMAND = (sys.executable, "-m", "talecraft.learning.fitting")
@@ -62,22 +62,11 @@ class Fitted(msgspec.Struct, frozen=True, tag="fitted"):
     own: bool = False
 
 
-class Unfit(msgspec.Struct, frozen=True, tag="unfit"):
-    """Why none could be fitted, and what would help."""
-
-    words: str
-    hint: str = ""
-
-
 _decode = msgspec.json.Decoder(Fitted | Unfit).decode
 
 
 def fit(order: FitOrder) -> Fitted:
     """Raises UsageError, in words, where the table cannot be used, EngineError where the child
     fails."""
-    said = errand.converse(COMMAND, order, _decode, lambda _: None, "Fitting the classifier")
-    if isinstance(said, Unfit):
-        raise UsageError(said.words, said.hint)
-    if not isinstance(said, Fitted):
-        raise EngineError("Fitting the classifier was cut off.", "Run `talecraft doctor`.")
-    return said
+    what = "Fitting the classifier"
+    return errand.obtain(COMMAND, order, _decode, lambda _: None, Fitted, what)

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import msgspec
 
-from talecraft.errors import EngineError, UsageError
 from talecraft.process import errand
+from talecraft.process.errand import Unfit
 
 LEAST_SCORE = 0.5  # of a chunk that should be learned from
 COMMAND = (sys.executable, "-m", "talecraft.corpus")
@@ -154,13 +154,6 @@ class MannerRead(msgspec.Struct, frozen=True, tag="manner"):
     there: int
 
 
-class Unfit(msgspec.Struct, frozen=True, tag="unfit"):
-    """Why it cannot be done, and what to do, in words."""
-
-    words: str
-    hint: str = ""
-
-
 Answer = Working | Counted | Chunked | Paired | PromptsRead | MannerRead | Unfit
 T = TypeVar("T", bound=msgspec.Struct)
 _decode = msgspec.json.Decoder(Answer).decode
@@ -174,9 +167,4 @@ def carry_out(order: Order, answer: type[T], hear: Callable[[Working], None]) ->
         if isinstance(said, Working):
             hear(said)
 
-    last = errand.converse(COMMAND, order, _decode, progress, "Reading the texts")
-    if isinstance(last, Unfit):
-        raise UsageError(last.words, last.hint)
-    if not isinstance(last, answer):
-        raise EngineError("Reading the texts was cut off.", "Run `talecraft doctor`.")
-    return last
+    return errand.obtain(COMMAND, order, _decode, progress, answer, "Reading the texts")

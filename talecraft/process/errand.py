@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from talecraft.errors import EngineError
+from talecraft.errors import EngineError, UsageError
 from talecraft.process.environment import child_environment
 from talecraft.process.run_client import EventTail
 from talecraft.process.run_events import Outcome, RunEvent
@@ -19,6 +19,14 @@ from talecraft.process.run_events import Outcome, RunEvent
 MOST_SECONDS = 600
 T = TypeVar("T", bound=RunEvent)
 M = TypeVar("M")
+A = TypeVar("A")
+
+
+class Unfit(msgspec.Struct, frozen=True, tag="unfit"):
+    """A child's last word where it cannot be done: why, and what would help, in words."""
+
+    words: str
+    hint: str = ""
 
 
 def ask(command: Sequence[str], folder: Path, answer: type[T], what: str) -> T | Outcome:
@@ -95,3 +103,24 @@ def converse(
         errors.seek(0)
         said = errors.read().decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
     raise EngineError(f"{what} failed: {said[0]}", "Run `talecraft doctor`.")
+
+
+def obtain(
+    command: Sequence[str],
+    order: object,
+    decode: Callable[[bytes], M],
+    hear: Callable[[M], None],
+    answer: type[A],
+    what: str,
+) -> A:
+    """What a child answers to its order, every line before it heard (see `converse`).
+
+    Raises UsageError in the words of the child that is Unfit, EngineError where it fails or says
+    something else last.
+    """
+    last = converse(command, order, decode, hear, what)
+    if isinstance(last, Unfit):
+        raise UsageError(last.words, last.hint)
+    if not isinstance(last, answer):
+        raise EngineError(f"{what} was cut off.", "Run `talecraft doctor`.")
+    return last

@@ -8,8 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from talecraft.errors import EngineError, UsageError
 from talecraft.process import errand
+from talecraft.process.errand import Unfit
 from talecraft.process.messages import AdapterRef, ModelRef
 
 COMMAND = (sys.executable, "-m", "talecraft.exporting")
@@ -47,13 +47,6 @@ class Exported(msgspec.Struct, frozen=True, tag="exported"):
     precision: str
 
 
-class Unfit(msgspec.Struct, frozen=True, tag="unfit"):
-    """Why it cannot be had in this form, and what to do, in words."""
-
-    words: str
-    hint: str = ""
-
-
 Answer = Exporting | Exported | Unfit
 _decode = msgspec.json.Decoder(Answer).decode
 
@@ -66,9 +59,4 @@ def export(order: ExportOrder, hear: Callable[[Exporting], None]) -> Exported:
         if isinstance(said, Exporting):
             hear(said)
 
-    last = errand.converse(COMMAND, order, _decode, progress, "The export")
-    if isinstance(last, Unfit):
-        raise UsageError(last.words, last.hint)
-    if not isinstance(last, Exported):
-        raise EngineError("The export was cut off.", "Run `talecraft doctor`.")
-    return last
+    return errand.obtain(COMMAND, order, _decode, progress, Exported, "The export")

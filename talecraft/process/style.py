@@ -8,8 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from talecraft.errors import EngineError, UsageError
 from talecraft.process import errand
+from talecraft.process.errand import Unfit
 from talecraft.process.messages import ModelRef
 
 COMMAND = (sys.executable, "-m", "talecraft.learning.style_fitting")
@@ -71,13 +71,6 @@ class Tuned(msgspec.Struct, frozen=True, tag="tuned"):
     model: str = ""
 
 
-class Unfit(msgspec.Struct, frozen=True, tag="unfit"):
-    """Why none could be fitted, and what would help."""
-
-    words: str
-    hint: str = ""
-
-
 Answer = Epoch | Tuned | Unfit
 _decode = msgspec.json.Decoder(Answer).decode
 
@@ -90,9 +83,4 @@ def fit(order: StyleOrder, hear: Callable[[Epoch], None]) -> Tuned:
         if isinstance(said, Epoch):
             hear(said)
 
-    said = errand.converse(COMMAND, order, _decode, progress, "Fitting the style")
-    if isinstance(said, Unfit):
-        raise UsageError(said.words, said.hint)
-    if not isinstance(said, Tuned):
-        raise EngineError("Fitting the style was cut off.", "Run `talecraft doctor`.")
-    return said
+    return errand.obtain(COMMAND, order, _decode, progress, Tuned, "Fitting the style")

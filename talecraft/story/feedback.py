@@ -13,6 +13,7 @@ Kind = Literal["stars", "thumb", "choice", "edit", "discard"]
 Aspect = Literal["outline", "prose", "both"]
 
 STARS = range(1, 6)
+LIKED, DISLIKED = 4, 2  # stars: from here on a passage is good, and down to here bad
 # A thumb says less than five stars do: it counts as an extreme score with less weight
 # (LEARNING 1.3: thumbs are 5 or 1 at weight 0.7).
 THUMB_WEIGHT = 0.7
@@ -100,6 +101,14 @@ def current(log: Iterable[Feedback]) -> list[Feedback]:
     return sorted(
         (line for line in latest.values() if line.value is not None), key=lambda line: line.id
     )
+
+
+def by_turn(log: Iterable[Feedback]) -> dict[int, list[Feedback]]:
+    """The lines of each turn, in log order."""
+    found: dict[int, list[Feedback]] = {}
+    for line in log:
+        found.setdefault(line.turn_id, []).append(line)
+    return found
 
 
 def score(lines: Iterable[Feedback], outline: bool = False) -> Score | None:

@@ -10,24 +10,13 @@ import math
 import re
 from collections import Counter
 
-from talecraft.story.words import (
-    AUXILIARIES,
-    DETERMINERS,
-    JOINING,
-    PREPOSITIONS,
-    PRONOUNS,
-    SUBORDINATING,
-)
+from talecraft.story.words import FUNCTION_WORDS, PARTICLES
 
 _MORE = frozenset(
-    "not very too just only also even still again there here now once him them me us himself"
-    " herself itself themselves what how why up down out away back off more most much such own"
-    " other than almost quite rather indeed perhaps however therefore upon shall unto oh ah well"
+    "almost quite rather indeed perhaps however therefore upon shall unto oh ah well"
     " never ever always often soon little great good old first last long".split()
 )
-SMALL_WORDS: tuple[str, ...] = tuple(
-    sorted(PRONOUNS | DETERMINERS | JOINING | SUBORDINATING | AUXILIARIES | PREPOSITIONS | _MORE)
-)
+SMALL_WORDS: tuple[str, ...] = tuple(sorted(FUNCTION_WORDS | PARTICLES | _MORE))
 MARKS = (".", ",", ";", ":", "!", "?", "-", "—", "(", "\"", "'", "…", "\n\n", "!\"", "?\"", ",\"",
          ".\"", " - ", ", and", "; and", ". And", ". But")  # fmt: skip
 _WORD = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)*")

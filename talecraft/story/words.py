@@ -29,17 +29,17 @@ PREPOSITIONS = frozenset(
     " among against toward towards around near beside during without within upon like inside"
     " outside off".split()
 )
+FUNCTION_WORDS = PRONOUNS | DETERMINERS | JOINING | SUBORDINATING | AUXILIARIES | PREPOSITIONS
+PARTICLES = frozenset(
+    "not very too just only also even still again there here now once him them me us himself"
+    " herself itself themselves what how why up down out away back off more most much such own"
+    " other than".split()
+)
 STOPWORDS = (
-    PRONOUNS
-    | DETERMINERS
-    | JOINING
-    | SUBORDINATING
-    | AUXILIARIES
-    | PREPOSITIONS
+    FUNCTION_WORDS
+    | PARTICLES
     | frozenset(
-        "not very too just only also even still again there here now once him them me us himself"
-        " herself itself themselves what how why up down out away back off more most much such own"
-        " other than little big good said say says tell tells told ask asks asked go goes went get"
+        "little big good said say says tell tells told ask asks asked go goes went get"
         " gets got make makes made take takes took come comes came see sees saw look looks looked"
         " know knows knew think thinks thought want wants wanted feel feels felt thing"
         " things".split()

@@ -10,15 +10,15 @@ import msgspec
 from talecraft.config.models import ModelSpec
 from talecraft.errors import UsageError
 from talecraft.library import Library
-from talecraft.paths import Home, file_stem, private_folder, private_new
+from talecraft.paths import Home, private_folder, private_new
 from talecraft.process import classifier, tensors
 from talecraft.process.classifier import FitOrder, Fitted, Labelled
 from talecraft.process.messages import AdapterRef, ModelRef
-from talecraft.story import feedback
-from talecraft.studio import foreign
+from talecraft.story.feedback import DISLIKED, LIKED
+from talecraft.studio import foreign, named
+from talecraft.studio.reading import standing_scores
 
 DEFAULT = "classifier"
-HIGH, LOW = 4, 2  # stars: from here on good, and down to here bad
 SEED = 0
 _FACTS = "classifier"
 _SUFFIX = ".safetensors"
@@ -83,11 +83,7 @@ class Classifiers:
         """Raises UsageError where there is none of this name."""
         path = self._path(name)
         if not path.is_file():
-            known = ", ".join(one.name for one in self.all()) or "none yet"
-            raise UsageError(
-                f"There is no classifier '{name}' (known: {known}).",
-                "Fit one: `talecraft classifier fit`.",
-            )
+            raise named.unknown(name, "classifier", (one.name for one in self.all()))
         return Kept(path.stem, path, _fitted(path))
 
     def delete(self, name: str) -> Kept:
@@ -101,25 +97,20 @@ class Classifiers:
         return self._home.classifiers
 
     def _path(self, name: str) -> Path:
-        stem = file_stem(name)
-        if not name or stem != name or name.startswith("."):
-            raise UsageError(
-                f"'{name}' is no name for a classifier.",
-                "Use letters, digits, dots and hyphens, at most 40.",
-            )
-        return self._folder / f"{stem}{_SUFFIX}"
+        return self._folder / f"{named.checked(name, 'classifier')}{_SUFFIX}"
 
     def _own(self) -> list[Labelled]:
         """What the writer graded clearly, whoever wrote it."""
-        lines: dict[int, list[feedback.Feedback]] = {}
-        for line in feedback.current(self._library.feedback.all()):
-            lines.setdefault(line.turn_id, []).append(line)
-        found = []
-        for turn in self._library.stories.turns(sorted(lines)):
-            score = feedback.score(lines[turn.id])
-            if score is not None and turn.prose and (score.stars >= HIGH or score.stars <= LOW):
-                found.append(Labelled(turn.prose, score.stars >= HIGH, f"story {turn.story_id}"))
-        return found
+        clear = {
+            turn_id: score.stars >= LIKED
+            for turn_id, score in standing_scores(self._library.feedback.all()).items()
+            if score.stars >= LIKED or score.stars <= DISLIKED
+        }
+        return [
+            Labelled(turn.prose, clear[turn.id], f"story {turn.story_id}")
+            for turn in self._library.stories.turns(sorted(clear))
+            if turn.prose
+        ]
 
 
 def _fitted(path: Path) -> Fitted | None:

@@ -7,7 +7,7 @@ import msgspec
 from talecraft.library import Library
 from talecraft.process.evidence import FROM_ELSEWHERE, Episode, Evidence, Preference
 from talecraft.story import feedback
-from talecraft.story.feedback import Feedback, Score
+from talecraft.story.feedback import Score
 from talecraft.story.turns import Turn
 
 OWN_PASSAGES = 40  # of the writer's newest ones: enough to see whether the model still reads them
@@ -31,9 +31,7 @@ class _Gatherer:
         self._library = library
         log = feedback.current(library.feedback.all())
         self._choices = feedback.choices(log)
-        self._lines: dict[int, list[Feedback]] = {}
-        for line in log:
-            self._lines.setdefault(line.turn_id, []).append(line)
+        self._lines = feedback.by_turn(log)
         self._kept = {
             turn_id: self._kept_beside(turn_id)
             for turn_id in self._lines

@@ -7,7 +7,6 @@ gives is a root, as a pattern adapter is: the writer's taste is taught on top of
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -30,8 +29,8 @@ from talecraft.process.run_events import (
 )
 from talecraft.story.rewards import CLASSIFIER, MANNER_WEIGHTS, STYLE, TASTE, told
 from talecraft.studio import corpus
-from talecraft.studio.memory import Room
-from talecraft.studio.pattern import SUSTAINED, settings_for
+from talecraft.studio.memory import ASLEEP, Room
+from talecraft.studio.pattern import settings_for, takeover, work_minutes
 from talecraft.studio.training import Training, does_not_fit
 
 EPOCHS, UPDATES = 2, 10
@@ -191,15 +190,12 @@ class Manners:
 
     def _minutes(self, model: ModelSpec, found: MannerRead, epochs: int, ppo: PpoSettings) -> float:
         """From the work there is to do, as for the pattern and for a run of PPO."""
-        folder = Path(self._model_ref(model).folder)
-        weights = sum(file.stat().st_size for file in folder.glob("*.safetensors")) / 2
         learned = (
             found.train * epochs * (corpus.CHUNK_TOKENS + PLAN_TOKENS)
             + ppo.updates * ppo.drawn * TURN
         )
         written = ppo.updates * ppo.drawn * TURN + STAGES * StyleSettings().gate_turns * TURN
-        threads = max(1, (os.cpu_count() or 2) - 1)
-        return (6 * weights * learned + 12 * weights * written) / (SUSTAINED * threads) / 60
+        return work_minutes(Path(self._model_ref(model).folder), learned, written)
 
 
 def _refusal(found: MannerRead) -> str:
@@ -231,10 +227,7 @@ def lines(plan: MannerPlan, title: str) -> list[str]:
     if found.unplanned:
         made.insert(2, f"{found.unplanned} more chunks have nothing that a plan could be made of.")
     if not plan.together:
-        made.append("The engine sleeps while the run works: there is no memory for both.")
+        made.append(ASLEEP)
     if plan.replaces:
-        made.append(
-            f"If it proves nearer it takes over from adapter {plan.replaces}; the next training run"
-            " teaches it your taste anew, from all your scores."
-        )
+        made.append(takeover(plan.replaces, "nearer"))
     return made

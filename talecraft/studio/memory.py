@@ -12,6 +12,8 @@ from talecraft.process.machine import Machine
 from talecraft.process.run_events import PatternSettings, PpoSettings
 from talecraft.studio.needs import ADAM_STATES, MB, SOUND_STATES, Needs, Shape
 
+ASLEEP = "The engine sleeps while the run works: there is no memory for both."
+
 
 @dataclass(frozen=True, slots=True)
 class Room:

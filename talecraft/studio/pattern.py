@@ -80,12 +80,18 @@ class PatternPlan(msgspec.Struct, frozen=True):
     @property
     def takeover(self) -> str:
         """What becomes of the adapter that writes now, in words; '' where the bare model does."""
-        if not self.replaces:
-            return ""
-        return (
-            f"If it proves better it takes over from adapter {self.replaces}; the next training run"
-            " teaches it your taste anew, from all your scores."
-        )
+        return takeover(self.replaces, "better")
+
+
+def takeover(adapter: str, how: str) -> str:
+    """What becomes of the adapter that writes now where the new one proves to be so, in words; ''
+    where the bare model writes."""
+    if not adapter:
+        return ""
+    return (
+        f"If it proves {how} it takes over from adapter {adapter}; the next training run teaches it"
+        " your taste anew, from all your scores."
+    )
 
 
 class PatternLearning:
@@ -195,15 +201,19 @@ class PatternLearning:
     def _minutes(
         self, model: ModelSpec, found: TalesRead, epochs: int, pattern: PatternSettings
     ) -> float:
-        """From the work there is to do: as `Planning` reckons, for reading, learning and the
-        gate's two times of writing."""
-        shape = Shape.read(Path(self._model_ref(model).folder))
-        weights = shape.weights if shape is not None else 1e9
+        """Of reading, learning and the gate's two times of writing."""
         example = 1 + pattern.one_shot * pattern.one_shot_until / 2
         learned = found.tokens * epochs * example
         written = 2 * pattern.gate_turns * 300
-        threads = max(1, (os.cpu_count() or 2) - 1)
-        return (6 * weights * learned + 12 * weights * written) / (SUSTAINED * threads) / 60
+        return work_minutes(Path(self._model_ref(model).folder), learned, written)
+
+
+def work_minutes(folder: Path, learned: float, written: float) -> float:
+    """How long the model in `folder` is at work on so many tokens: as `Planning` reckons."""
+    shape = Shape.read(folder)
+    weights = shape.weights if shape is not None else 1e9
+    threads = max(1, (os.cpu_count() or 2) - 1)
+    return (6 * weights * learned + 12 * weights * written) / (SUSTAINED * threads) / 60
 
 
 def _batch(examples: int) -> int:

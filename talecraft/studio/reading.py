@@ -72,8 +72,6 @@ def version(library: Library, turn_id: int) -> tuple[int, int]:
 
 def standing_scores(log: Sequence[Feedback]) -> dict[int, Score]:
     """The grade that stands for each turn of `log`, for those that have one."""
-    by_turn: dict[int, list[Feedback]] = {}
-    for line in feedback.current(log):
-        by_turn.setdefault(line.turn_id, []).append(line)
-    found = {turn_id: feedback.score(lines) for turn_id, lines in by_turn.items()}
+    lines = feedback.by_turn(feedback.current(log))
+    found = {turn_id: feedback.score(said) for turn_id, said in lines.items()}
     return {turn_id: score for turn_id, score in found.items() if score is not None}

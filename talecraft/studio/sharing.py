@@ -13,10 +13,10 @@ from talecraft.library import Library
 from talecraft.process.evidence import FROM_ELSEWHERE, Episode, Evidence, Preference
 from talecraft.story import context
 from talecraft.story.context import PromptStyle
+from talecraft.story.feedback import DISLIKED, LIKED
 from talecraft.studio.evidence import gather
 
 Shape = Literal["preference", "unpaired", "completion"]
-LIKED, DISLIKED = 4, 2  # stars from which on a passage is one to write like, and one not to
 Row = dict[str, Any]
 
 

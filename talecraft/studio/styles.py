@@ -10,11 +10,11 @@ import msgspec
 
 from talecraft.config.models import ModelSpec
 from talecraft.errors import UsageError
-from talecraft.paths import Home, file_stem, private_folder, private_new, private_write
+from talecraft.paths import Home, private_folder, private_new, private_write
 from talecraft.process import style, tensors
 from talecraft.process.messages import ModelRef
 from talecraft.process.style import Epoch, StyleOrder, Tuned
-from talecraft.studio import foreign
+from talecraft.studio import foreign, named
 
 DEFAULT = "style"
 SEED = 0
@@ -82,11 +82,7 @@ class Styles:
         """Raises UsageError where there is none of this name."""
         file = self._folder(name) / NUMBERS
         if not file.is_file():
-            known = ", ".join(one.name for one in self.all()) or "none yet"
-            raise UsageError(
-                f"There is no style '{name}' (known: {known}).",
-                "Fit one: `talecraft style fit`.",
-            )
+            raise named.unknown(name, "style", (one.name for one in self.all()))
         return Kept(name, file, _tuned(file))
 
     def usable(self, name: str, model: ModelRef) -> Kept:
@@ -110,12 +106,7 @@ class Styles:
         return kept
 
     def _folder(self, name: str) -> Path:
-        if not name or file_stem(name) != name or name.startswith("."):
-            raise UsageError(
-                f"'{name}' is no name for a style.",
-                "Use letters, digits, dots and hyphens, at most 40.",
-            )
-        return self._home.styles / name
+        return self._home.styles / named.checked(name, "style")
 
 
 def _tuned(path: Path) -> Tuned | None:

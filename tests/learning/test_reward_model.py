@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from talecraft.learning import features, taste
+from talecraft.learning import features, reward_model, taste
 from talecraft.learning.contest import Contest
 from talecraft.learning.episodes import scored
 from talecraft.learning.features import Passage, whole
+from talecraft.learning.hosted import Pace
 from talecraft.learning.labels import Scored
 from talecraft.learning.pairing import Company
 from talecraft.learning.policy import ADAPTER, ROOT, Policy
@@ -172,7 +173,11 @@ def test_the_trainers_first_loss_is_the_margins(tmp_path, monkeypatch):
     read, said = opinions(of, ends.episodes(8))
     one = model(of, tmp_path, ANY)
     losses = []
-    monkeypatch.setattr(one, "told", lambda logs: losses.append(logs["loss"]))
+
+    def pace(of, alive, told):
+        return Pace(of, alive, lambda logs: losses.append(logs["loss"]))
+
+    monkeypatch.setattr(reward_model, "Pace", pace)
     margins = [torch.from_numpy(c.margins) for c in one._laid_out(said, 1)]
     one.fit(read, said, 1)
     expected = np.mean([-torch.nn.functional.logsigmoid(-m).mean().item() for m in margins[:2]])

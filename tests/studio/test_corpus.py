@@ -13,6 +13,7 @@ from talecraft.errors import EngineError, LibraryError, UsageError
 from talecraft.paths import home, private_new
 from talecraft.process import corpus as process
 from talecraft.process.corpus import Chunked, ChunkOrder, Working
+from talecraft.process.errand import Unfit
 from talecraft.studio import corpus, foreign
 
 
@@ -62,7 +63,7 @@ def test_the_child_is_told_whole_paths_and_heard(
 @pytest.mark.parametrize(
     ("answers", "code", "kind", "words"),
     [
-        ([process.Unfit("a.txt is no book.", "Try b.")], 0, UsageError, "a.txt is no book. Try b."),
+        ([Unfit("a.txt is no book.", "Try b.")], 0, UsageError, "a.txt is no book. Try b."),
         ([Working(1, 2, 3)], 0, EngineError, "Reading the texts was cut off."),
         ([process.Counted(1, 1, 1, 1)], 0, EngineError, "was cut off"),
         ([DONE], 7, EngineError, "Reading the texts failed"),

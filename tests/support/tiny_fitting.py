@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from talecraft.process.classifier import Bin, FitOrder, Fitted, Unfit
+from talecraft.process.classifier import Bin, FitOrder, Fitted
+from talecraft.process.errand import Unfit
 
 order = msgspec.json.decode(sys.stdin.buffer.read(), type=FitOrder)
 rows = order.labelled or [json.loads(line) for line in Path(order.source).read_text().splitlines()]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from talecraft.process.style import Correlation, Epoch, StyleOrder, Tuned, Unfit
+from talecraft.process.errand import Unfit
+from talecraft.process.style import Correlation, Epoch, StyleOrder, Tuned
 
 
 def say(answer: object) -> None:
