@@ -14,7 +14,7 @@ import pytest
 
 from talecraft.config.assets import reference
 from talecraft.studio import simulated
-from tests.support.terminal import ENTER, ESCAPE, F2, F3, QUIT, Terminal
+from tests.support.terminal import CTRL_Z, ENTER, ESCAPE, F2, F3, QUIT, Terminal
 
 # A short but real run, the same each time: the taste is a plain one, so little is enough.
 CONFIG = """
@@ -102,8 +102,12 @@ def test_write_score_train_and_write_with_what_was_learned(own_home: Path) -> No
     while not query(own_home, "SELECT value FROM feedback") and time.monotonic() < deadline:
         terminal.text()
     assert query(own_home, "SELECT kind, value FROM feedback") == [("stars", 4.0)]
+    # It is taken back, for what the page wrote is another text each time.
+    terminal.press(CTRL_Z)
+    terminal.until("The score is taken back.")
+    assert query(own_home, "SELECT value FROM feedback") == [(4.0,), (None,)]
 
-    # Sixty more scores, by a simulated writer through the CLI, while the page stays open.
+    # Sixty scores, by a simulated writer through the CLI, while the page stays open.
     premises = own_home / "premises.txt"
     premises.write_text("\n".join(reference("prompt")[40:52]))
     lines = talecraft(
@@ -117,11 +121,11 @@ def test_write_score_train_and_write_with_what_was_learned(own_home: Path) -> No
         for turn, star in zip(turns, stars, strict=True)
     )
     talecraft(own_home, "feedback", "add", "--from", "-", given=scores)
-    assert query(own_home, "SELECT COUNT(*) FROM feedback") == [(61,)]
+    assert query(own_home, "SELECT COUNT(*) FROM feedback") == [(62,)]
 
     # Train from the page and see the outcome.
     terminal.press(F3)
-    terminal.until("61", "So far I think", seconds=100)
+    terminal.until("60", "So far I think", seconds=100)
     terminal.press("s")
     terminal.until("Step 2 of 5", seconds=200)
     outcome = settled(terminal, own_home)

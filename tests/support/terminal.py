@@ -14,7 +14,8 @@ import pyte
 import pytest
 
 WIDTH, HEIGHT = 120, 40
-ENTER, ESCAPE, F2, F3, QUIT = "\r", "\x1b", "\x1bOQ", "\x1bOR", "\x11"
+ENTER, ESCAPE, F2, F3 = "\r", "\x1b", "\x1bOQ", "\x1bOR"
+QUIT, CTRL_Z = "\x11", "\x1a"
 
 
 class Terminal:
