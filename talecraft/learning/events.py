@@ -10,13 +10,16 @@ from pathlib import Path
 
 import msgspec
 
+from talecraft.learning.tracking import Tracker
 from talecraft.paths import PRIVATE_FILE
 from talecraft.process import run_client, run_requests
 from talecraft.process.run_events import (
     GoingOn,
     Outcome,
+    PatternStep,
     RunEvent,
     RunPhase,
+    Step,
     Waiting,
     WaitReason,
 )
@@ -29,7 +32,10 @@ class Cancelled(Exception):
 
 
 class Events:
-    """Appends events, each a whole line on disk before the next begins."""
+    """Appends events, each a whole line on disk before the next begins. What is a step the
+    `tracker` is told, too."""
+
+    tracker = Tracker()
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -58,6 +64,8 @@ class Events:
         os.write(self._file, msgspec.json.encode(_finite(msgspec.to_builtins(event))) + b"\n")
         if isinstance(event, Outcome):
             os.fsync(self._file)
+        if isinstance(event, Step | PatternStep):
+            self.tracker.log(event)
 
     def finish(self, outcome: Outcome) -> None:
         """The last line: how it ended, after how long."""

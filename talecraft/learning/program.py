@@ -13,6 +13,7 @@ import torch
 from talecraft.errors import TalecraftError
 from talecraft.learning.company import Company, Ended, Parted, join
 from talecraft.learning.events import Cancelled, Events, Silence
+from talecraft.learning.tracking import tracker
 from talecraft.process import run_client, run_events
 from talecraft.process.environment import LAUNCHED
 from talecraft.process.run_events import Outcome, RunSettings
@@ -37,6 +38,8 @@ def carry_out(folder: Path, program: Callable[[Path, RunSettings, Events, Compan
     events = _voice(folder, company)
     settings = run_events.decode_settings((folder / run_client.SETTINGS).read_bytes())
     try:
+        if company.main:
+            events.tracker = tracker(settings, folder)
         outcome = program(folder, settings, events, company).execute()
         company.meet(None)  # all have come to the end, and none is waited for any more
     except Ended as told:
@@ -49,6 +52,7 @@ def carry_out(folder: Path, program: Callable[[Path, RunSettings, Events, Compan
         outcome = _why(error)
         company.tell(outcome)
     events.finish(outcome)
+    events.tracker.close()
     company.leave()
     return 0 if outcome.state in ("adopted", "rejected", "refused", "cancelled") else 1
 

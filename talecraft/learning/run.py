@@ -36,7 +36,6 @@ from talecraft.learning.reward_model import Judge as RewardJudge
 from talecraft.learning.reward_model import RewardModel
 from talecraft.learning.rollouts import Rollout
 from talecraft.learning.taste_model import Trial
-from talecraft.learning.tracking import Tracker, tracker
 from talecraft.learning.vocabulary import NO_WORDS
 from talecraft.process import run_client
 from talecraft.process.run_events import Outcome, RunSettings
@@ -74,7 +73,6 @@ class Run:
     def execute(self) -> Outcome:
         """Raises TalecraftError where model or adapter cannot be used, Cancelled when asked to, and
         as Company.meet does."""
-        told = tracker(self._settings, self._folder) if self._company.main else Tracker()
         self._load()
         offline = self._settings.method in OFFLINE
         known, self._outlines = None, None
@@ -97,12 +95,10 @@ class Run:
         for step in learner.run():
             self._events.send(learner.drawn)
             self._events.send(step)
-            told.log(step)
             self._keep(learner)
             if self._events.example_wanted():
                 self._events.send(examples.write(step.step))
         learner.close()
-        told.close()
         self._events.phase("Comparing before and after on prompts it has not practised")
         judge = self._judge(known, learned)
         kl = root_kl(self._policy, self._codec, judge, self._events.alive)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from talecraft.errors import EngineError
-from talecraft.process.run_events import RunSettings, Step
+from talecraft.process.run_events import PatternStep, RunSettings, Step
 
 FOLDER = "tracker"  # of the run's
 PROJECT = "talecraft"
@@ -29,8 +29,8 @@ _AT_HOME = {
 class Tracker:
     """Tells nobody."""
 
-    def log(self, step: Step) -> None:
-        """The figures of an update."""
+    def log(self, step: Step | PatternStep) -> None:
+        """The figures of an update, or of a step through texts."""
 
     def close(self) -> None:
         """There are no more."""
@@ -65,9 +65,13 @@ class Accelerated(Tracker):
             if settings.tracker in _AT_HOME
             else {},
         )
+        self._before = 0
 
-    def log(self, step: Step) -> None:
-        self._accelerator.log(figures(step), step=step.step)
+    def log(self, step: Step | PatternStep) -> None:
+        at = self._before + step.step
+        if isinstance(step, PatternStep):  # a run may go on by reward, and counts from 1 again
+            at, self._before = step.step, step.total
+        self._accelerator.log(figures(step), step=at)
 
     def close(self) -> None:
         # Not `end_training`, which would end the process group of the run, too.
@@ -80,11 +84,13 @@ def tracker(settings: RunSettings, folder: Path) -> Tracker:
     return Tracker() if settings.tracker == NOBODY else Accelerated(settings, folder)
 
 
-def figures(step: Step) -> dict[str, float]:
-    """An update's figures by their names, each part of the reward by its own."""
+def figures(step: Step | PatternStep) -> dict[str, float]:
+    """An update's figures by their names, each part of the reward by its own; those of a step
+    through texts as `sft/`."""
     told = msgspec.structs.asdict(step)
-    parts = {f"reward/{name}": value for name, value in told.pop("parts").items()}
-    return {name: value for name, value in told.items() if name not in _NO_FIGURES} | parts
+    parts = {f"reward/{name}": value for name, value in told.pop("parts", {}).items()}
+    kind = "sft/" if isinstance(step, PatternStep) else ""
+    return {f"{kind}{name}": one for name, one in told.items() if name not in _NO_FIGURES} | parts
 
 
 def _config(settings: RunSettings) -> dict[str, Any]:

@@ -46,8 +46,9 @@ class Settling(RunControl):
         return settled
 
     def _forget_checkpoint(self, run_id: str) -> None:
-        """It is large and of no more use. One that cannot be deleted does no harm."""
-        for name in (run_client.CHECKPOINT, run_client.REWARD_MODEL):
+        """What a run goes on from, and its copy of an encoder, are large and of no more use. What
+        cannot be deleted does no harm."""
+        for name in (run_client.CHECKPOINT, run_client.REWARD_MODEL, run_client.STYLE):
             with contextlib.suppress(OSError):
                 (self._home.runs / run_id / name).unlink(missing_ok=True)
 

@@ -8,6 +8,7 @@ going: the same with an update still to come, so that it can show an example.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -36,6 +37,8 @@ def main() -> None:
     folder, end = Path(sys.argv[1]), os.environ.get("TINY_RUN", "adopted")
     settings = run_events.decode_settings((folder / run_client.SETTINGS).read_bytes())
     total = 2 if end == "going" else 1
+    if (given := folder / run_client.STYLE).exists():
+        shutil.copy(given, folder / "style.copy")  # which ends with the run
     if settings.method == "pattern":
         scores = len(Path(settings.data).read_bytes())
         tell(folder, RunPhase("Reading the tales"))
