@@ -22,6 +22,7 @@ import numpy as np
 
 import talecraft
 from benchmarks import learning_report, writers
+from benchmarks.learning_report import BY
 from benchmarks.writers import Writer
 from talecraft.process.environment import child_environment
 from talecraft.process.run_events import Outcome, Step
@@ -38,7 +39,6 @@ ROUND, CHOICES = "-round", 24
 ROUNDS = (f"dialogue{ROUND}",)
 GROWING = "-growing"
 GROWN = (f"long_sentences{GROWING}",)
-BY = "@"  # a taste by another method: dialogue@kto
 COMPARED = ("long_sentences", "dialogue", "landscape")
 BY_METHOD = tuple(f"{taste}{BY}{one}" for one in METHODS if one != "ppo" for taste in COMPARED)
 _LEARNS = (

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # The gate's own bar (learning/checks.py), said here so that a report needs no torch.
 LEAST_DISTINCT = 0.85
 SLOWEST = 480.0  # seconds of a run of 120 scores on a model of more than 6 M parameters
+BY = "@"  # a taste by another method: dialogue@kto
 _COMMAND = "python -m benchmarks.learning"
 _NOTE = (
     "Simulated writers, not human ones. Win: share of 96 unseen prompts whose first passage, at the"
@@ -26,8 +27,18 @@ _NOTE = (
 
 def write(cells: Sequence[Cell], code: str) -> None:
     """Put what is done into RESULTS.md. Cells of other code than `code` are marked."""
-    from benchmarks.learning import ADVERSARY, GROWN, NULL, ROUNDS, TASTES
+    from benchmarks.learning import ADVERSARY, BY_METHOD, COMPARED, GROWN, NULL, ROUNDS, TASTES
 
+    by_method = [one for one in cells if one.name in BY_METHOD]
+    asked = {(one.name.partition(BY)[0], one.seed) for one in by_method}
+    by_ppo = [one for one in cells if one.name in COMPARED and (one.name, one.seed) in asked]
+    if by_ppo:
+        chosen = sorted(
+            [*by_ppo, *by_method], key=lambda one: (one.name.partition(BY)[0], one.seed)
+        )
+        rows = [*_methods(chosen), *(_row(one, code) for one in chosen)]
+        title = "Simulated writers: the methods on the same scores"
+        report.write(title, _COMMAND, rows, _NOTE)
     for title, names, bars in (
         ("Simulated writers: 120 scores", TASTES, _whole),
         ("Simulated writers: one taste round", ROUNDS, _round),
@@ -48,6 +59,41 @@ def _whole(cells: Sequence[Cell]) -> list[Row]:
         Row.most("most KL, in targets", max(one.kl / one.kl_target for one in cells), 2.0),
         Row.seconds("median run", [one.seconds for one in cells], SLOWEST),
     ]
+
+
+def _methods(cells: Sequence[Cell]) -> list[Row]:
+    """For each method the mean win of its cells, with the 90 % interval that theirs give, and how
+    far it went. PPO is to be the best, or within the interval of what is."""
+    of: dict[str, dict[tuple[str, int], Cell]] = {}
+    for one in cells:
+        taste, _, method = one.name.partition(BY)
+        of.setdefault(method or "ppo", {})[taste, one.seed] = one
+    whole = {
+        name: list(mine.values()) for name, mine in of.items() if mine.keys() == of["ppo"].keys()
+    }
+    wins = {name: fmean(one.win for one in mine) for name, mine in whole.items()}
+    errors = {
+        name: sum(((one.high - one.low) / 2) ** 2 for one in mine) ** 0.5 / len(mine)
+        for name, mine in whole.items()
+    }
+    best = max(wins, key=wins.__getitem__)
+    rows = [
+        Row(
+            f"{name}: mean win of {len(mine)}",
+            f"{wins[name]:.3f} [{wins[name] - errors[name]:.3f}, {wins[name] + errors[name]:.3f}],"
+            f" KL {fmean(one.kl for one in mine):.1f}, at most {max(one.kl for one in mine):.1f};"
+            f" adopted {sum(one.state == 'adopted' for one in mine)}",
+            "",
+            True,
+        )
+        for name, mine in sorted(whole.items(), key=lambda item: -wins[item[0]])
+    ]
+    behind = f"{wins['ppo'] - wins[best]:+.3f} from {best}"
+    return [
+        Row("the default (ppo) against the best", behind, f"within {errors[best]:.3f}",
+            wins["ppo"] >= wins[best] - errors[best]),
+        *rows,
+    ]  # fmt: skip
 
 
 def _round(cells: Sequence[Cell]) -> list[Row]:
