@@ -67,6 +67,10 @@ class Home:
         return self.cache / "models"
 
     @property
+    def encoders(self) -> Path:
+        return self.cache / "encoders"
+
+    @property
     def forms(self) -> Path:
         """Models once more, as llama.cpp reads them."""
         return self.cache / "gguf"

@@ -13,7 +13,7 @@ from talecraft.errors import UsageError
 
 if TYPE_CHECKING:
     from talecraft.process.fetch_messages import Found
-    from talecraft.studio.fetching import Progress
+    from talecraft.studio.fetching import Hear, Progress, Pulled
 
 T = TypeVar("T")
 Which = Annotated[str, typer.Argument(metavar="ID", help="As `models list` names it.")]
@@ -28,16 +28,7 @@ def pull(model: Which, as_json: Json = False) -> None:
     """
     with opening.studio() as studio:
         spec = studio.catalogue.get(model)
-        told = _Line()
-        try:
-            done = with_token(lambda token: studio.fetching.pull(model, told.hear, token))
-        except KeyboardInterrupt:
-            told.end()
-            console.note("Stopped. What came is kept; the same command goes on there.")
-            raise
-        finally:
-            told.end()
-        assert done is not None  # nobody but Ctrl+C stops it
+        done = told(lambda hear, token: studio.fetching.pull(model, hear, token))
         shown = {
             "id": model,
             "commit": done.commit,
@@ -75,6 +66,21 @@ def remove(
     console.note(f"{size(freed / 1e6)} are free again.")
     if as_json:
         console.out_json({"id": model, "freed": freed})
+
+
+def told(fetch: Callable[[Hear, str], Pulled | None]) -> Pulled:
+    """What is fetched, a line saying how far it is. Raises what `fetch` raises."""
+    line = _Line()
+    try:
+        done = with_token(lambda token: fetch(line.hear, token))
+    except KeyboardInterrupt:
+        line.end()
+        console.note("Stopped. What came is kept; the same command goes on there.")
+        raise
+    finally:
+        line.end()
+    assert done is not None  # nobody but Ctrl+C stops it
+    return done
 
 
 def with_token(fetch: Callable[[str], T]) -> T:

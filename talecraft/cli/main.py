@@ -20,6 +20,7 @@ from talecraft.cli import (
     config,
     console,
     corpus,
+    encoder,
     feedback,
     models,
     notes,
@@ -66,6 +67,7 @@ app.add_typer(pattern.app, name="pattern")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(classifier.app, name="classifier")
 app.add_typer(style.app, name="style")
+app.add_typer(encoder.app, name="encoder")
 app.command()(report)
 app.command()(study)
 app.add_typer(adapters.app, name="adapters")

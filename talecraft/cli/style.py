@@ -36,8 +36,8 @@ def fit(
         str,
         typer.Option(
             metavar="FOLDER",
-            help="A sentence encoder to tune, or the name of one in the cache; without it"
-            " all-MiniLM-L6-v2 where it is there, else one made of the model.",
+            help="A sentence encoder to tune, or the name of one that was fetched; without it"
+            " all-MiniLM-L6-v2 where it is here, else one made of the model.",
         ),
     ] = "",
     name: Annotated[str, typer.Option(metavar="NAME", help="What to call it.")] = "style",

@@ -178,7 +178,7 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str, Meta(description="What is rewarded, with weights, as `taste=1, length=0.3`.")
     ] = ""
     encoder: Annotated[
-        str, Meta(description="A sentence encoder's folder; empty: the model's own vectors.")
+        str, Meta(description="Compares words: a sentence encoder's folder or name, or none.")
     ] = ""
     taste_model: Annotated[
         TasteModel,

@@ -61,7 +61,7 @@ def fetch(
         if _digest(part, file) == file.digest:
             flush_file(part)
             os.replace(part, target)
-            flush_folder(folder)
+            flush_folder(target.parent)
             return
         part.unlink()
     raise Unusable("damaged", file.name)

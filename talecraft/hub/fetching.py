@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import threading
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 from huggingface_hub import HfApi, constants, get_token, login
@@ -98,7 +99,8 @@ def _fetch(
 ) -> None:
     place = partial(folder)
     info = _found_before(order, place, token) or _info(order.repository, order.revision, token)
-    commit, files = _commit(info), selection.wanted(info.siblings or [])
+    wanted = selection.of_encoder if order.encoder else selection.wanted
+    commit, files = _commit(info), wanted(info.siblings or [])
     here = sum(present(file, place) for file in files)
     ask(files[0], order.repository, commit, token)  # a gate is closed before anything is agreed to
     say(_found(info, files, here, page))
@@ -108,6 +110,7 @@ def _fetch(
     private_write(place / _ORDER, msgspec.json.encode(begun))
     with _Telling(say, sum(file.size for file in files)) as told:
         for file in files:
+            private_folder((place / file.name).parent)
             fetch(file, place, order.repository, commit, token, told.move, told.check)
             told.before += file.size
             told.move(0)
@@ -159,7 +162,8 @@ def _found(info: ModelInfo, files: list[Wanted], here: int, page: str) -> Found:
         _commit(info),
         len(files),
         size,
-        selection.weight_bytes(info.siblings or []),
+        sum(file.size for file in files if file.weights)
+        or selection.weight_bytes(info.siblings or []),  # of a look, which takes none
         size - here,
         page,
         bool(info.gated),
@@ -169,10 +173,15 @@ def _found(info: ModelInfo, files: list[Wanted], here: int, page: str) -> Found:
 
 def _only(files: list[Wanted], place: Path) -> None:
     """What an earlier list has left, or somebody has put there, does not become the model's."""
-    names = {file.name for file in files}
-    for path in place.iterdir():
-        if path.name not in names:
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    names = {PurePosixPath(file.name) for file in files}
+    kept = names | {folder for name in names for folder in name.parents}
+    for folder, folders, rest in os.walk(place):
+        here = PurePosixPath(Path(folder).relative_to(place))
+        for name in [*folders, *rest]:
+            if here / name not in kept:
+                path = Path(folder) / name
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        folders[:] = [name for name in folders if here / name in kept]
 
 
 def _nothing(_: object) -> None:

@@ -20,6 +20,9 @@ _NAMES = {
     "added_tokens.json", _INDEX,
 }  # fmt: skip
 _WHOLE = "model.safetensors"
+# Of a sentence encoder: what its modules are, and those behind the first, a folder each.
+_MODULES = {"modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"}
+_MODULE = re.compile(r"[1-9]_[A-Za-z]{1,32}/(config\.json|model\.safetensors)")
 _PART = re.compile(r"model-\d{1,6}-of-\d{1,6}\.safetensors")
 _SHA256, _GIT = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 MOST_BYTES = 2_000_000_000_000  # a size beyond is not one
@@ -56,7 +59,7 @@ def wanted(siblings: Iterable[object], look: bool = False) -> list[Wanted]:
 
     `siblings` are a hub's RepoSibling, and hostile. Raises Unusable.
     """
-    every = {name: one for one in siblings if isinstance(name := _name(one), str)}
+    every = _by_name(siblings)
     names = [name for name in every if name in (DESCRIBING if look else _NAMES)]
     if "config.json" not in names:
         raise Unusable("no weights", "no config.json")
@@ -70,9 +73,23 @@ def wanted(siblings: Iterable[object], look: bool = False) -> list[Wanted]:
     return sorted(found, key=lambda one: one.weights)
 
 
+def of_encoder(siblings: Iterable[object]) -> list[Wanted]:
+    """The files of a sentence encoder, as `wanted`. Raises Unusable."""
+    every = _by_name(siblings)
+    if "modules.json" not in every:
+        raise Unusable("no weights", "no modules.json")
+    more = [name for name in every if name in _MODULES or _MODULE.fullmatch(name)]
+    rest = [_wanted(every[name], name) for name in more]
+    return sorted([*wanted(every.values()), *rest], key=lambda one: one.weights)
+
+
 def weight_bytes(siblings: Iterable[object]) -> int:
     """Of the weights that would be fetched."""
     return sum(one.size for one in wanted(siblings) if one.weights)
+
+
+def _by_name(siblings: Iterable[object]) -> dict[str, object]:
+    return {name: one for one in siblings if isinstance(name := _name(one), str)}
 
 
 def _name(sibling: object) -> object:

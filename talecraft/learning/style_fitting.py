@@ -19,9 +19,8 @@ from talecraft.learning import child, style
 from talecraft.learning.correlation import spearman, sure
 from talecraft.learning.encoders import cached
 from talecraft.learning.style import Projection, Read
-from talecraft.process.style import Epoch, StyleOrder, Tuned
+from talecraft.process.style import USUAL, Epoch, StyleOrder, Tuned
 
-USUAL = "sentence-transformers/all-MiniLM-L6-v2"
 FEWEST, FEWEST_HELD = 50, 20  # pairs
 MOST_PAIRS = 4000  # that a base model reads: two texts each
 MOST_CHOOSE = 1000  # held pairs that choose the epoch, and as many that tell how good it is

@@ -20,13 +20,14 @@ Kind = Literal[
 
 
 class FetchOrder(msgspec.Struct, frozen=True):
-    """Fetch `revision` of `repository` into `folder`, which must not be there; or, with `look`,
-    only what describes the model, into a folder that is."""
+    """Fetch `revision` of `repository` into `folder`, which must not be there: a model, or a
+    sentence `encoder`; or, with `look`, only what describes the model, into a folder that is."""
 
     repository: str
     revision: str
     folder: str
     look: bool = False
+    encoder: bool = False
 
 
 class FetchEvent(msgspec.Struct, frozen=True, tag=True):

@@ -13,6 +13,7 @@ from talecraft.process.errand import Unfit
 from talecraft.process.messages import ModelRef
 
 COMMAND = (sys.executable, "-m", "talecraft.learning.style_fitting")
+USUAL = "sentence-transformers/all-MiniLM-L6-v2"  # the encoder that all know
 FACTS = "style"  # where the file's own header says what it is
 
 

@@ -30,6 +30,7 @@ _AGAIN = "Ask again later: it goes on where it was."
 
 _UNUSABLE = {
     "no config.json": "it has no config.json",
+    "no modules.json": "it has no modules.json, as sentence encoders do",
     "no safetensors": "it has no weights as safetensors, and others may hold programs",
     "no tokenizer": "it has no tokenizer",
 }

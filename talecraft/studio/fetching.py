@@ -103,7 +103,7 @@ class Fetching:
             return there
         with self._alone(spec) as client:
             order = FetchOrder(spec.location, spec.revision, str(folder))
-            done = run(client, order, token, spec.title, hear, self._agree)
+            done = run(client, order, token, spec.title, hear, agree_in(self._home.models))
         if done is None:
             return None
         self._take_in()
@@ -113,7 +113,7 @@ class Fetching:
         """So many bytes of a model have come, and wait for the rest; 0 where none have."""
         spec = self._catalogue.declared(model_id)
         place = partial(self._catalogue.folder(spec, self._home))
-        return _bytes(place) if spec.source == "hub" and place.is_dir() else 0
+        return size_of(place) if spec.source == "hub" and place.is_dir() else 0
 
     def stop(self) -> None:
         """End what is going; what came is kept."""
@@ -136,7 +136,7 @@ class Fetching:
         places = [one for one in (folder, partial(folder), leaving(folder)) if one.exists()]
         if not places:
             raise UsageError(f"{spec.title} is not here.", "There is nothing to remove.")
-        return sum(_bytes(place) for place in places)
+        return sum(size_of(place) for place in places)
 
     def remove(self, model_id: str) -> int:
         """Delete its files for good; returns the bytes that are free now. The entry stays, and so
@@ -183,7 +183,7 @@ class Fetching:
     def _already(self, spec: ModelSpec, folder: Path) -> Pulled | None:
         if self._catalogue.installed(spec, self._home):
             record = fetched.read(folder)
-            return Pulled(record.commit if record else "", _bytes(folder), already=True)
+            return Pulled(record.commit if record else "", size_of(folder), already=True)
         if folder.is_dir() and any(folder.iterdir()):
             raise UsageError(
                 f"{folder} holds something that is no whole model.",
@@ -204,14 +204,20 @@ class Fetching:
         finally:
             self._client, self.going = None, ""
 
-    def _agree(self, found: Found) -> None:
-        needed, free = found.left / 1e6 + RESERVE_MB, memory.free_disk_mb(self._home.models)
+
+def agree_in(place: Path) -> Callable[[Found], None]:
+    """Agrees to what the disk of `place` has room for; else it raises DoesNotFit."""
+
+    def agree(found: Found) -> None:
+        needed, free = found.left / 1e6 + RESERVE_MB, memory.free_disk_mb(place)
         if free is not None and needed > free:
             raise DoesNotFit(
                 f"{memory.size(found.left / 1e6)} are still to come, and {memory.size(free)} are"
                 f" free; {memory.size(RESERVE_MB)} must stay so.",
-                f"Free some space for {self._home.models}; nothing was fetched.",
+                f"Free some space for {place}; nothing was fetched.",
             )
+
+    return agree
 
 
 def run(
@@ -269,8 +275,8 @@ def _time(seconds: float) -> str:
     return f"{minutes / 60:.1f} hours"
 
 
-def _bytes(folder: Path) -> int:
-    """Of all files in a folder; links are not followed."""
+def size_of(folder: Path) -> int:
+    """In bytes, of all files in a folder; links are not followed."""
     total = 0
     for place, _, names in os.walk(folder):  # which goes on where a file is moved meanwhile
         for name in names:

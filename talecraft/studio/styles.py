@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from talecraft.process import style, tensors
 from talecraft.process.messages import ModelRef
 from talecraft.process.style import Epoch, StyleOrder, Tuned
 from talecraft.studio import foreign, named
+from talecraft.studio.encoders import Encoders
 
 DEFAULT = "style"
 SEED = 0
@@ -46,16 +48,17 @@ class Styles:
         replace: bool = False,
         hear: Callable[[Epoch], None] = lambda epoch: None,
     ) -> Kept:
-        """Fit one to scored pairs: the sentence encoder in the folder `encoder`, or of that name in
-        the cache; without one that all know where it is there, else one made of `model`.
+        """Fit one to scored pairs: the sentence encoder in the folder `encoder`, or of that name
+        where it was fetched or is in the hub client's cache; without one that all know where it is
+        there, else one made of `model`.
 
         Raises UsageError where the pairs or the encoder cannot be used or the name is taken,
         EngineError where the child fails, LibraryError where it cannot be written.
         """
         folder = self._folder(name)
         there = foreign.there(pairs, "Name a file that `talecraft corpus pairs` wrote.")
-        if encoder and Path(encoder).expanduser().exists():
-            encoder = str(foreign.there(Path(encoder), "Name an encoder's folder."))
+        with contextlib.suppress(UsageError):  # of the cache the child knows
+            encoder = Encoders(self._home).find(encoder)
         if (folder / NUMBERS).exists():
             foreign.free(folder / NUMBERS, replace)
         model_ref = self._model_ref(model)

@@ -38,8 +38,9 @@ from talecraft.process.run_events import (
 )
 from talecraft.story.methods import CARRIED, METHODS, OFFLINE, Method
 from talecraft.story.rewards import BY_WORDS, CLASSIFIER, STYLE
-from talecraft.studio import corpus, foreign
+from talecraft.studio import corpus
 from talecraft.studio.classifiers import Classifiers
+from talecraft.studio.encoders import NONE, Encoders
 from talecraft.studio.memory import Room
 from talecraft.studio.plan import Planning, TrainingPlan
 from talecraft.studio.recipe import AS_SET, Recipe
@@ -78,6 +79,7 @@ class Training(Settling):
         self._elsewhere = elsewhere
         self._installed_ref = installed_ref or model_ref
         self.classifiers = Classifiers(library, home, self._installed_ref, self._root_ref)
+        self.encoders = Encoders(home)
         self.styles = Styles(home, self._installed_ref)
 
     # ------------------------------------------------------------------ before
@@ -120,12 +122,15 @@ class Training(Settling):
         self, model: ModelSpec, updates: int | None = None, recipe: Recipe = AS_SET
     ) -> PpoSettings:
         """The hyperparameters of a run: the program's, the model's, over these the writer's, and
-        over these what is asked for this once."""
+        over these what is asked for this once. Where runs are launched in several processes, which
+        share no reward model, none is tried unasked."""
         chosen = msgspec.structs.asdict(self._settings().training)
         chosen["updates"] = updates or chosen["updates"]
         chosen["rewards"] = recipe.rewards or self._settings().training.weights
         for name in ("learning_rate", "kl_target", "taste_model"):
             chosen[name] = getattr(recipe, name) or chosen[name]
+        if self._launcher and chosen["taste_model"] in (None, "auto"):
+            chosen["taste_model"] = "head"
         chosen = {k: v for k, v in chosen.items() if v is not None and k not in _OF_THE_ORDER}
         return msgspec.structs.replace(
             PpoSettings(),
@@ -273,18 +278,19 @@ class Training(Settling):
         return found
 
     def _encoder(self) -> str:
-        """The folder of the sentence encoder that compares words; '' for the model's own vectors.
+        """The folder of the sentence encoder that compares words; '' for the model's own vectors,
+        as always on another machine.
 
         Raises UsageError where it is not there, or would be wanted on another machine."""
         told = self._settings().training.encoder
-        if not told:
-            return ""
         if self._elsewhere:
+            if told in ("", NONE):
+                return ""
             raise UsageError(
                 "training.encoder is a folder of this machine; the run is elsewhere.",
                 "Take training.encoder back, or engine.command.",
             )
-        return str(foreign.there(Path(told), "Name the folder of a sentence encoder."))
+        return self.encoders.find(told)
 
     @property
     def _launcher(self) -> Sequence[str]:

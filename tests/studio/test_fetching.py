@@ -553,5 +553,5 @@ def test_what_is_moved_while_it_is_counted_counts_for_nothing(
         return lstat(path)
 
     monkeypatch.setattr(os, "lstat", gone)
-    assert fetching._bytes(tmp_path) == 5
-    assert fetching._bytes(tmp_path / "nowhere") == 0
+    assert fetching.size_of(tmp_path) == 5
+    assert fetching.size_of(tmp_path / "nowhere") == 0

@@ -373,3 +373,15 @@ def test_a_run_is_launched_by_the_command_in_the_settings(
     studio.training.resume(studio.model)
     tiny.until(lambda: run_client.alive(studio.home.runs) is None)
     assert [one.state for one in studio.training.settle()] == ["adopted"]
+
+
+def test_with_a_launcher_a_reward_model_is_tried_only_where_it_is_asked_for(
+    studio: Studio,
+) -> None:
+    model = studio.model
+    assert studio.training.ppo(model).tries_adapter("ppo", 5000)
+    launcher = next(one for one in studio.preferences.entries if one.key == "training.launcher")
+    studio.preferences.put(launcher, "accelerate launch -m talecraft.learning.run")
+    assert not studio.training.ppo(model).tries_adapter("ppo", 5000)
+    asked = Recipe(taste_model="adapter")
+    assert studio.training.ppo(model, recipe=asked).tries_adapter("ppo", 20)
