@@ -62,38 +62,44 @@ def _whole(cells: Sequence[Cell]) -> list[Row]:
 
 
 def _methods(cells: Sequence[Cell]) -> list[Row]:
-    """For each method the mean win of its cells, with the 90 % interval that theirs give, and how
-    far it went. PPO is to be the best, or within the interval of what is."""
+    """For each method the mean win of its cells, with a 90 % interval no narrower than theirs (the
+    cells share their prompts, so that their errors do not cancel), and how far it went. PPO is to
+    be the best, or within the interval of what is; a method that lacks a cell is not compared."""
     of: dict[str, dict[tuple[str, int], Cell]] = {}
     for one in cells:
         taste, _, method = one.name.partition(BY)
         of.setdefault(method or "ppo", {})[taste, one.seed] = one
-    whole = {
-        name: list(mine.values()) for name, mine in of.items() if mine.keys() == of["ppo"].keys()
-    }
-    wins = {name: fmean(one.win for one in mine) for name, mine in whole.items()}
+    whole = {name: mine for name, mine in of.items() if mine.keys() == of["ppo"].keys()}
+    wins = {name: fmean(one.win for one in mine.values()) for name, mine in whole.items()}
     errors = {
-        name: sum(((one.high - one.low) / 2) ** 2 for one in mine) ** 0.5 / len(mine)
+        name: fmean((one.high - one.low) / 2 for one in mine.values())
         for name, mine in whole.items()
     }
     best = max(wins, key=wins.__getitem__)
     rows = [
         Row(
-            f"{name}: mean win of {len(mine)}",
-            f"{wins[name]:.3f} [{wins[name] - errors[name]:.3f}, {wins[name] + errors[name]:.3f}],"
-            f" KL {fmean(one.kl for one in mine):.1f}, at most {max(one.kl for one in mine):.1f};"
-            f" adopted {sum(one.state == 'adopted' for one in mine)}",
-            "",
-            True,
+            "the default (ppo) against the best",
+            f"{wins['ppo'] - wins[best]:+.3f} from {best}",
+            f"within {errors[best]:.3f}",
+            wins["ppo"] >= wins[best] - errors[best],
         )
-        for name, mine in sorted(whole.items(), key=lambda item: -wins[item[0]])
     ]
-    behind = f"{wins['ppo'] - wins[best]:+.3f} from {best}"
-    return [
-        Row("the default (ppo) against the best", behind, f"within {errors[best]:.3f}",
-            wins["ppo"] >= wins[best] - errors[best]),
-        *rows,
-    ]  # fmt: skip
+    for name in sorted(of, key=lambda one: -wins.get(one, -1.0)):
+        mine = of[name].values()
+        missing = f"; {len(of['ppo'])} needed, not compared" if name not in whole else ""
+        low, high = (fmean(getattr(one, end) for one in mine) for end in ("low", "high"))
+        far = [one.kl for one in mine]
+        rows.append(
+            Row(
+                f"{name}: mean win of {len(mine)}{missing}",
+                f"{fmean(one.win for one in mine):.3f} [{low:.3f}, {high:.3f}],"
+                f" KL {fmean(far):.1f}, at most {max(far):.1f};"
+                f" adopted {sum(one.state == 'adopted' for one in mine)}",
+                "",
+                True,
+            )
+        )
+    return rows
 
 
 def _round(cells: Sequence[Cell]) -> list[Row]:

@@ -74,15 +74,20 @@ class OurReward:
             worth[torch.tensor(told)] = (found.total + found.outline).float().cpu()
         return worth
 
+    def end_of(self, written: Sequence[int]) -> int:
+        """Where the turn ends in what was `written` after the tag of a plan: the place of what
+        begins another, or of the end; its length where there is none."""
+        tag = written.index(self._tag) if self._tag in written else -1  # a second one ends it
+        ends = (at for at, one in enumerate(written) if one in self._ends and at != tag)
+        return next(ends, len(written))
+
     def rollout(self, prompt: list[int], written: list[int]) -> Rollout:
         """A turn as ours are recorded: plan, tag, prose, and what ended it."""
-        tag = written.index(self._tag) if self._tag in written else -1  # a second one ends it
-        end = next(
-            (at for at, one in enumerate(written) if one in self._ends and at != tag), len(written)
-        )
+        end = self.end_of(written)
+        tag = written.index(self._tag) if self._tag in written[:end] else -1
         ids = [*self.opening, *written[: end + 1]]
         last = len(self.opening) + end
-        begun = len(self.opening) + tag if 0 <= tag < end else last
+        begun = len(self.opening) + tag if tag >= 0 else last
         start = min(last, begun + 1)  # the tag's line end is the model's own
         return Rollout(
             list(prompt),
@@ -115,18 +120,19 @@ class Court:
         made = self._written(adapter, self._order.sampling)
         return np.array([taste(one.prose.strip()) for one in made])
 
-    def kl(self, adapter: Path) -> float:
-        """KL(adapter || root) in nats a turn, at the sampling that is practised."""
+    def kl(self, adapter: Path) -> np.ndarray:
+        """(PROMPTS,): log(adapter / root) in nats of a turn of the adapter after each prompt, at
+        the sampling that is practised. Its mean is KL(adapter || root)."""
         made = self._written(adapter, practice_sampling(self._order.ppo))
-        total = 0.0
+        found = []
         for at in range(0, len(made), 8):
             batch = self._policy.batch(made[at : at + 8], self._opened.pad)
             with torch.no_grad():
                 ours = self._policy.judge(batch, self._order.ppo.temperature).logprobs
                 with self._policy.reference():
                     root = self._policy.judge(batch, self._order.ppo.temperature).logprobs
-            total += float(((ours - root) * batch.mask).sum())
-        return total / len(made)
+            found.append(((ours - root) * batch.mask).sum(1).cpu().numpy())
+        return np.concatenate(found)
 
     def _written(self, adapter: Path | None, sampling: Any) -> list[Rollout]:
         if adapter is not None:

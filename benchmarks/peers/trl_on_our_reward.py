@@ -68,11 +68,19 @@ def main(folder: Path, target: Path, rate: float, kl: float) -> None:
         written = [[one for one in row if one != pad_id] for row in ids[:, context:].tolist()]
         return None, reward(prompts, written), None
 
-    ppo_trainer.get_reward = get_reward
+    def truncate(_stop: int, pad_id: int, responses: Tensor) -> Tensor:
+        """After a turn's end, which more than one token may be, there is nothing."""
+        cut = responses.clone()
+        for row in cut:
+            row[reward.end_of(row.tolist()) + 1 :] = pad_id
+        return cut
+
+    ppo_trainer.get_reward, ppo_trainer.truncate_response = get_reward, truncate
     source = order.model.folder
     tokenizer = PreTrainedTokenizerFast.from_pretrained(source, padding_side="left")
     assert tokenizer.pad_token_id == pad
     asked = [[*one, *reward.opening] for one in reward.prompts]
+    assert len(asked) >= ppo.drawn, "a batch is of different prompts"
     with tempfile.TemporaryDirectory() as output:
         trainer = PPOTrainer(
             args=PPOConfig(

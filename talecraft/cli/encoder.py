@@ -32,7 +32,7 @@ def pull(name: Name = "", as_json: Json = False) -> None:
     name = name or USUAL
     with opening.studio() as studio:
         done = fetching.told(lambda hear, token: studio.training.encoders.pull(name, hear, token))
-        place = studio.training.encoders.find(name)
+        place = next(str(one.path) for one in studio.training.encoders.all() if one.name == name)
     how = "is here already" if done.already else "is here"
     console.note(f"{name} {how} ({size(done.size / 1e6)}, commit {done.commit}).")
     if name != USUAL:

@@ -37,7 +37,7 @@ def fit(
         typer.Option(
             metavar="FOLDER",
             help="A sentence encoder to tune, or the name of one that was fetched; without it"
-            " all-MiniLM-L6-v2 where it is here, else one made of the model.",
+            " all-MiniLM-L6-v2 where it is here, else, or where it is none, one made of the model.",
         ),
     ] = "",
     name: Annotated[str, typer.Option(metavar="NAME", help="What to call it.")] = "style",
@@ -50,7 +50,7 @@ def fit(
 ) -> None:
     """Fit an encoder that tells manners apart, and say how well it does on pairs held back.
 
-    Nothing is fetched. Half of the held pairs choose the epoch, the other half tells.
+    Nothing is fetched here. Half of the held pairs choose the epoch, the other half tells.
     """
     line = console.OneLine()
 

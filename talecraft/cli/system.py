@@ -32,6 +32,7 @@ def paths(as_json: Json = False) -> None:
         "models": here.models_file,
         "shipped_models": shipped_file(),
         "downloads": here.models,
+        "encoders": here.encoders,
         "logs": here.logs,
     }
     if as_json:

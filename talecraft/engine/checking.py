@@ -28,12 +28,16 @@ _LAYERS = ("num_hidden_layers", "n_layer")
 
 def check(folder: Path, name: str) -> None:
     """Raises EngineError, in a line that names the model, for a folder that is not sound."""
-    try:
-        wrong = next(_wrong(folder), "")
-    except OSError as error:
-        wrong = f"{folder} cannot be read ({os_reason(error)})"
-    if wrong:
+    if wrong := wrong_with(folder):
         raise EngineError(f"{name}: {wrong}.", "Fetch the model again, or choose another.")
+
+
+def wrong_with(folder: Path) -> str:
+    """Why the folder is not sound, in words; '' where it is."""
+    try:
+        return next(_wrong(folder), "")
+    except OSError as error:
+        return f"{folder} cannot be read ({os_reason(error)})"
 
 
 def _wrong(folder: Path) -> Iterator[str]:

@@ -16,7 +16,7 @@ from huggingface_hub.hf_api import ModelInfo
 
 from talecraft.config import fetched
 from talecraft.config.fetched import Fetched
-from talecraft.hub import selection
+from talecraft.hub import modules, selection
 from talecraft.hub.download import Token, ask, fetch, present
 from talecraft.hub.refusals import refusal
 from talecraft.hub.selection import Unusable, Wanted
@@ -110,6 +110,8 @@ def _fetch(
     private_write(place / _ORDER, msgspec.json.encode(begun))
     with _Telling(say, sum(file.size for file in files)) as told:
         for file in files:
+            if order.encoder and file.weights:
+                modules.check(place, files)
             private_folder((place / file.name).parent)
             fetch(file, place, order.repository, commit, token, told.move, told.check)
             told.before += file.size

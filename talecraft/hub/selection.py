@@ -1,6 +1,7 @@
 """Which of a repository's files are taken: safetensors, tokenizer and configuration, by name.
 
-A name decides alone, and only names that are known: nothing in a folder, no pickle, no program.
+A name decides alone, and only names that are known: no pickle, no program; nothing in a folder but
+the modules of a sentence encoder.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from talecraft.engine import checking
 from talecraft.engine.codec import Codec
 from talecraft.errors import EngineError
 from talecraft.story.idf import placed, terms
@@ -62,23 +62,11 @@ class BaseEncoder:
         return self._known[word]
 
 
-def cached(name: str) -> bool:
-    """Can the encoder of this name be used: is it in the cache, and the extra installed? Nothing is
-    fetched."""
-    from transformers.utils import cached_file
-
-    if importlib.util.find_spec("sentence_transformers") is None:
-        return False
-    try:
-        return cached_file(name, "modules.json", local_files_only=True) is not None
-    except OSError:
-        return False
-
-
 def opened(place: str, device: str = "cpu") -> Any:
-    """The model of sentence-transformers in the folder `place`, or in the cache under this name.
+    """The model of sentence-transformers in the folder `place`.
 
-    Raises EngineError where the extra is not installed or the place holds no encoder.
+    Raises EngineError where the extra is not installed, or the place holds no encoder that can be
+    trusted to be opened.
     """
     try:
         from sentence_transformers import SentenceTransformer
@@ -87,6 +75,11 @@ def opened(place: str, device: str = "cpu") -> Any:
             "A sentence encoder needs sentence-transformers.",
             "Install it: pip install 'talecraft[encoder]'.",
         ) from error
+    hint = (
+        "It needs modules.json, a tokeniser and safetensors, as sentence-transformers saves them."
+    )
+    if wrong := checking.wrong_with(Path(place)):
+        raise EngineError(f"{place} holds no sentence encoder: {wrong}.", hint)
     try:
         return SentenceTransformer(
             place,
@@ -97,9 +90,7 @@ def opened(place: str, device: str = "cpu") -> Any:
         ).eval()
     except Exception as error:  # whatever a folder may hold
         raise EngineError(
-            f"{place} holds no sentence encoder ({type(error).__name__}).",
-            "It needs modules.json, a tokeniser and safetensors, as sentence-transformers"
-            " saves them.",
+            f"{place} holds no sentence encoder ({type(error).__name__}).", hint
         ) from error
 
 

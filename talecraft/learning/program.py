@@ -51,8 +51,9 @@ def carry_out(folder: Path, program: Callable[[Path, RunSettings, Events, Compan
     except Exception as error:
         outcome = _why(error)
         company.tell(outcome)
+    finally:
+        events.tracker.close()
     events.finish(outcome)
-    events.tracker.close()
     company.leave()
     return 0 if outcome.state in ("adopted", "rejected", "refused", "cancelled") else 1
 

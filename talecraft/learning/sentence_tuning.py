@@ -18,7 +18,7 @@ from talecraft.errors import EngineError
 from talecraft.learning import encoders, style
 from talecraft.learning.correlation import spearman, sure
 from talecraft.learning.hosted import quiet
-from talecraft.process.style import USUAL, Epoch, StyleOrder, Tuned
+from talecraft.process.style import Epoch, StyleOrder, Tuned
 
 EPOCHS, PATIENCE = 4, 1
 BATCH, RATE, WARMUP = 16, 2e-5, 0.1
@@ -33,7 +33,7 @@ def tune(
 ) -> Tuned:
     """The epoch is kept whose correlation on the `choosing` pairs is highest; training ends
     PATIENCE epochs after it. Raises EngineError where there is no such encoder."""
-    began = order.encoder or USUAL
+    began = order.encoder
     model = encoders.opened(began)
     torch.manual_seed(order.seed)
     with tempfile.TemporaryDirectory(prefix="talecraft-style-") as name:

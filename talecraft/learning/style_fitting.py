@@ -17,9 +17,8 @@ from talecraft.engine import loading
 from talecraft.errors import UsageError
 from talecraft.learning import child, style
 from talecraft.learning.correlation import spearman, sure
-from talecraft.learning.encoders import cached
 from talecraft.learning.style import Projection, Read
-from talecraft.process.style import USUAL, Epoch, StyleOrder, Tuned
+from talecraft.process.style import Epoch, StyleOrder, Tuned
 
 FEWEST, FEWEST_HELD = 50, 20  # pairs
 MOST_PAIRS = 4000  # that a base model reads: two texts each
@@ -41,7 +40,7 @@ def carry_out(order: StyleOrder, say: Say) -> Tuned:
                 "Make more of them, of more books: `talecraft corpus pairs --count`.",
             )
     choosing, telling = divided(held)
-    if order.encoder or cached(USUAL):
+    if order.encoder:
         from talecraft.learning import sentence_tuning
 
         return sentence_tuning.tune(order, train, choosing, telling, say)

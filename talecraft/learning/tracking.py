@@ -6,13 +6,16 @@ this machine, in the run's folder, unless the writer's own environment says othe
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from talecraft.errors import EngineError
+from talecraft.process.run_client import EventTail
 from talecraft.process.run_events import PatternStep, RunSettings, Step
 
 FOLDER = "tracker"  # of the run's
@@ -38,7 +41,7 @@ class Tracker:
 
 class Accelerated(Tracker):
     """By Accelerate's tracker of the order's name. Raises EngineError where its package is not
-    installed."""
+    installed; what the package raises later ends no run, but the telling."""
 
     def __init__(self, settings: RunSettings, folder: Path) -> None:
         from accelerate import Accelerator
@@ -65,18 +68,30 @@ class Accelerated(Tracker):
             if settings.tracker in _AT_HOME
             else {},
         )
-        self._before = 0
+        # Steps by reward count from 1 again where a run began with steps through texts.
+        told = (one for one in EventTail(folder).read() if isinstance(one, PatternStep))
+        self._before = max((one.total for one in told), default=0)
+        self._broken = False
 
     def log(self, step: Step | PatternStep) -> None:
         at = self._before + step.step
-        if isinstance(step, PatternStep):  # a run may go on by reward, and counts from 1 again
+        if isinstance(step, PatternStep):
             at, self._before = step.step, step.total
-        self._accelerator.log(figures(step), step=at)
+        self._try(lambda: self._accelerator.log(figures(step), step=at))
 
     def close(self) -> None:
         # Not `end_training`, which would end the process group of the run, too.
         for one in self._accelerator.trackers:
-            one.finish()
+            self._try(one.finish)
+
+    def _try(self, tell: Callable[[], None]) -> None:
+        if self._broken:
+            return
+        try:
+            tell()
+        except Exception:  # a full disk, no net: any of three packages' own
+            self._broken = True
+            logging.getLogger(__name__).exception("the tracker is told nothing more")
 
 
 def tracker(settings: RunSettings, folder: Path) -> Tracker:

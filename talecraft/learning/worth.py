@@ -24,7 +24,7 @@ from talecraft.process.run_client import CLASSIFIER, IDF
 from talecraft.process.run_events import RunSettings
 from talecraft.story.feedback import LIKED
 from talecraft.story.idf import Idf
-from talecraft.story.rewards import TASTE
+from talecraft.story.rewards import SEMANTIC, TASTE
 
 
 def reward(
@@ -69,7 +69,7 @@ def ground(
     base = policy.model.get_base_model()
     found: Encoder = (
         SentenceEncoder(Path(order.encoder), str(policy.model.device))
-        if order.encoder
+        if order.encoder and SEMANTIC in order.ppo.rewards  # nothing else asks it
         else BaseEncoder(base, codec)
     )
     classify = _classifier(policy, codec, pad, folder, order)

@@ -21,8 +21,7 @@ class StyleOrder(msgspec.Struct, frozen=True):
     """Fit an encoder to the scored `pairs` (a file that `corpus pairs` wrote), at most `epochs`
     times through them (0: as is usual for its kind), and write it to `target`.
 
-    It begins at the sentence encoder in the folder `encoder`, or of that name in the cache; '' is
-    the usual one where that is there, else one is made of the `model`.
+    It begins at the sentence encoder in the folder `encoder`; '' makes one of the `model`.
     """
 
     pairs: str

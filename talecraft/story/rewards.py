@@ -23,6 +23,7 @@ RewardName = Literal[
     "style",
 ]
 TASTE: RewardName = "taste"
+SEMANTIC: RewardName = "semantic"
 CLASSIFIER: RewardName = "classifier"
 STYLE: RewardName = "style"
 NAMES: tuple[RewardName, ...] = get_args(RewardName)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-import os
-import shutil
 from pathlib import Path
 
 import msgspec
 
 from talecraft.config import fetched
 from talecraft.config.models import MAIN, REPOSITORY
-from talecraft.errors import BusyError, LibraryError, UsageError, os_reason
+from talecraft.errors import BusyError, UsageError
+from talecraft.library import Library
+from talecraft.library.runs import TrainingRun
 from talecraft.paths import Home, private_folder
-from talecraft.process import locks
+from talecraft.process import run_client, run_events
 from talecraft.process.fetch_client import FetchClient
 from talecraft.process.fetch_messages import FetchOrder
-from talecraft.process.fetch_places import leaving, lock_of, partial
 from talecraft.process.style import USUAL
 from talecraft.story.clean import clean_line
+from talecraft.story.rewards import SEMANTIC
 from talecraft.studio import fetching, foreign
 from talecraft.studio.fetching import Hear, Pulled
 
+LONGEST = 200  # letters of a name, which is a folder's
 NONE = "none"  # where the model's own vectors are wanted, whatever was fetched
 
 
@@ -35,20 +37,21 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Encoders:
-    """Those in `home`. Nothing is fetched but by `pull`."""
+    """Those in `home`, and what the runs of the `library` go by. Nothing is fetched but by
+    `pull`."""
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
+    def __init__(self, home: Home, library: Library) -> None:
+        self._home, self._library = home, library
 
     def pull(
         self, name: str = USUAL, hear: Hear = lambda event: None, token: str = ""
     ) -> Pulled | None:
         """Fetch an encoder, going on where it was left; None where it was stopped.
 
-        Blocks; `hear` and `token` as for a model. Raises UsageError for what is no repository, or
-        where sentence-transformers is not installed, and as Fetching.pull.
+        Blocks; `hear` and `token` as for a model. Raises UsageError for what is no repository or no
+        encoder, or where sentence-transformers is not installed, and as Fetching.pull.
         """
-        folder = self._folder(name)
+        folder = _folder(self._home, name)
         if not _readable():
             raise UsageError(
                 "A sentence encoder needs sentence-transformers.",
@@ -56,6 +59,7 @@ class Encoders:
             )
         if (there := fetched.read(folder)) is not None:
             return Pulled(there.commit, there.size, already=True)
+        fetching.nothing_else_in(folder, f"encoder rm {name}")
         private_folder(folder.parent)
         order = FetchOrder(name, MAIN, str(folder), encoder=True)
         agree = fetching.agree_in(folder.parent)
@@ -73,49 +77,60 @@ class Encoders:
             if record is not None
         ]
 
-    def find(self, told: str) -> str:
-        """The folder of the encoder that is told: itself a folder, or the name of one that was
-        fetched. Without a word it is the usual one, where that was; '' for the model's own vectors.
-
-        Raises UsageError where there is none.
-        """
-        if told == NONE:
-            return ""
-        if not told:
-            usual = self._folder(USUAL)
-            return str(usual) if fetched.read(usual) is not None and _readable() else ""
-        if REPOSITORY.fullmatch(told) and fetched.read(self._folder(told)) is not None:
-            return str(self._folder(told))
-        hint = "Name the folder of a sentence encoder, or one that was fetched:"
-        return str(foreign.there(Path(told), f"{hint} `talecraft encoder pull NAME`."))
-
     def remove(self, name: str) -> int:
         """Delete one; returns the bytes that are free now. Raises UsageError where it is not there,
-        BusyError where it is being fetched, LibraryError."""
-        folder = self._folder(name)
-        places = [one for one in (folder, partial(folder), leaving(folder)) if one.exists()]
-        if not places:
+        BusyError where it is being fetched or a run goes by it, LibraryError."""
+        folder = _folder(self._home, name)
+        if not (places := fetching.places_of(folder)):
             known = ", ".join(one.name for one in self.all()) or "none yet"
             raise UsageError(f"{name} is not here (known: {known}).", "There is nothing to remove.")
+        if (run := self._needed(str(folder))) is not None:
+            going = "goes" if run.state == "running" else "was cut off, and would go on"
+            raise BusyError(f"Training run {run.id} {going} by {name}.", "Let it end first.")
         freed = sum(fetching.size_of(place) for place in places)
-        try:
-            with os.fdopen(locks.open_lock(lock_of(folder)), "rb") as lock:
-                if not locks.take(lock.fileno(), (0.2, 0.5)):
-                    raise BusyError(f"{name} is being fetched.", "Stop that first.")
-                for place in places:
-                    shutil.rmtree(place)
-        except OSError as error:
-            raise LibraryError(
-                f"{folder} could not be removed: {os_reason(error)}.", "Make it writable."
-            ) from error
+        fetching.take_away(folder, name)
         return freed
 
-    def _folder(self, name: str) -> Path:
-        if not REPOSITORY.fullmatch(name):
-            raise UsageError(
-                f"'{clean_line(name)}' is no repository.", f"Name one as {USUAL}, for example."
-            )
-        return self._home.encoders / name.replace("/", "--")
+    def _needed(self, folder: str) -> TrainingRun | None:
+        """The run that reads by the encoder in this folder, now or when it is resumed: of each
+        model that can be the newest one alone."""
+        newest: dict[str, TrainingRun] = {}
+        for run in self._library.runs.list():
+            newest.setdefault(run.model_id, run)
+        for run in newest.values():
+            if run.state != "running" and not run_client.can_resume(self._home.runs, run.id):
+                continue
+            with contextlib.suppress(msgspec.MsgspecError):  # another version's goes on no more
+                order = run_events.decode_settings(run.settings.encode())
+                if order.encoder == folder and SEMANTIC in order.ppo.rewards:
+                    return run
+        return None
+
+
+def find(home: Home, told: str) -> str:
+    """The folder of the encoder that is told: itself a folder, or the name of one that was fetched.
+    Without a word it is the usual one, where that was; '' for the model's own vectors.
+
+    Raises UsageError where there is none.
+    """
+    if told == NONE:
+        return ""
+    if not told:
+        usual = _folder(home, USUAL)
+        return str(usual) if fetched.read(usual) is not None and _readable() else ""
+    if REPOSITORY.fullmatch(told) and fetched.read(_folder(home, told)) is not None:
+        return str(_folder(home, told))
+    hint = "Name the folder of a sentence encoder, or one that was fetched:"
+    return str(foreign.there(Path(told), f"{hint} `talecraft encoder pull NAME`."))
+
+
+def _folder(home: Home, name: str) -> Path:
+    if not REPOSITORY.fullmatch(name) or len(name) > LONGEST:
+        raise UsageError(
+            f"'{clean_line(name)[:LONGEST]}' is no repository.",
+            f"Name one as {USUAL}, for example.",
+        )
+    return home.encoders / name.replace("/", "--")
 
 
 def _readable() -> bool:

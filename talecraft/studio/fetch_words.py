@@ -14,7 +14,7 @@ from talecraft.story.clean import clean_line
 
 
 class FetchError(TalecraftError):
-    """A model could not be fetched; what came of it is kept."""
+    """Something could not be fetched; what came of it is kept."""
 
 
 class TokenWanted(NotAuthorised):
@@ -31,6 +31,9 @@ _AGAIN = "Ask again later: it goes on where it was."
 _UNUSABLE = {
     "no config.json": "it has no config.json",
     "no modules.json": "it has no modules.json, as sentence encoders do",
+    "modules": "its modules.json names what is no part of a sentence encoder",
+    "foreign modules": "it has modules that are programs of its own",
+    "module without weights": "a module of it has no weights as safetensors",
     "no safetensors": "it has no weights as safetensors, and others may hold programs",
     "no tokenizer": "it has no tokenizer",
 }
@@ -67,7 +70,8 @@ def error_of(refused: Refused, title: str, repository: str, revision: str) -> Ta
             )
         case "missing":
             return FetchError(
-                f"The hub has no {repository} (404).", "Check the location in models.toml."
+                f"The hub has no {repository} (404).",
+                "Check the name; a model's is in models.toml.",
             )
         case "revision":
             return FetchError(
@@ -75,7 +79,7 @@ def error_of(refused: Refused, title: str, repository: str, revision: str) -> Ta
                 "Check the revision in models.toml.",
             )
         case "disabled":
-            return FetchError(f"The hub has closed {repository}.", "Choose another model.")
+            return FetchError(f"The hub has closed {repository}.", "Choose another.")
         case "offline":
             return FetchError(
                 "The hub cannot be reached: this machine seems to be offline.",

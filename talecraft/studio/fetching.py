@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -133,7 +133,7 @@ class Fetching:
             raise BusyError(f"A training run of {spec.title} is going.", "Wait until it has ended.")
         if spec.id == self._writes() and self._catalogue.installed(spec, self._home):
             raise UsageError(f"{spec.title} is the one that writes.", "Choose another one first.")
-        places = [one for one in (folder, partial(folder), leaving(folder)) if one.exists()]
+        places = places_of(folder)
         if not places:
             raise UsageError(f"{spec.title} is not here.", "There is nothing to remove.")
         return sum(size_of(place) for place in places)
@@ -147,23 +147,7 @@ class Fetching:
         freed = self.removable(model_id)
         spec = self._catalogue.declared(model_id)
         folder = self._catalogue.folder(spec, self._home)
-        try:
-            lock = locks.open_lock(lock_of(folder))
-            with os.fdopen(lock, "rb"):
-                if not locks.take(lock, (0.2, 0.5)):
-                    raise BusyError(f"{spec.title} is being fetched.", "Stop that first.")
-                shutil.rmtree(leaving(folder), ignore_errors=True)
-                if folder.exists():
-                    folder.rename(leaving(folder))  # in one step: never half a model
-                for place in (leaving(folder), partial(folder)):
-                    if place.exists():
-                        shutil.rmtree(place)
-                for form in self._home.forms.glob(f"{file_stem(model_id)}-*.gguf"):
-                    form.unlink(missing_ok=True)
-        except OSError as error:
-            raise LibraryError(
-                f"{folder} could not be removed: {os_reason(error)}.", "Make it writable."
-            ) from error
+        take_away(folder, spec.title, self._home.forms.glob(f"{file_stem(model_id)}-*.gguf"))
         self._take_in()
         return freed
 
@@ -184,11 +168,7 @@ class Fetching:
         if self._catalogue.installed(spec, self._home):
             record = fetched.read(folder)
             return Pulled(record.commit if record else "", size_of(folder), already=True)
-        if folder.is_dir() and any(folder.iterdir()):
-            raise UsageError(
-                f"{folder} holds something that is no whole model.",
-                f"Move it away, or remove it: talecraft models rm {spec.id}.",
-            )
+        nothing_else_in(folder, f"models rm {spec.id}")
         return None
 
     @contextmanager
@@ -218,6 +198,42 @@ def agree_in(place: Path) -> Callable[[Found], None]:
             )
 
     return agree
+
+
+def nothing_else_in(folder: Path, remove: str) -> None:
+    """Raises UsageError where the folder holds something that was not fetched, which the command
+    `remove` would take away."""
+    if folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(
+            f"{folder} holds something that was not fetched whole.",
+            f"Move it away, or remove it: talecraft {remove}.",
+        )
+
+
+def places_of(folder: Path) -> list[Path]:
+    """What there is of what was fetched into the folder, also in part."""
+    return [one for one in (folder, partial(folder), leaving(folder)) if one.exists()]
+
+
+def take_away(folder: Path, title: str, also: Iterable[Path] = ()) -> None:
+    """Delete what was fetched into the folder, and these files. Raises BusyError where it is being
+    fetched, LibraryError."""
+    try:
+        lock = locks.open_lock(lock_of(folder))
+        with os.fdopen(lock, "rb"):
+            if not locks.take(lock, (0.2, 0.5)):
+                raise BusyError(f"{title} is being fetched.", "Stop that first.")
+            shutil.rmtree(leaving(folder), ignore_errors=True)
+            if folder.exists():
+                folder.rename(leaving(folder))  # in one step: never half of it
+            for place in places_of(folder):
+                shutil.rmtree(place)
+            for file in also:
+                file.unlink(missing_ok=True)
+    except OSError as error:
+        raise LibraryError(
+            f"{folder} could not be removed: {os_reason(error)}.", "Make it writable."
+        ) from error
 
 
 def run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +14,7 @@ from talecraft.paths import Home, private_folder, private_new, private_write
 from talecraft.process import style, tensors
 from talecraft.process.messages import ModelRef
 from talecraft.process.style import Epoch, StyleOrder, Tuned
-from talecraft.studio import foreign, named
-from talecraft.studio.encoders import Encoders
+from talecraft.studio import encoders, foreign, named
 
 DEFAULT = "style"
 SEED = 0
@@ -48,17 +46,16 @@ class Styles:
         replace: bool = False,
         hear: Callable[[Epoch], None] = lambda epoch: None,
     ) -> Kept:
-        """Fit one to scored pairs: the sentence encoder in the folder `encoder`, or of that name
-        where it was fetched or is in the hub client's cache; without one that all know where it is
-        there, else one made of `model`.
+        """Fit one to scored pairs: the sentence encoder in the folder `encoder`, or the fetched one
+        of that name; without a word the one that all know where it was fetched, else one made of
+        `model`, as "none" asks for.
 
         Raises UsageError where the pairs or the encoder cannot be used or the name is taken,
         EngineError where the child fails, LibraryError where it cannot be written.
         """
         folder = self._folder(name)
         there = foreign.there(pairs, "Name a file that `talecraft corpus pairs` wrote.")
-        with contextlib.suppress(UsageError):  # of the cache the child knows
-            encoder = Encoders(self._home).find(encoder)
+        encoder = encoders.find(self._home, encoder)
         if (folder / NUMBERS).exists():
             foreign.free(folder / NUMBERS, replace)
         model_ref = self._model_ref(model)

@@ -38,7 +38,7 @@ from talecraft.process.run_events import (
 )
 from talecraft.story.methods import CARRIED, METHODS, OFFLINE, Method
 from talecraft.story.rewards import BY_WORDS, CLASSIFIER, STYLE
-from talecraft.studio import corpus
+from talecraft.studio import corpus, encoders
 from talecraft.studio.classifiers import Classifiers
 from talecraft.studio.encoders import NONE, Encoders
 from talecraft.studio.memory import Room
@@ -79,7 +79,7 @@ class Training(Settling):
         self._elsewhere = elsewhere
         self._installed_ref = installed_ref or model_ref
         self.classifiers = Classifiers(library, home, self._installed_ref, self._root_ref)
-        self.encoders = Encoders(home)
+        self.encoders = Encoders(home, library)
         self.styles = Styles(home, self._installed_ref)
 
     # ------------------------------------------------------------------ before
@@ -290,7 +290,7 @@ class Training(Settling):
                 "training.encoder is a folder of this machine; the run is elsewhere.",
                 "Take training.encoder back, or engine.command.",
             )
-        return self.encoders.find(told)
+        return encoders.find(self._home, told)
 
     @property
     def _launcher(self) -> Sequence[str]:

@@ -9,8 +9,9 @@ from talecraft.process.style import USUAL
 from tests.cli.conftest import Talecraft
 from tests.support.hub import COMMIT, Hub, Repository
 
+MODULES = b'[{"type": "sentence_transformers.models.Transformer", "path": ""}]'
 FILES = {
-    "config.json": b"{}", "modules.json": b"[]", "tokenizer.json": b"{}",
+    "config.json": b"{}", "modules.json": MODULES, "tokenizer.json": b"{}",
     "model.safetensors": b"x" * 3_000_000, "1_Pooling/config.json": b"{}",
 }  # fmt: skip
 

@@ -26,7 +26,7 @@ def texts(count, noise=0.1):
         spoken = good != (RANDOM.random() < noise)
         words = " ".join(RANDOM.choice(["fox", "ran", "home", "late", "the", "an"], 12))
         text = f"“{words},” it said." if spoken else f"{words}. It ran."
-        found.append(Labelled(text, good, f"g{n // 2}"))
+        found.append(Labelled(text, good, f"g{n // 8}"))
     return found
 
 

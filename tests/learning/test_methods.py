@@ -31,7 +31,7 @@ def order(folder, model, method, **changes):
     settings = run_events.decode_settings((folder / run_client.SETTINGS).read_bytes())
     settings = msgspec.structs.replace(
         settings, method=method, ppo=SHORT, grpo=GrpoSettings(generations=4),
-        offline=OfflineSettings(epochs=2, batch=4), **changes,
+        offline=OfflineSettings(epochs=1, batch=4), **changes,
     )  # fmt: skip
     (folder / run_client.SETTINGS).write_bytes(run_events.encode(settings))
     if method == "sft":  # a writer who loves more

@@ -13,7 +13,7 @@ from accelerate.utils import LoggerType
 from talecraft.errors import EngineError
 from talecraft.learning import program, tracking
 from talecraft.learning.events import Cancelled, Events
-from talecraft.process import run_events
+from talecraft.process import run_client, run_events
 from talecraft.process.run_events import Outcome, PatternStep, RunSettings, Step
 from tests.support import small_run
 from tests.support.models import bundled_ref
@@ -64,15 +64,20 @@ def test_none_is_the_default_and_keeps_nothing(tmp_path: Path, settings: RunSett
     assert not (tmp_path / "run" / tracking.FOLDER).exists()
 
 
-def test_the_figures_of_each_update_are_told_in_the_runs_folder(
-    tmp_path: Path, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """tensorboardX is installed."""
     stand_in = tmp_path / "packages" / "tensorboardX"
     stand_in.mkdir(parents=True)
     (stand_in / "__init__.py").write_text(WRITER)
     monkeypatch.syspath_prepend(stand_in.parent)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)  # should it be installed
     monkeypatch.setattr("accelerate.tracking._available_trackers", [LoggerType.TENSORBOARD])
+
+
+def test_the_figures_of_each_update_are_told_in_the_runs_folder(
+    tmp_path: Path, settings: RunSettings, packaged: None
+) -> None:
     told = tracking.tracker(asked_for(settings, "tensorboard"), tmp_path / "run")
     told.log(STEP)
     told.log(TOLD)
@@ -123,3 +128,46 @@ def test_whatever_a_run_does_its_steps_are_told_and_however_it_ends_that_it_has(
     monkeypatch.setattr(program, "tracker", lambda settings, place: kept)
     program.carry_out(folder, lambda _folder, _settings, events, _company: Ran(events))
     assert kept.told == [TOLD, STEP, "closed"]
+
+
+@pytest.mark.parametrize("name", ["wandb", "trackio"])
+def test_a_tracker_that_is_not_installed_is_one_clear_line(
+    tmp_path: Path, settings: RunSettings, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("accelerate.tracking._available_trackers", [])
+    with pytest.raises(EngineError, match=f"The tracker {name} is not installed") as caught:
+        tracking.tracker(asked_for(settings, name), tmp_path / "run")
+    assert f"pip install {name}" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("broken", ["add_scalar", "close"])
+def test_a_tracker_that_fails_ends_no_run(
+    tmp_path: Path,
+    settings: RunSettings,
+    packaged: None,
+    caplog: pytest.LogCaptureFixture,
+    broken: str,
+) -> None:
+    told = tracking.tracker(asked_for(settings, "tensorboard"), tmp_path / "run")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError("No space left on device")
+
+    (one,) = told._accelerator.trackers  # type: ignore[attr-defined]
+    setattr(one.writer, broken, full)
+    told.log(STEP)
+    told.log(STEP)
+    told.close()
+    assert caplog.text.count("told nothing more") == 1
+
+
+def test_a_run_that_goes_on_counts_on(
+    tmp_path: Path, settings: RunSettings, packaged: None
+) -> None:
+    events = tmp_path / "run" / run_client.EVENTS
+    events.write_bytes(run_events.encode(TOLD) + b"\n")
+    told = tracking.tracker(asked_for(settings, "tensorboard"), tmp_path / "run")
+    told.log(STEP)
+    told.close()
+    place = tmp_path / "run" / tracking.FOLDER / tracking.PROJECT / "lines"
+    assert '["kl", 1.5, 8]' in place.read_text().splitlines()

@@ -424,7 +424,7 @@ def test_a_full_disk_is_told_before_the_first_byte(
 def test_something_else_in_the_folder_is_not_touched(studio: Studio, hub: Hub) -> None:
     folder(studio).mkdir(parents=True)
     (folder(studio) / "diary.txt").write_text("mine")
-    assert "no whole model" in refused(studio, UsageError, 2)
+    assert "not fetched whole" in refused(studio, UsageError, 2)
     assert hub.asked == []
     assert (folder(studio) / "diary.txt").read_text() == "mine"
 
