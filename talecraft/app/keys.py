@@ -39,6 +39,8 @@ def commands_of(kind: type[DOMNode], app: App[object]) -> list[Command]:
     grouped: dict[str, dict[str, list[str]]] = {}
     names: dict[str, str] = {}
     for binding in bindings_of(kind):
+        if binding.action == "say_why_not":  # is no deed
+            continue
         names.setdefault(binding.tooltip or binding.description, binding.description)
         actions = grouped.setdefault(binding.tooltip or binding.description, {})
         actions.setdefault(binding.action, []).append(app.get_key_display(binding))

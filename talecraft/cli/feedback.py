@@ -48,7 +48,7 @@ def list_(
             (
                 line.id,
                 line.turn_id,
-                line.kind,
+                line.kind + _of(line),
                 "withdrawn" if line.value is None else f"{line.value:g}",
                 line.created_at[:16],
                 line.note,
@@ -194,6 +194,15 @@ def export(
 
     private_write(output, b"".join(msgspec.json.encode(one) + b"\n" for one in shown))
     console.note(f"{len(shown)} lines are written to {output}.")
+
+
+def _of(line: Feedback) -> str:
+    """What of the passage was meant, where it is not all of it."""
+    from talecraft.story.feedback import of_a_span
+
+    if of_a_span(line):
+        return " of words"
+    return {"outline": " of the plan", "prose": " of the prose"}.get(line.aspect, "")
 
 
 def _lines(studio: Studio, every: bool) -> list[Feedback]:

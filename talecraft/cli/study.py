@@ -107,6 +107,7 @@ def _numbers(text: str, what: str, whole: bool = False) -> list[float]:
         except ValueError:
             value = -1.0
         if not (value >= 0 if whole else 0 < value < 1e6):
-            raise UsageError(f"'{one}' is no {what}.", "Write numbers with commas between them.")
+            wanted = "whole numbers" if whole else "numbers above 0"
+            raise UsageError(f"'{one}' is no {what}.", f"Write {wanted}, with commas between them.")
         found.append(value)
     return found

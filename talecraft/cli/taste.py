@@ -155,7 +155,7 @@ class Sitting:
 
     def say_what_is_kept(self) -> None:
         judged = self._round.judged
-        kept = f"{judged} {'choice is' if judged == 1 else 'choices are'} in the log."
+        kept = f"{judged} {'choice' if judged == 1 else 'choices'} of this round kept in the log."
         console.note(f"{kept} `talecraft train plan` shows what a run would learn from them.")
 
 

@@ -36,6 +36,7 @@ class Events:
     `tracker` is told, too."""
 
     tracker = Tracker()
+    _step = 0  # the last one told of
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -65,11 +66,13 @@ class Events:
         if isinstance(event, Outcome):
             os.fsync(self._file)
         if isinstance(event, Step | PatternStep):
+            self._step = event.step
             self.tracker.log(event)
 
     def finish(self, outcome: Outcome) -> None:
-        """The last line: how it ended, after how long."""
-        self.send(msgspec.structs.replace(outcome, seconds=self.elapsed))
+        """The last line: how it ended, after how long, and after which step."""
+        steps = outcome.steps or self._step
+        self.send(msgspec.structs.replace(outcome, seconds=self.elapsed, steps=steps))
 
     def phase(self, words: str) -> None:
         self.alive()

@@ -14,6 +14,7 @@ from talecraft.story.clean import clean, clean_line
 from talecraft.story.context import PromptStyle
 from talecraft.story.feedback import THUMB_WEIGHT
 from talecraft.story.outline import OutlineSplitter
+from talecraft.studio import foreign
 
 MOST_LETTERS = 200_000  # of a text
 _decode = msgspec.json.Decoder().decode
@@ -38,7 +39,7 @@ def bring_in(library: Library, found: Iterable[bytes], name: str, style: PromptS
         try:
             opinions.append(_opinion(_decode(raw), style))
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-            raise _wrong(name, number, clean_line(str(error))) from error
+            raise _wrong(name, number, foreign.why(error)) from error
         except _Odd as odd:
             raise _wrong(name, number, str(odd)) from odd
     if not opinions:

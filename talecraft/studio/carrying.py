@@ -18,6 +18,7 @@ from talecraft.library import Library
 from talecraft.story.clean import clean, clean_line
 from talecraft.story.feedback import Feedback
 from talecraft.story.turns import Generation, Story, Turn
+from talecraft.studio import foreign
 
 Count = Annotated[int, Meta(ge=0, lt=2**31)]
 VERSION = 1
@@ -97,7 +98,7 @@ class _Carrier:
             try:
                 self._take(_decode(raw), number)
             except (msgspec.MsgspecError, RecursionError) as error:
-                raise _wrong(name, number, clean_line(str(error))) from error
+                raise _wrong(name, number, foreign.why(error)) from error
             except _Odd as odd:
                 raise _wrong(name, number, str(odd)) from odd
         if not number:

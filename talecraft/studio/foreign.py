@@ -79,6 +79,13 @@ def _yaml(path: Path, source: bytes, what: str) -> object:
         ) from error
 
 
+def why(error: Exception) -> str:
+    """Why a line of a table is not what it should be, in words."""
+    if isinstance(error, msgspec.ValidationError):
+        return clean_line(str(error))
+    return f"this is no line of JSON ({clean_line(str(error))})"
+
+
 def line(text: str) -> str:
     """On one line, without what no file can hold."""
     return clean_line(text.encode("utf-8", "ignore").decode()).strip()

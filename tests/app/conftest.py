@@ -55,6 +55,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PYTHONPATH", str(root))
     monkeypatch.setenv("TALECRAFT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.setattr("talecraft.app.screens.writing.MEANT_TO_STOP", 0.0)  # no test is so slow
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(look, "COMMAND", tiny.LOOK)
     monkeypatch.setattr(survey, "COMMAND", tiny.SURVEY)

@@ -46,6 +46,21 @@ async def test_a_plan_is_scored_by_itself(running):
         assert said.aspect == "both", "in the composer it is the passage that is scored"
 
 
+async def test_ctrl_z_at_the_plan_takes_back_the_score_that_was_just_given_there(running):
+    async with running(WIDE) as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        turn = page.page.path[-1].id
+        await at_plan(pilot, page)
+        await pilot.press("4")
+        assert "u takes it back" in seen(pilot)
+        await pilot.press("ctrl+z")
+        assert app.studio.writing.opinions(turn) == []
+        assert "The plan's score is taken back." in notices(pilot)
+        assert page.page.path[-1].id == turn, "and nothing else"
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: turn not in {one.id for one in page.page.path})
+
+
 async def test_an_edited_plan_is_written_from_and_stays_until_then(running, make_app):
     async with running(WIDE) as (app, pilot):
         page = await begun(app, pilot, "A harbour")

@@ -113,6 +113,17 @@ async def test_quitting_while_it_writes_keeps_what_came(running, studio):
     assert kept.generation.stop_reason == "cancelled"
 
 
+async def test_who_meant_to_stop_what_has_just_ended_does_not_leave(running, monkeypatch):
+    monkeypatch.setattr("talecraft.app.screens.writing.MEANT_TO_STOP", 60.0)
+    async with running() as (app, pilot):
+        await begun(app, pilot, "A harbour")
+        await pilot.press("escape")
+        assert isinstance(app.screen, WritingScreen)
+        await until(pilot, lambda: "It has just ended by itself." in notices(pilot))
+        await pilot.press("escape")
+        assert not isinstance(app.screen, WritingScreen)
+
+
 async def test_enter_commits_the_writers_words_and_continues(running, studio):
     async with running() as (app, pilot):
         page = await begun(app, pilot, "A harbour")

@@ -15,6 +15,7 @@ from talecraft.cli.train import describe
 from talecraft.config.assets import idf_file
 from talecraft.paths import home
 from talecraft.process import evidence, run_client, run_events
+from talecraft.story.feedback import Feedback
 from talecraft.studio import Studio, memory
 from tests.cli.conftest import Talecraft
 
@@ -161,6 +162,18 @@ def test_feedback_one_by_one(talecraft_: Talecraft) -> None:
     assert "withdrawn" in talecraft_("feedback", "list", "--all").out
     exported = talecraft_("feedback", "export").out.splitlines()
     assert [json.loads(line) for line in exported] == log
+
+
+def test_what_of_a_passage_was_meant_is_listed(talecraft_: Talecraft) -> None:
+    talecraft_("write", "A fox.")
+    with Studio() as studio:
+        studio.writing.rate(1, "stars", 2)
+        studio.writing.rate_many([Feedback(0, 1, "stars", 5, "outline")])
+        studio.writing.rate_span(1, "thumb", 1, "fox")
+    told = talecraft_("feedback", "list").out
+    assert "stars of the plan" in told
+    assert "thumb of words" in told
+    assert sum("stars  " in line for line in told.splitlines()) == 1
 
 
 def test_feedback_from_a_file_is_all_or_nothing(talecraft_: Talecraft, tmp_path: Path) -> None:

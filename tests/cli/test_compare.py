@@ -155,7 +155,7 @@ def test_the_same_by_both_is_counted_unseen(talecraft_: Talecraft, adapters: lis
     assert "Neither was better: 3." in result.out
     assert "SAME" not in result.out
     assert "2 pairs were not shown: both passages were the same" in result.err
-    assert "1 choice is in the log" in result.err
+    assert "1 choice of this round kept in the log" in result.err
 
 
 def test_pairs_that_do_not_come_end_it_with_what_was_judged(

@@ -36,6 +36,7 @@ def test_a_study_is_a_table_and_two_pictures(talecraft_: Talecraft, tmp_path: Pa
         (["--seeds", "one"], "'one' is no seed"),
         (["--seeds", "1.5"], "'1.5' is no seed"),
         (["--rates", "0"], "'0' is no learning rate"),
+        (["--rates", "-3"], "Write numbers above 0, with commas between them."),
         (["--kl", "-3"], "'-3' is no KL target"),
         (["--kl", "nan"], "'nan' is no KL target"),
         (["--seeds", ""], "this would have 0"),

@@ -37,7 +37,7 @@ def test_a_line_a_pair(talecraft_: Talecraft) -> None:
     assert [f"{n} of 5" in result.out for n in range(1, 7)] == [True] * 5 + [False]
     assert result.out.count("\na   Draft ") == result.out.count("\nb   Draft ") == 5
     assert log() == [("choice", 1), ("choice", 1), ("choice", 0), *[("thumb", -1)] * 4]
-    assert "5 choices are in the log" in result.err
+    assert "5 choices of this round kept in the log" in result.err
     assert "Better" not in result.err, "nobody is asked who cannot read it"
     assert json.loads(talecraft_("stories", "list", "--json").out) == []
 
@@ -46,7 +46,7 @@ def test_a_line_a_pair(talecraft_: Talecraft) -> None:
 def test_the_pipe_or_q_ends_it_and_u_takes_back(talecraft_: Talecraft, end: str) -> None:
     result = talecraft_("taste", "--pairs", "9", stdin=end)
     assert result.code == 0
-    assert "1 choice is in the log" in result.err
+    assert "1 choice of this round kept in the log" in result.err
     assert log() == [("choice", 1)]
     assert result.out.count("1 of 9") == 2, "the pair is shown again"
 
@@ -127,7 +127,7 @@ def test_a_key_a_pair_without_enter(child: pexpect.spawn) -> None:
         child.send(key)
     child.expect("any other key ends: ")
     child.send("q")
-    child.expect("3 choices are in the log")
+    child.expect("3 choices of this round kept in the log")
     child.expect(pexpect.EOF)
     child.wait()
     assert child.exitstatus == 0
@@ -144,7 +144,7 @@ def test_the_last_choice_can_be_taken_back(child: pexpect.spawn) -> None:
         child.expect(said)
     child.expect("any other key ends: ")
     child.send("\r")
-    child.expect("3 choices are in the log")
+    child.expect("3 choices of this round kept in the log")
     child.expect(pexpect.EOF)
     child.wait()
     assert child.exitstatus == 0
@@ -164,7 +164,7 @@ def test_other_keys_are_told_and_the_terminal_is_left_as_it_was(child: pexpect.s
     child.expect("2 of 3")
     child.expect("q ends: ")
     child.send("q")
-    child.expect("1 choice is in the log")
+    child.expect("1 choice of this round kept in the log")
     child.expect(pexpect.EOF)
     assert termios.tcgetattr(child.child_fd)[3] == before
     assert log() == [("thumb", -1), ("thumb", -1)]
@@ -176,7 +176,7 @@ def test_ctrl_c_keeps_what_was_chosen_and_exits_130(child: pexpect.spawn) -> Non
     child.expect("2 of 3")
     child.expect("q ends: ")
     child.sendintr()
-    child.expect("1 choice is in the log")
+    child.expect("1 choice of this round kept in the log")
     child.expect(pexpect.EOF)
     child.wait()
     assert child.exitstatus == 130

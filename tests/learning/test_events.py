@@ -6,7 +6,7 @@ from talecraft.learning import events as module
 from talecraft.learning.events import Cancelled, Events
 from talecraft.process import run_requests
 from talecraft.process.run_client import EventTail
-from talecraft.process.run_events import GoingOn, Outcome, RunPhase, Waiting
+from talecraft.process.run_events import GoingOn, Outcome, PatternStep, RunPhase, Waiting
 
 
 class Clock:
@@ -55,6 +55,16 @@ def test_a_phase_tells_of_its_tenths(folder, calls, made):
     tenths = [round(10 * event.progress) for event in told]
     assert tenths == list(range(1, len(tenths) + 1))
     assert len(tenths) == min(9, made, 10 * made // calls)
+
+
+@pytest.mark.parametrize(("judged", "told"), [(0, 3), (2, 2)])
+def test_a_run_that_is_stopped_says_after_which_step(folder, judged, told):
+    """One that was judged knows itself how many count."""
+    events = Events(folder)
+    for number in (2, 3):
+        events.send(PatternStep(number, 9, 3.5, 3.25, 1e-3, 0.0, 1.0, 1.0))
+    events.finish(Outcome("cancelled", "It was stopped.", steps=judged))
+    assert EventTail(folder).read()[-1].steps == told
 
 
 def test_waiting_is_said_once_each_way_and_counts_in_no_figure(folder, clock):

@@ -129,3 +129,5 @@ def test_all_or_nothing(studio: Studio, row: object, words: str) -> None:
     assert studio.library.brought.batches() == []
     with pytest.raises(UsageError, match="There is nothing in"):
         bringing.bring_in(studio.library, [b"", b" "], "o.jsonl", STYLE)
+    with pytest.raises(UsageError, match=r"o.jsonl:1: this is no line of JSON \("):
+        bringing.bring_in(studio.library, [b"# A heading"], "o.jsonl", STYLE)

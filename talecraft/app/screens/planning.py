@@ -25,6 +25,8 @@ class PlanningActions(ProposingActions, FocusMode):
     """The part of the writing screen that acts on plans. A plan edited by the writer is kept until
     something is written from it, also over the end of the program."""
 
+    _plan_scored = 0  # the passage whose plan was scored last, in the pane
+
     @property
     def plan_pane(self) -> OutlinePane:
         return self.query_one(OutlinePane)
@@ -137,19 +139,21 @@ class PlanningActions(ProposingActions, FocusMode):
             self.talecraft.say("The plan can be scored when the passage is finished.")
             return
         line = Feedback(0, turn.id, kind, value, "outline")
-        self._log(self.talecraft.studio.writing.rate_many, [line])
+        if self._log(self.talecraft.studio.writing.rate_many, [line]):
+            self._plan_scored = turn.id
 
     def _said_of_plan(self, turn: Turn) -> list[Feedback]:
         opinions = self.talecraft.studio.writing.opinions(turn.id)
         return [one for one in opinions if one.aspect == "outline"]
 
-    def _log(self, append: Callable[[list[Feedback]], object], lines: list[Feedback]) -> None:
+    def _log(self, append: Callable[[list[Feedback]], object], lines: list[Feedback]) -> bool:
         try:
             append(lines)
         except TalecraftError as error:
             self.talecraft.tell(error)
-            return
+            return False
         self.reload()
+        return True
 
     def action_take_back_plan(self) -> None:
         turn = self._planned
@@ -160,10 +164,26 @@ class PlanningActions(ProposingActions, FocusMode):
                 return
             self.reload()
             self.talecraft.say("The plan is as the model wrote it.")
-        elif said := self._said_of_plan(turn):
-            lines = [Feedback(0, turn.id, one.kind, None, "outline") for one in said]
-            self._log(self.talecraft.studio.writing.score_many, lines)
+        else:
+            self._unscore_plan(turn)
+
+    def _unscore_plan(self, turn: Turn) -> None:
+        said = self._said_of_plan(turn)
+        lines = [Feedback(0, turn.id, one.kind, None, "outline") for one in said]
+        if lines and self._log(self.talecraft.studio.writing.score_many, lines):
             self.talecraft.say("The plan's score is taken back.")
+        self._plan_scored = 0
+
+    def action_undo_in_plan(self) -> None:
+        """The newest thing first: the score that was just given here, else the story's change."""
+        turn = self._planned
+        if turn is not None and turn.id == self._plan_scored and self._said_of_plan(turn):
+            self._unscore_plan(turn)
+        elif not self.free():
+            return
+        else:
+            self._plan_scored = 0
+            self.action_undo_step()
 
     # ------------------------------------------------------------------ changing it
     def action_edit_plan(self) -> None:

@@ -32,6 +32,9 @@ from talecraft.story.clean import clean_line
 from talecraft.story.turns import Turn
 from talecraft.studio.events import AlternativesReady
 
+# Seconds after a passage's end in which the key that stops it was pressed for that.
+MEANT_TO_STOP = 0.7
+
 
 class WritingScreen(ScoreWords, TokenActions, GhostActions):
     """One open story. The text is the library's; this shows it and asks the studio for changes."""
@@ -72,6 +75,7 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
     def __init__(self, story_id: int, begin: bool = False) -> None:
         super().__init__(story_id)
         self._begin_at_once = begin
+        self._over_at = -MEANT_TO_STOP  # when the last passage ended
         self._versions: Sequence[Turn] = ()  # written, and not chosen from yet
         self._asked_at = 0.0  # when they were asked for
 
@@ -319,8 +323,16 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
     def store_draft(self, text: str) -> None:
         self.talecraft.studio.library.stories.save_draft(self.story_id, text)
 
+    def passage_over(self, request: int, turn: Turn | None) -> None:
+        super().passage_over(request, turn)
+        self._over_at = monotonic()
+
     def action_leave(self) -> None:
-        if self.save_draft():
+        if monotonic() - self._over_at < MEANT_TO_STOP:
+            self._over_at = -MEANT_TO_STOP
+            key = hint("app.back", "Esc")
+            self.talecraft.say(f"It has just ended by itself. {key} again leads to the library.")
+        elif self.save_draft():
             self.app.pop_screen()
 
     # ------------------------------------------------------------------ reading

@@ -55,9 +55,9 @@ _WORDS: dict[Step, dict[str, str]] = {
         "taste": "`a` or `b`, as you like it. What is clear to you teaches most; ties are fair.",
     },
     "train": {
-        "": "There is enough to learn from: `F3`, then `s` trains. You can write on meanwhile.",
-        "training": "There is enough to learn from: `s` trains. You can write on meanwhile.",
-        "taste": "It has enough to learn from. `F3` leads to training; there `s` starts a run.",
+        "": "Enough for a run to try: `F3`, then `s` trains. You can write on meanwhile.",
+        "training": "Enough for a run to try: `s` trains. You can write on meanwhile.",
+        "taste": "Enough for a run to try. `F3` leads to training; there `s` starts a run.",
     },
     "watch": {
         "": "It is learning; `F3` shows how it goes. Write on, or quit: it goes on by itself.",

@@ -3,6 +3,7 @@ what can be done with it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
@@ -48,6 +49,9 @@ class OutlinePane(VerticalScroll, can_focus=True):
         Binding("u", "screen.take_back_plan", "Take back", show=False,
                 tooltip="Take back the plan's score, or the edit that nothing was written from",
                 id="score.take_back"),
+        Binding("ctrl+z", "screen.undo_in_plan", "Undo", show=False,
+                tooltip="Take back the plan's score that was just given, else the last change",
+                id="story.undo"),
         *(
             Binding(str(n), f"screen.rate_plan({n})", "Score", show=False,
                     tooltip="Score the plan by itself, 1 to 5", id=f"score.{n}")
@@ -98,17 +102,18 @@ class OutlinePane(VerticalScroll, can_focus=True):
             lines = [said((words, MUTED))]
         self.query_one("#plan-beats", Static).update(Content("\n\n").join(lines))
         write = f"{hint('plan.write', 'Enter')} writes from it"
-        words = _keys(write) if self.has_focus else (write if shown.edited else "")
+        back = [f"{hint('score.take_back', 'u')} takes it back"] if shown.score is not None else []
+        words = _keys(write, more=back) if self.has_focus else (write if shown.edited else "")
         self.query_one("#plan-keys", Static).update(said((words, MUTED)))
 
 
-def _keys(*first: str) -> str:
-    more = (
+def _keys(first: str, more: Sequence[str]) -> str:
+    keys = (
         f"{hint('plan.edit', 'e')} edits",
         f"{hint('plan.redraw', 'r')} draws another",
         f"{grade_keys()} score it",
     )
-    return mark(" · ", ", ").join((*first, *more))
+    return mark(" · ", ", ").join((first, *keys, *more))
 
 
 def _head(shown: Shown) -> Content:
