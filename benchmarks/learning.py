@@ -4,7 +4,8 @@ python -m benchmarks.learning [--only dialogue] [--seeds 3] [--table]
 
 A cell is one writer and one seed. Cells are kept in .cache/learning as they are done and not done
 again while the code that learns is the same: kill it and start it again at will, also side by side
-with --only. --table only writes RESULTS.md from what is there.
+with --only. --table only writes RESULTS.md from what is there: the tables in which what is named
+stands.
 """
 
 from __future__ import annotations
@@ -220,7 +221,7 @@ def main() -> None:
     KEPT.mkdir(parents=True, exist_ok=True)
     if not options.table:
         _cells(options.only, options.seeds)
-    learning_report.write(done(), code())
+    learning_report.write(done(), code(), options.only)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -25,14 +25,15 @@ _NOTE = (
 )
 
 
-def write(cells: Sequence[Cell], code: str) -> None:
-    """Put what is done into RESULTS.md. Cells of other code than `code` are marked."""
+def write(cells: Sequence[Cell], code: str, asked: Collection[str]) -> None:
+    """Put what is done into RESULTS.md: the tables that the cells `asked` for stand in. Cells of
+    other code than `code` are marked."""
     from benchmarks.learning import ADVERSARY, BY_METHOD, COMPARED, GROWN, NULL, ROUNDS, TASTES
 
     by_method = [one for one in cells if one.name in BY_METHOD]
-    asked = {(one.name.partition(BY)[0], one.seed) for one in by_method}
-    by_ppo = [one for one in cells if one.name in COMPARED and (one.name, one.seed) in asked]
-    if by_ppo:
+    others = {(one.name.partition(BY)[0], one.seed) for one in by_method}
+    by_ppo = [one for one in cells if one.name in COMPARED and (one.name, one.seed) in others]
+    if by_ppo and not {*BY_METHOD}.isdisjoint(asked):
         chosen = sorted(
             [*by_ppo, *by_method], key=lambda one: (one.name.partition(BY)[0], one.seed)
         )
@@ -46,7 +47,7 @@ def write(cells: Sequence[Cell], code: str) -> None:
         ("Simulated writers: no taste, bad taste", (NULL, ADVERSARY), _refused),
     ):
         chosen = [one for one in cells if one.name in names]
-        if chosen:
+        if chosen and not {*names}.isdisjoint(asked):
             rows = [*bars(chosen), *(_row(one, code) for one in chosen)]
             report.write(title, _COMMAND, rows, _NOTE + _picture(chosen))
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
+from rich.table import Table
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.widgets import Static
 
 from talecraft.app.keymap import hint
-from talecraft.app.keys import commands_of, help_groups
+from talecraft.app.keys import Command, commands_of, help_groups
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.text import MUTED, said
 
@@ -38,12 +40,19 @@ class HelpScreen(TalecraftScreen):
             keys = hint("page.continue", "Enter"), hint("app.training", "F3")
             yield Static(said((_INTRODUCTION.format(*keys), MUTED)), classes="section")
             for kind in help_groups():
-                lines = [said((getattr(kind, "HELP", kind.__name__), "bold $text-accent"))]
-                lines += [
-                    said((f"  {command.keys:<16} ", "bold"), command.words)
-                    for command in commands_of(kind, self.app)
-                ]
-                yield Static(Content("\n").join(lines), classes="section")
+                place = said((getattr(kind, "HELP", kind.__name__), "bold $text-accent"))
+                yield Static(place, classes="place")
+                yield Static(_columns(commands_of(kind, self.app)), classes="section")
 
     def action_leave(self) -> None:
         self.app.pop_screen()
+
+
+def _columns(commands: Iterable[Command]) -> Table:
+    """Keys, and beside them what they do: what is too long for a line goes on beneath itself."""
+    made = Table.grid(padding=(0, 1, 0, 2))
+    made.add_column(min_width=16, no_wrap=True)
+    made.add_column()
+    for command in commands:
+        made.add_row(Text(command.keys, "bold"), Text(command.words))
+    return made
