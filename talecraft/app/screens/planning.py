@@ -179,9 +179,7 @@ class PlanningActions(ProposingActions, FocusMode):
         turn = self._planned
         if turn is not None and turn.id == self._plan_scored and self._said_of_plan(turn):
             self._unscore_plan(turn)
-        elif not self.free():
-            return
-        else:
+        elif self.free():
             self._plan_scored = 0
             self.action_undo_step()
 
