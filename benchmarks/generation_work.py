@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
 
 from benchmarks.memory_work import STYLE, peak_mb
 from talecraft.config import lean
@@ -21,9 +22,10 @@ from talecraft.config.assets import reference
 from talecraft.engine import loading
 from talecraft.engine.captured import Captured
 from talecraft.engine.decoding import Writer
-from talecraft.engine.lean.choice import FAMILIES, lean_steps
+from talecraft.engine.lean.choice import FAMILIES, lean_steps, made
 from talecraft.engine.lean.products import ranked
 from talecraft.engine.lean.steps import LeanSteps
+from talecraft.engine.products import QuickConv1D, QuickLinear
 from talecraft.engine.session import Session
 from talecraft.process.messages import ModelRef
 from talecraft.story.turns import Sampling
@@ -119,6 +121,14 @@ def bare(model: Any, prompt: list[int], count: int) -> float:
     return statistics.median(rates)
 
 
+def slow(model: Any) -> Any:
+    """The model with torch's own layers, as transformers loads it."""
+    own = {QuickLinear: nn.Linear, QuickConv1D: Conv1D}
+    for module in model.modules():
+        module.__class__ = own.get(type(module), type(module))
+    return model
+
+
 def apart(model: Any, device: str, captured: Captured, prompt: list[int]) -> float:
     """The largest KL (nats) between the two ways' next-token distributions, over 16 tokens."""
     ways = Session(model, device), Session(model, device, captured)
@@ -167,7 +177,7 @@ def lean_ways(model: Any, codec: Any, window: int, prompt: list[int]) -> dict[st
     family = FAMILIES[type(model).__name__]
     texts, found = held_out(codec, model.config.vocab_size), {}
     for way in ranked(family.shapes(model, window), lean.MOST):
-        steps = family(model, way)
+        steps = made(model, way)
         session = Session(model, "cpu", steps)
 
         def read(ids: list[int], session: Session = session) -> int:
@@ -208,14 +218,14 @@ def measure(folder: str, quantisation: str, window: int) -> Measured:
             furthest = apart(model, name, steps, prompt[:64])
         captured = speed(Session(model, name, steps), opened.codec, prompt)
     else:
-        made = lean_steps(model, window)
-        chosen = made.mode if made is not None else ""
-        ways = lean_ways(model, opened.codec, window, prompt) if made is not None else {}
-        del made
+        taken = lean_steps(model, window)
+        chosen = taken.mode if taken is not None else ""
+        ways = lean_ways(model, opened.codec, window, prompt) if taken is not None else {}
+        del taken
     peak = torch.cuda.max_memory_reserved() / 1e6 if name == "cuda" else peak_mb()
     count = TURN.outline_tokens + TURN.prose_tokens
     limit = bandwidth(name) / counted
-    rate = bare(model, prompt, count)
+    rate = bare(slow(model), prompt, count)
     return Measured(limit, rate, plain, captured, furthest, peak, ways, chosen)
 
 

@@ -1,8 +1,9 @@
-"""Matrix products of float32 layers on the CPU, by oneDNN.
+"""Matrix products of float32 layers on the CPU, by oneDNN; of one row by a kernel of our own.
 
 torch gives float32 products to MKL, which on some CPUs leaves half of their width unused: on an
-AMD with AVX512 oneDNN is 1.5 to 2.5 times as fast from eight rows up, in the same precision (a
-single row, the page's own case, is MKL's). Without AVX512 MKL is the quicker one at every size: on
+AMD with AVX512 oneDNN is 1.5 to 2.5 times as fast from eight rows up, in the same precision. A
+single row is bound by reading the weights, of which MKL, on one core, reads half as many a second
+as a plain loop does (engine/kernels.py). Without AVX512 MKL is the quicker one at every size: on
 an AMD with AVX2 oneDNN takes 1.06 times as long for 2,000 rows and 1.5 times for 32 of a small
 layer. Layers keep their weights and their class's name; only who multiplies changes.
 """
@@ -10,6 +11,8 @@ layer. Layers keep their weights and their class's name; only who multiplies cha
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -39,13 +42,34 @@ _LINEAR = _onednn()
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x (..., K) times weight (N, K), transposed, plus bias (N,). Without a gradient.
 
-    What oneDNN cannot do, or not faster, torch does.
+    What can be done no faster, torch does.
     """
+    if x.numel() == x.shape[-1] and _plain(x) and _plain(weight) and torch.get_num_threads() == 1:
+        kernel = _row_kernel()
+        if kernel is not None:
+            made = torch.empty(*x.shape[:-1], len(weight))
+            kernel(x.detach().reshape(-1).numpy(), weight.detach().numpy(), made.view(-1).numpy())
+            return made if bias is None else made.add_(bias)
     wide = x.numel() >= FEWEST_ROWS * x.shape[-1] and weight.numel() > 0
     if _LINEAR is None or not wide or x.dtype != torch.float32 or x.device.type != "cpu":
         return nn.functional.linear(x, weight, bias)
-    made: Tensor = _LINEAR(x.contiguous(), weight, bias, "none", [], "")
-    return made
+    product: Tensor = _LINEAR(x.contiguous(), weight, bias, "none", [], "")
+    return product
+
+
+def _plain(tensor: Tensor) -> bool:
+    """Is it what a kernel can read where it lies?"""
+    on_cpu = tensor.device.type == "cpu" and tensor.dtype == torch.float32
+    return on_cpu and type(tensor) in (Tensor, nn.Parameter) and tensor.is_contiguous()
+
+
+@cache
+def _row_kernel() -> Callable[..., None] | None:
+    try:
+        from talecraft.engine.kernels import row_product
+    except (ImportError, RuntimeError):  # no numba for this machine, or nowhere to keep its code
+        return None
+    return row_product
 
 
 class _FrozenProduct(torch.autograd.Function):

@@ -9,12 +9,12 @@ few tokens, all that follows looks at a shortlist instead of the vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 from transformers.generation.logits_process import (
-    LogitsProcessorList,
+    LogitsProcessor,
     MinPLogitsWarper,
     RepetitionPenaltyLogitsProcessor,
     SequenceBiasLogitsProcessor,
@@ -38,8 +38,8 @@ class Shaping:
         self._penalty = None
         if sampling.repetition_penalty != 1.0:
             self._penalty = RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty)
-        self._tempered = LogitsProcessorList()
-        self._warpers = LogitsProcessorList()
+        self._tempered: list[LogitsProcessor] = []
+        self._warpers: list[LogitsProcessor] = []
         self._top_k, self._min_p = sampling.top_k, sampling.min_p
         if self.greedy:
             return
@@ -72,10 +72,10 @@ class Shaping:
             scores = self._bias(torch.full((len(scores), 1), -1), scores)
         if self.greedy:
             return scores
-        scores = self._tempered(written, scores)
+        scores = _through(self._tempered, written, scores)
         short = self._shortlist(scores)
         left = scores if short is None else scores.gather(1, short)
-        shaped: Tensor = self._warpers(written, left)
+        shaped = _through(self._warpers, written, left)
         shaped = shaped if chance is None else self._xtc(shaped, chance)
         if short is None:
             return shaped
@@ -96,6 +96,13 @@ class Shaping:
         if self._min_p > 0:
             out |= last < best + math.log(self._min_p)
         return short.indices.sort(-1).values if bool(out.all()) else None
+
+
+def _through(processors: Sequence[LogitsProcessor], written: Tensor, scores: Tensor) -> Tensor:
+    """As transformers' list of them does, which looks up each one's signature at each token."""
+    for process in processors:
+        scores = process(written, scores)
+    return scores
 
 
 class Xtc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -17,13 +18,16 @@ from transformers import (
     MistralConfig,
     MistralForCausalLM,
 )
+from transformers.pytorch_utils import Conv1D
 
 from talecraft.config import lean
+from talecraft.engine import products
 from talecraft.engine.lean import choice
-from talecraft.engine.lean.choice import FAMILIES, distance, lean_steps
+from talecraft.engine.lean.choice import distance, lean_steps, made
 from talecraft.engine.lean.products import WAYS, Way, order, ranked
 from talecraft.engine.lean.steps import LeanSteps
 from talecraft.engine.lean.store import BLOCK
+from talecraft.engine.lean.weights import rounded
 from talecraft.engine.session import Session
 
 VOCABULARY = 97
@@ -75,7 +79,7 @@ def _adapted(model: Any, **given: Any) -> Any:
 
 def _steps(model: Any, way: str = "fp32") -> LeanSteps:
     base = choice.base_of(model)
-    return FAMILIES[type(base).__name__](base, next(one for one in WAYS if one.name == way))
+    return made(base, next(one for one in WAYS if one.name == way))
 
 
 def _read(session: Session, ids: list[int]) -> torch.Tensor:
@@ -136,8 +140,28 @@ def test_logits_are_the_models_own(name: str) -> None:
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", [name for name in MODELS if "adapted" not in name])
+def test_compiled_steps_of_a_rounded_model_are_its_own(name: str) -> None:
+    """Where rounding to 8 bits changes nothing, there is nothing else that they change."""
+    model = MODELS[name]()
+    with torch.no_grad():
+        for layer in model.modules():
+            if isinstance(layer, torch.nn.Linear):
+                whole, scale = rounded(layer.weight)
+                layer.weight.copy_(whole * scale[:, None])
+            elif isinstance(layer, Conv1D):
+                whole, scale = rounded(layer.weight.t())
+                layer.weight.copy_((whole * scale[:, None]).t())
+    theirs = _long_way(Session(model, "cpu"))
+    ours = _long_way(Session(model, "cpu", _steps(model, "compiled")))
+    assert theirs.std() > 0.5
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["llama", "mistral", "gpt2", "biases", "gpt2, adapted"])
-@pytest.mark.parametrize(("way", "most"), [("fp32", 1e-7), ("fp16", 1e-5), ("int8", 2e-3)])
+@pytest.mark.parametrize(
+    ("way", "most"), [("fp32", 1e-7), ("fp16", 1e-5), ("compiled", 1e-3), ("int8", 2e-3)]
+)
 def test_what_rounding_costs(name: str, way: str, most: float) -> None:
     model = MODELS[name]()
     try:
@@ -303,16 +327,35 @@ def test_a_model_too_short_to_be_checked_writes_on() -> None:
 
 
 def test_a_coarser_way_has_to_be_worth_it() -> None:
-    fp32, fp16, int8 = WAYS
+    fp32, fp16, compiled, int8 = WAYS
+    finer = [(1.0, fp32), (0.9, fp16)]
+    assert order([*finer, (0.7, compiled), (0.6, int8)]) == (compiled, int8, fp16, fp32)
+    assert order([*finer, (0.8, compiled), (0.5, int8)]) == (int8, fp16, compiled, fp32)
     assert order([(1.0, fp32), (0.98, fp16), (0.55, int8)]) == (int8, fp32, fp16)
     assert order([(1.0, fp32), (0.98, fp16), (0.8, int8)]) == (fp32, fp16, int8)
     assert order([(1.0, fp32), (0.5, fp16), (0.45, int8)]) == (fp16, int8, fp32)
     assert order([]) == ()
 
 
+def test_without_numba_there_are_the_other_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "talecraft.engine.kernels", None)  # cannot be imported
+    monkeypatch.delitem(sys.modules, "talecraft.engine.lean.packing", raising=False)
+    found = {way.name for way in ranked(((40, 64), (97, 40)), 1e6)}
+    assert "fp32" in found
+    assert "compiled" not in found
+    assert products._row_kernel.__wrapped__() is None
+
+
+def test_an_activation_that_is_not_compiled_is_written_otherwise() -> None:
+    for model in (_llama(hidden_act="gelu"), _gpt2(activation_function="relu")):
+        steps = lean_steps(model, 256)
+        assert steps is not None
+        assert steps.mode != "lean-compiled"
+
+
 def test_ways_are_those_that_fit_and_that_this_machine_has() -> None:
     shapes = ((40, 64), (96, 40))
     weights = 40 * 64 + 96 * 40
-    assert [way.name for way in ranked(shapes, weights)] in (["int8"], [])
+    assert {way.name for way in ranked(shapes, weights)} <= {"compiled", "int8"}
     assert ranked(shapes, weights - 1) == ()
     assert "fp32" in {way.name for way in ranked(shapes, 4 * weights)}

@@ -6,7 +6,7 @@ from torch import nn
 from transformers.activations import NewGELUActivation
 from transformers.pytorch_utils import Conv1D
 
-from talecraft.engine import products
+from talecraft.engine import kernels, products
 from talecraft.engine.products import QuickConv1D, QuickLinear, product, quicken
 
 
@@ -45,6 +45,29 @@ def test_weights_that_learn_still_get_their_gradient(layer):
     made(torch.randn(16, 24)).sum().backward()
     assert made.weight.grad.abs().sum() > 0
     assert made.bias.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("shape", [(24,), (1, 24), (1, 1, 24)])
+@pytest.mark.parametrize("bias", [None, torch.ones(40)])
+def test_one_row_is_multiplied_by_the_kernel_on_one_core(monkeypatch, shape, bias):
+    torch.manual_seed(0)
+    x, weight = torch.randn(shape), torch.randn(40, 24)
+    theirs = nn.functional.linear(x, weight, bias)
+    rows = []
+
+    def kernel(*arrays):
+        rows.append(arrays)
+        kernels.row_product(*arrays)
+
+    monkeypatch.setattr(products, "_row_kernel", lambda: kernel)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    torch.testing.assert_close(product(x, weight, bias), theirs, rtol=1e-5, atol=1e-5)
+    assert len(rows) == 1
+    product(x, weight[:, :12].repeat(1, 2).t().contiguous().t(), bias)  # it lies transposed
+    product(x.double(), weight.double(), None)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    assert torch.equal(product(x, weight, bias), theirs)
+    assert len(rows) == 1
 
 
 def test_without_onednn_torch_multiplies(monkeypatch):

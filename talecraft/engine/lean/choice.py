@@ -10,7 +10,7 @@ import torch
 from talecraft.config import lean
 from talecraft.engine.lean.gpt2 import Gpt2Steps
 from talecraft.engine.lean.llama import LlamaSteps
-from talecraft.engine.lean.products import ranked
+from talecraft.engine.lean.products import Way, ranked
 from talecraft.engine.lean.steps import LeanSteps
 from talecraft.engine.lean.weights import Unfit, base_of
 from talecraft.engine.quantising import quantised
@@ -34,7 +34,7 @@ def lean_steps(model: Any, window: int) -> LeanSteps | None:
         return _checked(model, window)
     except Unfit as why:
         _LOG.info("no lean steps: %s", why)
-    except (MemoryError, RuntimeError, IndexError) as error:
+    except (MemoryError, RuntimeError, IndexError, OSError) as error:
         _LOG.warning("no lean steps: %s", error)
     return None
 
@@ -50,13 +50,28 @@ def _checked(model: Any, window: int) -> LeanSteps:
         ways = ranked(family.shapes(base, window), lean.MOST)
     told = "it is too large"
     for way in ways:
-        steps = family(base, way)
+        try:
+            steps = made(base, way)
+        except Unfit as why:
+            told = f"{why}, which {way.name} steps do not do"
+            continue
         apart = distance(model, steps)
         if apart <= MOST_APART:
             return steps
         told = f"{steps.mode} is {apart:.1e} nats a token from the model's own forward"
         _LOG.warning("%s", told)
     raise Unfit(told)
+
+
+def made(base: Any, way: Way) -> LeanSteps:
+    """Steps of a model of one of the families in this way. Raises Unfit, and RuntimeError where
+    this machine does not have it."""
+    family = FAMILIES[type(base).__name__]
+    if not way.fused:
+        return family(base, way)
+    from talecraft.engine.lean.compiled import CompiledGpt2, CompiledLlama
+
+    return (CompiledLlama if family is LlamaSteps else CompiledGpt2)(base, way)
 
 
 @torch.inference_mode()

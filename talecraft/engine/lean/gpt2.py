@@ -9,8 +9,8 @@ from torch import Tensor
 
 from talecraft.engine.lean.products import Product, Shapes, Way
 from talecraft.engine.lean.steps import LeanSteps, attend
-from talecraft.engine.lean.store import Store, Views
-from talecraft.engine.lean.weights import Unfit, matrix, scaled, shape, table
+from talecraft.engine.lean.store import Store
+from talecraft.engine.lean.weights import Pair, Unfit, matrix, scaled, shape, table
 
 
 class _Norm(NamedTuple):
@@ -57,6 +57,8 @@ class Gpt2Steps(LeanSteps):
 
     @classmethod
     def shapes(cls, base: Any, window: int) -> Shapes:
+        """The matrices that a step multiplies by, (N, K) each. Raises Unfit for a model that does
+        something else, within `window` tokens."""
         if base.config.add_cross_attention:
             raise Unfit("it looks at another text, too")
         for embedding in (base.transformer.wte, base.transformer.wpe):
@@ -68,17 +70,17 @@ class Gpt2Steps(LeanSteps):
         return (*found, shape(base.lm_head))
 
     def _layer(self, block: Any) -> _Layer:
-        weight, bias = scaled(*matrix(block.attn.c_attn), block.attn.embed_dim, block.attn.scaling)
         return _Layer(
             _Norm.of(block.ln_1),
-            self._product(weight, bias),
+            self._product(*qkv(block)),
             self._product(*matrix(block.attn.c_proj)),
             _Norm.of(block.ln_2),
             self._product(*matrix(block.mlp.c_fc)),
             self._product(*matrix(block.mlp.c_proj)),
         )
 
-    def _forward(self, token: int, at: int, views: Views) -> Tensor:
+    def _forward(self, token: int, at: int) -> Tensor:
+        views = self.store.views(at)
         x = self._embedding[token : token + 1].float() + self._places[at : at + 1].float()
         for layer, key, value, keys, values in zip(self._layers, *views, strict=True):
             self._qkv.copy_(layer.qkv(layer.norm(x)))
@@ -87,3 +89,9 @@ class Gpt2Steps(LeanSteps):
             x += layer.out(attend(self._queries, keys, values))
             x += layer.down(self._activate(layer.up(layer.norm_mlp(x))))
         return self._head(self._norm(x))
+
+
+def qkv(block: Any) -> Pair:
+    """The matrix to queries, keys and values, the queries scaled."""
+    attention = block.attn
+    return scaled(*matrix(attention.c_attn), attention.embed_dim, attention.scaling)

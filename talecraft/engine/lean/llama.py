@@ -9,8 +9,8 @@ from torch import Tensor
 
 from talecraft.engine.lean.products import Product, Shapes, Way
 from talecraft.engine.lean.steps import LeanSteps, attend
-from talecraft.engine.lean.store import Store, Views
-from talecraft.engine.lean.weights import Unfit, joined, matrix, scaled, shape, table
+from talecraft.engine.lean.store import Store
+from talecraft.engine.lean.weights import Pair, Unfit, joined, matrix, scaled, shape, table
 
 # Frequencies that depend on how long the text is: there is no one table of them.
 CHANGING = ("dynamic", "longrope")
@@ -60,6 +60,8 @@ class LlamaSteps(LeanSteps):
 
     @classmethod
     def shapes(cls, base: Any, window: int) -> Shapes:
+        """The matrices that a step multiplies by, (N, K) each. Raises Unfit for a model that does
+        something else, within `window` tokens."""
         config, found = base.config, []
         sliding = getattr(config, "sliding_window", None)
         if sliding is not None and sliding < window:
@@ -78,19 +80,18 @@ class LlamaSteps(LeanSteps):
         return (*found, shape(base.lm_head))
 
     def _layer(self, layer: Any) -> _Layer:
-        attention, mlp = layer.self_attn, layer.mlp
-        weight, bias = joined(attention.q_proj, attention.k_proj, attention.v_proj)
-        weight, bias = scaled(weight, bias, shape(attention.q_proj)[0], attention.scaling)
+        mlp = layer.mlp
         return _Layer(
             _gain(layer.input_layernorm),
-            self._product(weight, bias),
-            self._product(*matrix(attention.o_proj)),
+            self._product(*qkv(layer)),
+            self._product(*matrix(layer.self_attn.o_proj)),
             _gain(layer.post_attention_layernorm),
             self._product(*joined(mlp.gate_proj, mlp.up_proj)),
             self._product(*matrix(mlp.down_proj)),
         )
 
-    def _forward(self, token: int, at: int, views: Views) -> Tensor:
+    def _forward(self, token: int, at: int) -> Tensor:
+        views = self.store.views(at)
         rotation = self._rotation(at)
         x = self._embedding[token : token + 1].to(torch.float32, copy=True)
         for layer, key, value, keys, values in zip(self._layers, *views, strict=True):
@@ -106,9 +107,7 @@ class LlamaSteps(LeanSteps):
     def _rotation(self, at: int) -> Tensor:
         """The matrix (D, D) that turns a head's row to position `at`."""
         if at >= len(self._cosines):
-            places = torch.arange(self.store.capacity)[None]
-            cosines, sines = self._rotary(torch.empty(0, dtype=torch.float32), places)
-            self._cosines, self._sines = cosines[0], sines[0]
+            self._cosines, self._sines = angles(self._rotary, self.store.capacity)
         return torch.addcmul(self._turned * self._sines[at], self._straight, self._cosines[at])
 
     def _scaled(self, x: Tensor, gain: Tensor) -> Tensor:
@@ -121,3 +120,16 @@ class LlamaSteps(LeanSteps):
 def _gain(norm: Any) -> Tensor:
     gain: Tensor = norm.weight.detach().float()
     return gain
+
+
+def qkv(layer: Any) -> Pair:
+    """The matrix to queries, keys and values, the queries scaled."""
+    attention = layer.self_attn
+    weight, bias = joined(attention.q_proj, attention.k_proj, attention.v_proj)
+    return scaled(weight, bias, shape(attention.q_proj)[0], attention.scaling)
+
+
+def angles(rotary: Any, count: int) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (count, D) of the first positions."""
+    cosines, sines = rotary(torch.empty(0, dtype=torch.float32), torch.arange(count)[None])
+    return cosines[0], sines[0]

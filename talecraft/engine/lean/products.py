@@ -17,6 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from talecraft.engine.lean.weights import rounded
+
 Product = Callable[[Tensor], Tensor]  # float32 (1, K) to float32 (1, N)
 Shapes = tuple[tuple[int, int], ...]
 
@@ -42,13 +44,27 @@ def _float16(weight: Tensor, bias: Tensor | None) -> Product:
 
 def _int8(weight: Tensor, bias: Tensor | None) -> Product:
     """Weights of 8 bits, a scale for each output, activations in bfloat16, sums in float32."""
-    scale = weight.abs().amax(1).clamp_(min=1e-12).div_(127)
-    whole = (weight / scale[:, None]).round_().to(torch.int8).contiguous()
+    whole, scale = rounded(weight)
     scale = scale.bfloat16()
     multiply = torch._weight_int8pack_mm
     if bias is None:
         return lambda x: multiply(x.bfloat16(), whole, scale).float()
     return lambda x: multiply(x.bfloat16(), whole, scale).float().add_(bias)
+
+
+def _compiled(weight: Tensor, bias: Tensor | None) -> Product:
+    """Weights of 8 bits, a scale for each output, all else in float32: the kernel of compiled
+    steps, by itself. Raises ImportError without numba."""
+    from talecraft.engine.kernels import multiply
+    from talecraft.engine.lean.packing import packed
+
+    matrix, made = packed(1, [(weight, bias)]), torch.empty(1, len(weight))
+
+    def product(x: Tensor) -> Tensor:
+        multiply(x[0].numpy(), matrix, 0, made[0].numpy())
+        return made
+
+    return product
 
 
 class Way(NamedTuple):
@@ -58,15 +74,20 @@ class Way(NamedTuple):
     size: int  # bytes of a weight
     make: Callable[[Tensor, Tensor | None], Product]
     worth: float = 1.0  # it is taken where it is so many times as fast as a finer one
+    fused: bool = False  # a step of it is one function, else some twenty operations a layer
 
 
-# 16 bits cost 1e-7 nats a token. 8 bits cost up to 1e-3, and as their activations are rounded too,
-# the last bit of what was read before decides what a seed draws: they have to be worth it.
+# 16 bits cost 1e-7 nats a token, 8 bits up to 1e-3. Where their activations are rounded, too, the
+# last bit of what was read before decides what a seed draws: they have to be worth it.
 WAYS = (
     Way("fp32", 4, _float32),
     Way("fp16", 2, _float16, 1.05),
+    Way("compiled", 1, _compiled, 1.2, fused=True),
     Way("int8", 1, _int8, 1.3),
 )
+# What a layer does beside its four products are some sixteen operations on a row, but where all are
+# one function.
+BESIDE = 4
 
 
 @cache
@@ -77,8 +98,9 @@ def ranked(shapes: Shapes, most: float) -> tuple[Way, ...]:
     spent: list[tuple[float, Way]] = []
     for way in WAYS:
         if weights * way.size <= most:
-            # Not every build of torch has every way, nor every processor.
-            with suppress(RuntimeError, AttributeError, NotImplementedError):
+            # Not every build of torch has every way, nor every processor; and where a disk is full
+            # there is no room for compiled code.
+            with suppress(RuntimeError, AttributeError, NotImplementedError, ImportError, OSError):
                 spent.append((_seconds(way, _sample(shapes), weights > SAMPLE), way))
     return order(spent)
 
@@ -109,11 +131,12 @@ def _sample(shapes: Shapes) -> list[tuple[int, int]]:
 
 
 def _seconds(way: Way, shapes: Sequence[tuple[int, int]], evict: bool) -> float:
-    """The shortest of a few times through matrices of these shapes."""
+    """The shortest of a few times through matrices of these shapes, and what is beside them."""
     products = [
         (way.make(torch.full((rows, columns), 0.01), None), torch.ones(1, columns))
         for rows, columns in shapes
     ]
+    beside = 0 if way.fused else BESIDE
     other = torch.ones(EVICTED // 4 if evict else 0)
     best = float("inf")
     for _ in range(ROUNDS):
@@ -121,5 +144,7 @@ def _seconds(way: Way, shapes: Sequence[tuple[int, int]], evict: bool) -> float:
         began = time.perf_counter()
         for product, x in products:
             product(x)
+            for _ in range(beside):
+                torch.add(x, x)
         best = min(best, time.perf_counter() - began)
     return best

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from talecraft.engine.lean.products import Product, Shapes, Way
-from talecraft.engine.lean.store import Store, Views
+from talecraft.engine.lean.products import Product, Way
+from talecraft.engine.lean.store import Store
 
 
 class LeanSteps(ABC):
@@ -34,7 +34,7 @@ class LeanSteps(ABC):
         """Append one id to what the cache holds; returns its logits (1, V), float32."""
         at = self.store.length
         self.store.reserve(at + 1)
-        logits = self._forward(token, at, self.store.views(at))
+        logits = self._forward(token, at)
         self.store.reach(at + 1)
         return logits
 
@@ -43,17 +43,11 @@ class LeanSteps(ABC):
         self.store.reach(0)
 
     @abstractmethod
-    def _forward(self, token: int, at: int, views: Views) -> Tensor:
+    def _forward(self, token: int, at: int) -> Tensor:
         """The logits (1, V) of `token` at position `at`; its keys and values go into the store."""
 
     def _product(self, weight: Tensor, bias: Tensor | None) -> Product:
         return self._way.make(weight, bias)
-
-    @classmethod
-    @abstractmethod
-    def shapes(cls, base: Any, window: int) -> Shapes:
-        """The matrices that a step multiplies by, (N, K) each. Raises Unfit for a model that does
-        something else, within `window` tokens."""
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+Pair = tuple[Tensor, Tensor | None]  # a weight (N, K) and its bias (N,)
+
 
 class Unfit(Exception):
     """A model whose steps cannot be done leanly, and why."""
@@ -19,7 +21,7 @@ def base_of(model: Any) -> Any:
 
 
 @torch.no_grad()
-def matrix(layer: Any) -> tuple[Tensor, Tensor | None]:
+def matrix(layer: Any) -> Pair:
     """The weight (N, K) of a linear layer and its bias (N,) or None, float32.
 
     With LoRA it is W + scale * B @ A, made from the pristine W: the layer stays as it is. Raises
@@ -50,7 +52,7 @@ def _delta(layer: Any) -> Tensor | float:
     return added
 
 
-def joined(*layers: Any) -> tuple[Tensor, Tensor | None]:
+def joined(*layers: Any) -> Pair:
     """Layers over the same input as one: their rows, and biases where all have them, below each
     other. Raises Unfit."""
     made = [matrix(layer) for layer in layers]
@@ -61,13 +63,17 @@ def joined(*layers: Any) -> tuple[Tensor, Tensor | None]:
     return weight, torch.cat(biases) if biases else None
 
 
-def scaled(
-    weight: Tensor, bias: Tensor | None, rows: int, scale: float
-) -> tuple[Tensor, Tensor | None]:
+def scaled(weight: Tensor, bias: Tensor | None, rows: int, scale: float) -> Pair:
     """Copies in which the first `rows` outputs are multiplied by `scale`."""
     factor = torch.ones(len(weight))
     factor[:rows] = scale
     return weight * factor[:, None], bias * factor if bias is not None else None
+
+
+def rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """A weight (N, K) in int8, and what each of its rows is worth, (N,)."""
+    scale = weight.abs().amax(1).clamp_(min=1e-12).div_(127)
+    return (weight / scale[:, None]).round_().to(torch.int8).contiguous(), scale
 
 
 def table(layer: Any) -> Tensor:

@@ -1,0 +1,52 @@
+"""The kernels' own arithmetic; whole steps are compared with models in test_lean."""
+
+import numpy as np
+import pytest
+import torch
+
+from talecraft.engine.kernels import attend, exponentials, layer_norm, rms_norm, sigmoids
+
+F = np.float32
+
+
+def test_exponentials_are_those_of_the_library():
+    x = np.linspace(-87, 88, 20_001).astype(F)
+    found = x.copy()
+    exponentials(found)
+    np.testing.assert_allclose(found, np.exp(x.astype(np.float64)), rtol=3e-7)
+
+
+def test_what_is_too_small_for_a_number_is_next_to_nothing():
+    found = np.array([-1e4, -300.0, 0.0], F)
+    exponentials(found)
+    np.testing.assert_allclose(found, [0, 0, 1], atol=1e-37)
+
+
+def test_sigmoids_by_hand():
+    out = np.empty(4, F)
+    sigmoids(np.array([0.0, np.log(3.0), -np.log(3.0), 40.0], F), out)
+    np.testing.assert_allclose(out, [0.5, 0.75, 0.25, 1.0], rtol=1e-6)
+
+
+def test_norms_by_hand():
+    x, gain, shift = np.array([3.0, 4.0], F), np.array([1, 2], F), np.array([0, 1], F)
+    out = np.empty(2, F)
+    rms_norm(x, gain, F(0), out)
+    np.testing.assert_allclose(out, [3 / 12.5**0.5, 8 / 12.5**0.5], rtol=1e-6)
+    layer_norm(x, gain, shift, F(0), out)
+    np.testing.assert_allclose(out, [-1.0, 3.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 63, 64, 130])
+def test_attention_is_torchs(count):
+    """Four rows at a time, and those that are left."""
+    draw = np.random.default_rng(count)
+    query = draw.normal(size=16).astype(F)
+    keys, values = (draw.normal(size=(140, 16)).astype(F) for _ in range(2))
+    out = np.empty(16, F)
+    attend(query, keys, values, count, out)
+    theirs = torch.nn.functional.scaled_dot_product_attention(
+        *(torch.from_numpy(one)[None] for one in (query[None], keys[:count], values[:count])),
+        scale=1.0,
+    )
+    np.testing.assert_allclose(out, theirs[0, 0].numpy(), rtol=1e-5, atol=1e-6)
