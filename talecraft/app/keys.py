@@ -104,6 +104,15 @@ def help_groups() -> Iterator[type[DOMNode]]:
     yield from (AskName, Choose, Confirm, Form, LongPaste, HelpScreen)
 
 
+def owner_of(key: str) -> tuple[type[DOMNode], Binding] | None:
+    """Where `key` does something, the first place that the help tells of, and what."""
+    for kind in help_groups():
+        for binding in bindings_of(kind):
+            if binding.key == key and binding.action != "say_why_not":
+                return kind, binding
+    return None
+
+
 def places() -> list[Place]:
     """Every place that a key can be pressed in."""
     app, *kinds = help_groups()

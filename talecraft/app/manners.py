@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import time
 from typing import Any
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding
 from textual.filter import Monochrome, NoColor
@@ -15,6 +17,7 @@ from textual.notifications import Notify
 
 from talecraft.app import keymap, marks, terminal
 from talecraft.app.key_names import plainly
+from talecraft.app.keys import owner_of
 from talecraft.app.live import Live
 from talecraft.app.run_watch import RunWatch
 from talecraft.app.text import error_line
@@ -28,6 +31,7 @@ _NOTICE_SECONDS = 20.0
 # How grave a notice is, where its title does not say it: its colour alone must not.
 _NAMES = {"warning": "Careful", "error": "That did not work"}
 _REFUSALS_SHOWN = 3
+_FUNCTION_KEY = re.compile(r"f\d+")
 
 
 class Manners(App[int]):
@@ -51,6 +55,22 @@ class Manners(App[int]):
         self._filters = [one for one in self._filters if not isinstance(one, Monochrome | NoColor)]
         if self.no_color:
             self._filters.append(NoColor())
+
+    def on_key(self, event: events.Key) -> None:
+        """A function key that does nothing here says where it does. Called before the binding."""
+        here = self.screen.active_bindings.get(event.key)
+        if not _FUNCTION_KEY.fullmatch(event.key) or (here is not None and here.enabled):
+            return
+        if (found := owner_of(event.key)) is None:
+            return
+        kind, binding = found
+        named = f"{self.get_key_display(binding)} ({binding.description})"
+        if not isinstance(self, kind):
+            self.say(f"{named} does nothing here; it is for: {getattr(kind, 'HELP', '')}.")
+        elif self.screen.is_modal:
+            self.say(f"{named} waits until this is answered.")
+        else:
+            self.say(f"{named} is where you are.")
 
     # ------------------------------------------------------------------ saying things
     def say(self, text: str, title: str = "", severity: Any = "information") -> None:

@@ -9,6 +9,9 @@ from textual import events
 from textual.widgets import OptionList
 
 from talecraft.app.screens.choosing import ChoosingScreen
+from talecraft.app.screens.context import ContextScreen
+from talecraft.app.screens.form import Form
+from talecraft.app.screens.models import ModelsScreen
 from talecraft.app.screens.opening import OpeningScreen
 from talecraft.app.screens.tree import TreeScreen
 from talecraft.app.screens.writing import WritingScreen
@@ -423,3 +426,28 @@ async def test_a_key_before_the_page_stands_does_nothing(running):
         page._parent = app
         for action in ("open", "stop", "go_on", "edit", "skeleton", "leave", "go_to_plan", "jump"):
             assert page.check_action(action, ()) is False
+
+
+# ---------------------------------------------------------------------- in the wrong place
+async def test_a_function_key_of_another_place_says_which(running, studio):
+    story = studio.writing.new_story("A fox at the harbour")
+    async with running(loaded=False) as (app, pilot):
+        await pilot.press("n", "f4")
+        assert isinstance(app.screen, OpeningScreen)
+        told_of = "(Tree) does nothing here; it is for: Writing."
+        await until(pilot, lambda: told_of in notices(pilot))
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(app.screen, ModelsScreen))
+        await pilot.press("f2")
+        await until(pilot, lambda: "(Models) is where you are." in notices(pilot))
+        await pilot.press("escape")
+        await page_of(app, pilot, story.id)
+        before = len(app._notifications)
+        await pilot.press("f6")
+        await until(pilot, lambda: isinstance(app.screen, ContextScreen))
+        assert len(app._notifications) == before, "what it does needs no words"
+        await pilot.press("m")
+        await until(pilot, lambda: isinstance(app.screen, Form))
+        await pilot.press("f5")
+        await until(pilot, lambda: "(Settings) waits until this is answered." in notices(pilot))
+        assert isinstance(app.screen, Form)

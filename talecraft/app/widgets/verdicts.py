@@ -56,27 +56,21 @@ def _outcome(run: TrainingRun, head: str, now: datetime, since: str) -> list[Wid
         lines.append(said((clean_line(since), "$text-warning")))
     if run.error:
         lines.append(said((clean_line(run.error), "$text-error")))
-    checks = (
-        [check_line(check, check.words) for check in outcome.checks] if outcome is not None else []
-    )
+    verdict = Static(Content("\n").join(lines), markup=False)
     if outcome is None:
-        return [Static(Content("\n").join(lines), markup=False)]
+        return [verdict]
+    checks: list[Widget] = [CheckRow(check) for check in outcome.checks]
     if outcome.adapter_id:
-        checks.append(
-            said(
-                (
-                    f"    Press {hint('training.compare', 'v')} to compare it blind with what wrote"
-                    " before: ",
-                    MUTED,
-                ),
-                ("your verdict counts more than these figures.", MUTED),
-            )
+        compare = (
+            f"Press {hint('training.compare', 'v')} to compare it blind with what wrote before:"
+            " your verdict counts more than these figures."
         )
-    verdict = Static(Content("\n").join([*lines, *checks]), markup=False)
+        checks.append(Static(said((compare, MUTED)), classes="beneath-checks", markup=False))
     samples = [SampleView(sample) for sample in outcome.samples[:SAMPLES]]
     phrases = phrase_lines(outcome.phrases)
     return [
         verdict,
+        *checks,
         *samples,
         *([Static(phrases, classes="phrases", markup=False)] if phrases else []),
     ]
@@ -90,15 +84,29 @@ def _decoded(run: TrainingRun) -> Outcome | None:
 
 
 def check_line(check: Check, words: str) -> Content:
-    """One condition of the gate in `words`, with a mark for whether it held; a figure that is no
-    condition has another one."""
+    """One condition of the gate in `words`, with its mark, as one line."""
+    return said(_sign(check), clean_line(words))
+
+
+def _sign(check: Check) -> tuple[str, str]:
+    """Whether a condition held; a figure that is no condition has another mark."""
     if check.bar == SHOWN:
-        sign = (mark("  · ", "  Shown only: "), MUTED)
-    elif check.passed:
-        sign = (mark("  ✓ ", "  Passed: "), "bold $text-success")
-    else:
-        sign = (mark("  ✗ ", "  Failed: "), "bold $text-error")
-    return said(sign, clean_line(words))
+        return mark("  · ", "  Shown only: "), MUTED
+    if check.passed:
+        return mark("  ✓ ", "  Passed: "), "bold $text-success"
+    return mark("  ✗ ", "  Failed: "), "bold $text-error"
+
+
+class CheckRow(Horizontal):
+    """One condition of the gate: its mark, and its words beside it, however many lines of them."""
+
+    def __init__(self, check: Check) -> None:
+        super().__init__(classes="check")
+        self._check = check
+
+    def compose(self) -> ComposeResult:
+        yield Static(said(_sign(self._check)), classes="check-sign", markup=False)
+        yield Static(clean_line(self._check.words), classes="check-words", markup=False)
 
 
 def phrase_lines(phrases: Sequence[Phrase]) -> Content | None:
