@@ -22,7 +22,7 @@ from talecraft.config.assets import reference
 from talecraft.engine import loading
 from talecraft.engine.captured import Captured
 from talecraft.engine.decoding import Writer
-from talecraft.engine.lean.choice import FAMILIES, lean_steps, made
+from talecraft.engine.lean.choice import FAMILIES, build, lean_steps
 from talecraft.engine.lean.products import ranked
 from talecraft.engine.lean.steps import LeanSteps
 from talecraft.engine.products import QuickConv1D, QuickLinear
@@ -177,7 +177,7 @@ def lean_ways(model: Any, codec: Any, window: int, prompt: list[int]) -> dict[st
     family = FAMILIES[type(model).__name__]
     texts, found = held_out(codec, model.config.vocab_size), {}
     for way in ranked(family.shapes(model, window), lean.MOST):
-        steps = made(model, way)
+        steps = build(model, way)
         session = Session(model, "cpu", steps)
 
         def read(ids: list[int], session: Session = session) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from talecraft.engine.batch import Batch, Row
+from talecraft.engine.batch import Batch, Row, StepsOfAll
 from talecraft.engine.codec import Codec
 from talecraft.engine.decoding import Response
 from talecraft.engine.lookahead import Place
@@ -22,15 +22,16 @@ from talecraft.story.window import Window
 ROWS_AT_ONCE = 8
 TOKENS_AT_ONCE = 8192
 
-Record = Callable[[Sampling, Window, Response, float], Finished]
+Record = Callable[[Sampling, Window, Response, float, str], Finished]
 
 
 class Drafting:
     """One `Draft` on its way. Between two steps the model may do other work.
 
-    `prompts` are the command's in ids, `record` makes a finished turn of what was written. Where
-    adapters are compared, all is written with the first of them, then with the next. `place` is
-    where in a passage the drafts belong, if in one.
+    `prompts` are the command's in ids, `record` makes a finished turn of what was written and how.
+    Where adapters are compared, all is written with the first of them, then with the next, each by
+    the model's own forward; else by `steps`, if there are any. `place` is where in a passage the
+    drafts belong, if in one.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Drafting:
         send: Callable[[Drafted | DraftsOver], None],
         cancelled: Callable[[], bool],
         place: Place | None = None,
+        steps: Callable[[], StepsOfAll | None] = lambda: None,
     ) -> None:
         self.request = command.request
         self._command = command
@@ -53,6 +55,7 @@ class Drafting:
         self._send = send
         self._cancelled = cancelled
         self._place = place
+        self._steps = steps
         self._rounds = max(1, len(command.adapters))
         self._round = 0  # which adapter's turn it is
         self._next = 0  # the first prompt that this round has not finished
@@ -119,15 +122,19 @@ class Drafting:
                 [Row(prompt, self._codec, sampling, seed, grace, opening) for seed in seeds]
             )
         rows = [row for drafts in self._rows for row in drafts]
-        return Batch(model, rows, sampling, self._pad, record=True)
+        steps = None if self._command.adapters else self._steps()
+        return Batch(model, rows, sampling, self._pad, record=True, steps=steps)
 
     def _finish(self, rows: list[Row]) -> None:
         """Keep what is written after one prompt, and tell it when it is all there is to be."""
         turns = self._turns[self._next]
+        assert self._batch is not None
         for row, seed in zip(rows, self._seeds(self._next), strict=True):
             sampling = msgspec.structs.replace(self._command.sampling, seed=seed)
             prompt = self._prompts[self._next]
-            turns.append(self._record(sampling, prompt, row.response, self._seconds))
+            turns.append(
+                self._record(sampling, prompt, row.response, self._seconds, self._batch.mode)
+            )
         if self._round + 1 == self._rounds:
             self._send(Drafted(self.request, self._next, turns, self._fits(rows)))
         self._next += 1

@@ -1,4 +1,5 @@
-"""Machine code for one row (numba): a product, and a whole token's step in two families' shapes.
+"""Machine code for few rows (numba): a product of one, and a step of a token in one sequence or
+several, in two families' shapes.
 
 In a small model the operations of a step cost more than what they compute; here there is one. It
 runs on one core, with weights of 8 bits, activations and sums in float32. The code is compiled for
@@ -80,14 +81,29 @@ def row_product(x: Array, weight: Array, out: Array) -> None:
 
 @_compiled
 def multiply(x: Array, matrix: Matrix, layer: int, out: Array) -> None:
-    """x (K,) by the matrix of a layer, into out (N,)."""
+    """x (R, K) by the matrix of a layer, into out (R, N). R is 1 or a multiple of four: a weight
+    that is there as a number is then used four times."""
     weight, scale, bias = matrix.weight[layer], matrix.scale[layer], matrix.bias[layer]
     rows, columns = weight.shape
     for row in range(rows):
-        total = F(0)
-        for at in range(columns):
-            total += x[at] * F(weight[row, at])
-        out[row] = total * scale[row] + bias[row]
+        if len(x) == 1:
+            total = F(0)
+            for at in range(columns):
+                total += x[0, at] * F(weight[row, at])
+            out[0, row] = total * scale[row] + bias[row]
+            continue
+        for first in range(0, len(x), 4):
+            one, two, three, four = F(0), F(0), F(0), F(0)
+            for at in range(columns):
+                number = F(weight[row, at])
+                one += x[first, at] * number
+                two += x[first + 1, at] * number
+                three += x[first + 2, at] * number
+                four += x[first + 3, at] * number
+            out[first, row] = one * scale[row] + bias[row]
+            out[first + 1, row] = two * scale[row] + bias[row]
+            out[first + 2, row] = three * scale[row] + bias[row]
+            out[first + 3, row] = four * scale[row] + bias[row]
 
 
 @_compiled
@@ -113,8 +129,9 @@ def exponentials(x: Array) -> None:
 
 
 @_compiled
-def attend(query: Array, keys: Array, values: Array, count: int, out: Array) -> None:
-    """A scaled query (d,) on the first `count` keys and values, into out (d,).
+def attend(query: Array, keys: Array, values: Array, count: int, mask: Array, out: Array) -> None:
+    """A scaled query (d,) on the first `count` keys and values, into out (d,); of these only on
+    those whose `mask` (count,) is not 0, where there is one at all.
 
     Four rows at a time: the query is loaded, and what is summed is stored, a quarter as often.
     """
@@ -135,6 +152,10 @@ def attend(query: Array, keys: Array, values: Array, count: int, out: Array) -> 
         for j in range(width):
             one += query[j] * keys[at, j]
         weights[at] = one
+    if len(mask) > 0:
+        for at in range(count):
+            if mask[at] == 0:
+                weights[at] = F(-1e30)
     most = weights[0]
     for at in range(count):
         most = max(most, weights[at])
@@ -163,30 +184,33 @@ def attend(query: Array, keys: Array, values: Array, count: int, out: Array) -> 
 
 
 @_compiled
-def keep_and_attend(qkv: Array, held: Array, at: int, out: Array) -> None:
-    """Queries, keys and values (H * d + 2 * K * d,) of position `at`: these go into a store's layer
-    `held` (2 K, capacity, d), those look at all up to it; into out (H * d,)."""
-    groups, _, width = held.shape
+def keep_and_attend(qkv: Array, held: Array, at: int, mask: Array, out: Array) -> None:
+    """Queries, keys and values (R, H * d + 2 * K * d) of position `at`: these go into a store's
+    layer `held` (B, 2 K, capacity, d), those look at all up to it; into out (R, H * d)."""
+    rows, groups, _, width = held.shape
     heads = groups // 2
-    queries = len(qkv) // width - groups
-    for head in range(groups):
-        begin = (queries + head) * width
-        held[head, at] = qkv[begin : begin + width]
+    queries = qkv.shape[1] // width - groups
     each = queries // heads
-    for query in range(queries):
-        begin, head = query * width, query // each
-        attend(
-            qkv[begin : begin + width],
-            held[head],
-            held[heads + head],
-            at + 1,
-            out[begin : begin + width],
-        )
+    for row in range(rows):
+        seen = mask[row] if len(mask) > 0 else mask.reshape(-1)
+        for head in range(groups):
+            begin = (queries + head) * width
+            held[row, head, at] = qkv[row, begin : begin + width]
+        for query in range(queries):
+            begin, head = query * width, query // each
+            attend(
+                qkv[row, begin : begin + width],
+                held[row, head],
+                held[row, heads + head],
+                at + 1,
+                seen,
+                out[row, begin : begin + width],
+            )
 
 
 @_compiled
 def sigmoids(x: Array, out: Array) -> None:
-    """1 / (1 + e^-x) of x, into out."""
+    """1 / (1 + e^-x) of x (n,), into out."""
     for at in range(len(x)):
         out[at] = -x[at]
     exponentials(out)
@@ -196,107 +220,121 @@ def sigmoids(x: Array, out: Array) -> None:
 
 @_compiled
 def add(x: Array, more: Array) -> None:
-    for at in range(len(x)):
-        x[at] += more[at]
+    for row in range(len(x)):
+        for at in range(x.shape[1]):
+            x[row, at] += more[row, at]
 
 
 @_compiled
 def rms_norm(x: Array, gain: Array, epsilon: np.float32, out: Array) -> None:
-    total = F(0)
-    for at in range(len(x)):
-        total += x[at] * x[at]
-    scale = F(1) / np.sqrt(total / F(len(x)) + epsilon)
-    for at in range(len(x)):
-        out[at] = x[at] * scale * gain[at]
+    """x (R, W) by a gain (W,), into out."""
+    width = x.shape[1]
+    for row in range(len(x)):
+        total = F(0)
+        for at in range(width):
+            total += x[row, at] * x[row, at]
+        scale = F(1) / np.sqrt(total / F(width) + epsilon)
+        for at in range(width):
+            out[row, at] = x[row, at] * scale * gain[at]
 
 
 @_compiled
-def layer_norm(x: Array, gain: Array, shift: Array, epsilon: np.float32, out: Array) -> None:
-    mean = F(0)
-    for at in range(len(x)):
-        mean += x[at]
-    mean /= F(len(x))
-    spread = F(0)
-    for at in range(len(x)):
-        spread += (x[at] - mean) * (x[at] - mean)
-    scale = F(1) / np.sqrt(spread / F(len(x)) + epsilon)
-    for at in range(len(x)):
-        out[at] = (x[at] - mean) * scale * gain[at] + shift[at]
+def layer_norm(x: Array, norm: Norm, layer: int, epsilon: np.float32, out: Array) -> None:
+    """x (R, W) by a layer's gain and shift, into out."""
+    width = x.shape[1]
+    gain, shift = norm.gain[layer], norm.shift[layer]
+    for row in range(len(x)):
+        mean = F(0)
+        for at in range(width):
+            mean += x[row, at]
+        mean /= F(width)
+        spread = F(0)
+        for at in range(width):
+            spread += (x[row, at] - mean) * (x[row, at] - mean)
+        scale = F(1) / np.sqrt(spread / F(width) + epsilon)
+        for at in range(width):
+            out[row, at] = (x[row, at] - mean) * scale * gain[at] + shift[at]
 
 
 @_compiled
-def llama_step(x: Array, at: int, turn: Array, data: Array, weights: LlamaWeights) -> Array:
-    """The logits (V,) of the token whose embedding is x (W,) at position `at`.
+def turn(x: Array, angles: Array) -> None:
+    """A head's row x (d,) to its position, whose cosines and sines are `angles` (2, d)."""
+    half = len(x) // 2
+    for at in range(half):
+        left, right = x[at], x[at + half]
+        x[at] = left * angles[0, at] - right * angles[1, at]
+        x[at + half] = right * angles[0, at + half] + left * angles[1, at + half]
 
-    `turn` (2, d) has the position's cosines and sines, `data` is the store's, in which there is
-    room. x is used up.
+
+@_compiled
+def llama_step(
+    x: Array, at: int, angles: Array, mask: Array, data: Array, weights: LlamaWeights
+) -> Array:
+    """The logits (R, V) of one token in each of B sequences, after the `at` that a store holds.
+
+    x (R, W) are their embeddings, used up; R is 1 where B is, else the next multiple of four.
+    `angles` (B, 2, d) are the cosines and sines of their positions. Of the at + 1 tokens those
+    count whose `mask` (B, at + 1) is not 0; with (0, 0) all do. `data` is the store's, in which
+    there is room.
     """
-    layers, groups, _, width = data.shape
-    small = np.empty(len(x), F)
-    wide = np.empty(weights.qkv.weight.shape[1], F)
-    seen = np.empty(weights.out.weight.shape[2], F)
-    both = np.empty(weights.gate_up.weight.shape[1], F)
-    inner = len(both) // 2
-    gate = np.empty(inner, F)
-    turned, half = len(wide) // width - groups // 2, width // 2  # queries and keys are turned
+    layers, rows, groups, _, width = data.shape
+    small = np.zeros(x.shape, F)
+    wide = np.zeros((len(x), weights.qkv.weight.shape[1]), F)
+    seen = np.zeros((len(x), weights.out.weight.shape[2]), F)
+    both = np.zeros((len(x), weights.gate_up.weight.shape[1]), F)
+    inner = both.shape[1] // 2
+    gate = np.zeros((len(x), inner), F)
     for layer in range(layers):
         rms_norm(x, weights.norm[layer], weights.epsilon, small)
         multiply(small, weights.qkv, layer, wide)
-        for head in range(turned):
-            begin = head * width
-            for j in range(begin, begin + half):
-                left, right = wide[j], wide[j + half]
-                wide[j] = left * turn[0, j - begin] - right * turn[1, j - begin]
-                wide[j + half] = (
-                    right * turn[0, j - begin + half] + left * turn[1, j - begin + half]
-                )
-        keep_and_attend(wide, data[layer], at, seen)
+        for row in range(rows):
+            for head in range(wide.shape[1] // width - groups // 2):  # of queries and of keys
+                turn(wide[row, head * width : (head + 1) * width], angles[row])
+        keep_and_attend(wide, data[layer], at, mask, seen)
         multiply(seen, weights.out, layer, small)
         add(x, small)
         rms_norm(x, weights.norm_mlp[layer], weights.epsilon, small)
         multiply(small, weights.gate_up, layer, both)
-        sigmoids(both[:inner], gate)
-        for j in range(inner):
-            gate[j] *= both[j] * both[inner + j]
+        for row in range(rows):
+            sigmoids(both[row, :inner], gate[row])
+            for j in range(inner):
+                gate[row, j] *= both[row, j] * both[row, inner + j]
         multiply(gate, weights.down, layer, small)
         add(x, small)
     rms_norm(x, weights.last[0], weights.epsilon, small)
-    logits = np.empty(weights.head.weight.shape[1], F)
+    logits = np.empty((len(x), weights.head.weight.shape[1]), F)
     multiply(small, weights.head, 0, logits)
     return logits
 
 
 @_compiled
-def gpt2_step(x: Array, at: int, data: Array, weights: Gpt2Weights) -> Array:
-    """The logits (V,) of the token whose embedding, its place added, is x (W,) at position `at`.
-
-    `data` is the store's, in which there is room. x is used up.
-    """
-    small = np.empty(len(x), F)
-    wide = np.empty(weights.qkv.weight.shape[1], F)
-    seen = np.empty(weights.out.weight.shape[2], F)
-    inner = np.empty(weights.up.weight.shape[1], F)
-    gate = np.empty(len(inner), F)
+def gpt2_step(x: Array, at: int, mask: Array, data: Array, weights: Gpt2Weights) -> Array:
+    """As `llama_step`; x (R, W) are the tokens' embeddings with those of their places."""
+    rows = data.shape[1]
+    small = np.zeros(x.shape, F)
+    wide = np.zeros((len(x), weights.qkv.weight.shape[1]), F)
+    seen = np.zeros((len(x), weights.out.weight.shape[2]), F)
+    inner = np.zeros((len(x), weights.up.weight.shape[1]), F)
+    gate = np.zeros(inner.shape[1], F)
     for layer in range(len(data)):
-        norm = weights.norm
-        layer_norm(x, norm.gain[layer], norm.shift[layer], weights.epsilon, small)
+        layer_norm(x, weights.norm, layer, weights.epsilon, small)
         multiply(small, weights.qkv, layer, wide)
-        keep_and_attend(wide, data[layer], at, seen)
+        keep_and_attend(wide, data[layer], at, mask, seen)
         multiply(seen, weights.out, layer, small)
         add(x, small)
-        norm = weights.norm_mlp
-        layer_norm(x, norm.gain[layer], norm.shift[layer], weights.epsilon, small)
+        layer_norm(x, weights.norm_mlp, layer, weights.epsilon, small)
         multiply(small, weights.up, layer, inner)
         # GELU by tanh is x * sigmoid(sqrt(8 / pi) * (x + 0.044715 x^3)) (Hendrycks and Gimpel).
-        for j in range(len(inner)):
-            cube = inner[j] * inner[j] * inner[j]
-            gate[j] = F(1.59576912) * (inner[j] + F(0.044715) * cube)
-        sigmoids(gate, gate)
-        for j in range(len(inner)):
-            inner[j] *= gate[j]
+        for row in range(rows):
+            for j in range(len(gate)):
+                value = inner[row, j]
+                gate[j] = F(1.59576912) * (value + F(0.044715) * value * value * value)
+            sigmoids(gate, gate)
+            for j in range(len(gate)):
+                inner[row, j] *= gate[j]
         multiply(inner, weights.down, layer, small)
         add(x, small)
-    layer_norm(x, weights.last.gain[0], weights.last.shift[0], weights.epsilon, small)
-    logits = np.empty(weights.head.weight.shape[1], F)
+    layer_norm(x, weights.last, 0, weights.epsilon, small)
+    logits = np.empty((len(x), weights.head.weight.shape[1]), F)
     multiply(small, weights.head, 0, logits)
     return logits

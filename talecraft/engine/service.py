@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from talecraft.engine import loading, opening, prompting, quantising
+from talecraft.engine.batch import StepsOfAll
 from talecraft.engine.codec import Codec
 from talecraft.engine.decoding import Response, Writer
 from talecraft.engine.deltas import Deltas
@@ -45,7 +46,6 @@ from talecraft.story.context import Block
 from talecraft.story.turns import Generation, Sampling
 from talecraft.story.window import Window
 
-MANY = "batch"  # the decode path of drafts, recorded with each of them
 _ANOTHER_MODEL = "Another model writes now."
 
 
@@ -329,11 +329,17 @@ class Service:
             [self._prompt(blocks, command.sampling, given) for blocks in command.prompts],
             codec,
             self._pad,
-            partial(self._finished, request, mode=MANY),
+            partial(self._finished, request),
             self._wire.send,
             cancelled,
             place,
+            self._steps_of_all,
         )
+
+    def _steps_of_all(self) -> StepsOfAll | None:
+        """Of what is worn now."""
+        assert self._ref is not None
+        return self._sessions.for_all(self._ref, self._worn)
 
     def _warm(self) -> Session:
         """The session of what is worn now."""

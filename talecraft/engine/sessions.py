@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from talecraft.engine.batch import StepsOfAll
 from talecraft.engine.lean.choice import lean_steps
 from talecraft.engine.lean.steps import LeanSteps
 from talecraft.engine.session import Session, open_session
@@ -32,6 +33,11 @@ class Sessions:
         if ref.lean and device == "cpu":
             self._lean = lean_steps(model, ref.context_length)
         return True
+
+    def for_all(self, ref: ModelRef, adapter: str | None) -> StepsOfAll | None:
+        """Quicker steps of a batch that is written with this adapter, if there are any."""
+        lean = self._lean if self._of == _key(ref, adapter) else None
+        return lean.for_all() if lean is not None else None
 
     def open(self, model: Any, device: str, ref: ModelRef, adapter: str | None) -> Session:
         """A session of `model` with the adapter that is on."""

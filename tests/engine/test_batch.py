@@ -5,6 +5,8 @@ import torch
 
 from talecraft.engine.batch import Batch, BatchSampler, Row
 from talecraft.engine.decoding import GRACE, Writer
+from talecraft.engine.lean.choice import build
+from talecraft.engine.lean.products import WAYS
 from talecraft.engine.session import CHUNK, Session
 from talecraft.errors import EngineError
 from talecraft.story.turns import Sampling
@@ -28,8 +30,8 @@ def rows(seeds=(1, 2), sampling=DRAFTS, texts=TEXTS):
     ]
 
 
-def written(some, sampling=DRAFTS, record=True):
-    batch = Batch(shared_base(), some, sampling, pad=0, record=record)
+def written(some, sampling=DRAFTS, record=True, steps=None):
+    batch = Batch(shared_base(), some, sampling, pad=0, record=record, steps=steps)
     while batch.step():
         pass
     return [row.response for row in some]
@@ -44,6 +46,60 @@ def test_company_changes_neither_the_text_nor_the_record():
         torch.testing.assert_close(alone.raw, kept.raw, rtol=0, atol=1e-4)
         torch.testing.assert_close(alone.sampled, kept.sampled, rtol=0, atol=1e-4)
     assert len({tuple(one.ids) for one in together}) == len(together)
+
+
+class Counted:
+    """Quick steps that the third time fail, or never."""
+
+    mode = "counted"
+
+    def __init__(self, steps, fails=False):
+        self.steps, self.fails, self.count = steps, fails, 0
+
+    @property
+    def cache(self):
+        return self.steps.cache
+
+    def step_all(self, *given):
+        self.count += 1
+        if self.fails and self.count == 3:
+            raise RuntimeError("can't allocate memory")
+        return self.steps.step_all(*given)
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    return build(shared_base(), next(way for way in WAYS if way.fused))
+
+
+def test_quick_steps_write_all_but_the_first_token(compiled):
+    steps = Counted(compiled.for_all())
+    batch = Batch(shared_base(), rows(), DRAFTS, pad=0, record=True, steps=steps)
+    assert batch.mode == "batch-counted"
+    some = list(batch._rows)
+    while batch.step():
+        pass
+    longest = max(len(row.response.ids) for row in some)
+    assert steps.count == longest - 1
+    for row in some:
+        ids = torch.tensor([row.prompt + row.response.ids])
+        with torch.no_grad():
+            true = shared_base()(ids).logits[0].log_softmax(-1)[len(row.prompt) - 1 : -1]
+        true = true.gather(1, ids[0, len(row.prompt) :, None])[:, 0]
+        assert (true - torch.tensor(row.response.raw)).abs().mean() < 0.05
+
+
+def test_a_quick_step_that_fails_costs_no_word(compiled):
+    """The model goes on over what was kept."""
+    steps = Counted(compiled.for_all(), fails=True)
+    kept = written(rows(), steps=steps)
+    assert steps.count == 3
+    greedy = Sampling(temperature=0, outline_tokens=12, prose_tokens=20)
+    failed = written(rows(sampling=greedy), greedy, steps=Counted(compiled.for_all(), fails=True))
+    plain = written(rows(sampling=greedy), greedy)
+    same = [a.ids == b.ids for a, b in zip(failed, plain, strict=True)]
+    assert sum(same) >= 5, "two steps of 8 bits move hardly a word"
+    assert all(one.stop_reason for one in kept)
 
 
 def test_seeds_decide():

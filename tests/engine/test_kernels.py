@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from talecraft.engine.kernels import attend, exponentials, layer_norm, rms_norm, sigmoids
+from talecraft.engine.kernels import Norm, attend, exponentials, layer_norm, rms_norm, sigmoids
 
 F = np.float32
 
@@ -29,12 +29,12 @@ def test_sigmoids_by_hand():
 
 
 def test_norms_by_hand():
-    x, gain, shift = np.array([3.0, 4.0], F), np.array([1, 2], F), np.array([0, 1], F)
-    out = np.empty(2, F)
-    rms_norm(x, gain, F(0), out)
-    np.testing.assert_allclose(out, [3 / 12.5**0.5, 8 / 12.5**0.5], rtol=1e-6)
-    layer_norm(x, gain, shift, F(0), out)
-    np.testing.assert_allclose(out, [-1.0, 3.0], rtol=1e-6)
+    x, gain, shift = np.array([[3.0, 4.0]], F), np.array([[1, 2]], F), np.array([[0, 1]], F)
+    out = np.empty((1, 2), F)
+    rms_norm(x, gain[0], F(0), out)
+    np.testing.assert_allclose(out[0], [3 / 12.5**0.5, 8 / 12.5**0.5], rtol=1e-6)
+    layer_norm(x, Norm(gain, shift), 0, F(0), out)
+    np.testing.assert_allclose(out[0], [-1.0, 3.0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 63, 64, 130])
@@ -44,9 +44,19 @@ def test_attention_is_torchs(count):
     query = draw.normal(size=16).astype(F)
     keys, values = (draw.normal(size=(140, 16)).astype(F) for _ in range(2))
     out = np.empty(16, F)
-    attend(query, keys, values, count, out)
+    attend(query, keys, values, count, np.ones(0, np.int64), out)
     theirs = torch.nn.functional.scaled_dot_product_attention(
         *(torch.from_numpy(one)[None] for one in (query[None], keys[:count], values[:count])),
         scale=1.0,
     )
     np.testing.assert_allclose(out, theirs[0, 0].numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_masked_is_not_attended_to():
+    draw = np.random.default_rng(0)
+    query, out, other = draw.normal(size=8).astype(F), np.empty(8, F), np.empty(8, F)
+    keys, values = (draw.normal(size=(6, 8)).astype(F) for _ in range(2))
+    attend(query, keys, values, 6, np.array([0, 0, 1, 1, 0, 1]), out)
+    left = [2, 3, 5]
+    attend(query, keys[left].copy(), values[left].copy(), 3, np.ones(0, np.int64), other)
+    np.testing.assert_allclose(out, other, rtol=1e-5)

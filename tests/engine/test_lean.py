@@ -22,8 +22,9 @@ from transformers.pytorch_utils import Conv1D
 
 from talecraft.config import lean
 from talecraft.engine import products
-from talecraft.engine.lean import choice
-from talecraft.engine.lean.choice import distance, lean_steps, made
+from talecraft.engine.cache import empty_cache
+from talecraft.engine.lean import choice, compiled
+from talecraft.engine.lean.choice import build, distance, lean_steps
 from talecraft.engine.lean.products import WAYS, Way, order, ranked
 from talecraft.engine.lean.steps import LeanSteps
 from talecraft.engine.lean.store import BLOCK
@@ -79,7 +80,7 @@ def _adapted(model: Any, **given: Any) -> Any:
 
 def _steps(model: Any, way: str = "fp32") -> LeanSteps:
     base = choice.base_of(model)
-    return made(base, next(one for one in WAYS if one.name == way))
+    return build(base, next(one for one in WAYS if one.name == way))
 
 
 def _read(session: Session, ids: list[int]) -> torch.Tensor:
@@ -143,19 +144,71 @@ def test_logits_are_the_models_own(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in MODELS if "adapted" not in name])
 def test_compiled_steps_of_a_rounded_model_are_its_own(name: str) -> None:
     """Where rounding to 8 bits changes nothing, there is nothing else that they change."""
-    model = MODELS[name]()
-    with torch.no_grad():
-        for layer in model.modules():
-            if isinstance(layer, torch.nn.Linear):
-                whole, scale = rounded(layer.weight)
-                layer.weight.copy_(whole * scale[:, None])
-            elif isinstance(layer, Conv1D):
-                whole, scale = rounded(layer.weight.t())
-                layer.weight.copy_((whole * scale[:, None]).t())
+    model = _rounded(MODELS[name]())
     theirs = _long_way(Session(model, "cpu"))
     ours = _long_way(Session(model, "cpu", _steps(model, "compiled")))
     assert theirs.std() > 0.5
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def _rounded(model: Any) -> Any:
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Linear):
+            whole, scale = rounded(layer.weight)
+            layer.weight.copy_(whole * scale[:, None])
+        elif isinstance(layer, Conv1D):
+            whole, scale = rounded(layer.weight.t())
+            layer.weight.copy_((whole * scale[:, None]).t())
+    return model
+
+
+@pytest.mark.parametrize("name", ["llama", "one head of keys", "yarn", "mistral", "gpt2"])
+@pytest.mark.parametrize("count", [1, 2, 4, 7])
+@torch.inference_mode()
+def test_a_step_of_many_rows_is_the_models_own(name: str, count: int) -> None:
+    """Rows of several lengths, over more than a block; some leave, some take tokens back."""
+    model = _rounded(MODELS[name]())
+    steps = _steps(model, "compiled").for_all()
+    assert steps is not None
+    caches = [steps.cache, empty_cache(model)]
+    draw = torch.Generator().manual_seed(count)
+    mask = torch.ones(count, 20, dtype=torch.long)
+    for row in range(count):
+        mask[row, : 3 * (row % 4)] = 0
+    ids = torch.randint(0, VOCABULARY, mask.shape, generator=draw)
+    places = (mask.cumsum(1) - 1).clamp(min=0)
+    for cache in caches:
+        model(input_ids=ids, attention_mask=mask, position_ids=places, cache=cache, use_cache=True)
+    place = places[:, -1]
+    for at in range(BLOCK):
+        token = torch.randint(0, VOCABULARY, (len(mask),), generator=draw)
+        mask, place = torch.cat([mask, torch.ones_like(mask[:, :1])], 1), place + 1
+        theirs = model(
+            input_ids=token[:, None], attention_mask=mask, position_ids=place[:, None],
+            cache=caches[1], use_cache=True,
+        ).logits[:, -1]  # fmt: skip
+        torch.testing.assert_close(steps.step_all(token, place, mask), theirs, atol=1e-4, rtol=1e-4)
+        if at == 30:
+            mask[0, -2:] = 0
+            place[0] -= 2
+        if at == 60 and count > 2:
+            kept = torch.tensor([2, 0])
+            mask, place = mask[kept], place[kept]
+            for cache in caches:
+                cache.batch_select_indices(kept)
+
+
+def test_only_compiled_steps_are_of_many_rows() -> None:
+    assert _steps(_llama()).for_all() is None
+
+
+def test_many_rows_of_a_large_model_are_for_many_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "SMALL", 1000)
+    steps = _steps(_llama(), "compiled")
+    for cores, given in ((1, True), (2, True), (8, False)):
+        monkeypatch.setattr(torch, "get_num_threads", lambda cores=cores: cores)
+        assert (steps.for_all() is not None) is given
 
 
 @pytest.mark.parametrize("name", ["llama", "mistral", "gpt2", "biases", "gpt2, adapted"])

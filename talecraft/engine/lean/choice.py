@@ -51,7 +51,7 @@ def _checked(model: Any, window: int) -> LeanSteps:
     told = "it is too large"
     for way in ways:
         try:
-            steps = made(base, way)
+            steps = build(base, way)
         except Unfit as why:
             told = f"{why}, which {way.name} steps do not do"
             continue
@@ -63,7 +63,7 @@ def _checked(model: Any, window: int) -> LeanSteps:
     raise Unfit(told)
 
 
-def made(base: Any, way: Way) -> LeanSteps:
+def build(base: Any, way: Way) -> LeanSteps:
     """Steps of a model of one of the families in this way. Raises Unfit, and RuntimeError where
     this machine does not have it."""
     family = FAMILIES[type(base).__name__]

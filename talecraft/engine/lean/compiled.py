@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +12,10 @@ import torch
 from torch import Tensor
 
 from talecraft.engine.kernels import (
+    Array,
     Gpt2Weights,
     LlamaWeights,
+    Matrix,
     Norm,
     gpt2_step,
     llama_step,
@@ -23,10 +28,60 @@ from talecraft.engine.lean.store import Store
 from talecraft.engine.lean.weights import Unfit, joined, matrix, table
 
 TANH = ("gelu_new", "gelu_pytorch_tanh")
+FEW_CORES, SMALL = 2, 30_000_000  # weights; below, operations cost more than what they compute
+_ALL = np.empty((0, 0), np.int64)  # the mask of sequences of which every token counts
 
 
-class CompiledLlama(LeanSteps):
+class CompiledSteps(LeanSteps):
+    """One call a token, for one sequence or a batch of them."""
+
+    _weights: LlamaWeights | Gpt2Weights
+
+    def __init__(self, config: Any, way: Way, store: Store) -> None:
+        super().__init__(way, store)
+        self._config = config
+
+    def for_all(self) -> CompiledSteps | None:
+        """None for a model that is more than small where torch has several cores to share out
+        several rows to, and these have one."""
+        matrices = (one for one in self._weights if isinstance(one, Matrix))
+        size = sum(one.weight.size for one in matrices)
+        if torch.get_num_threads() > FEW_CORES and size > SMALL:
+            return None
+        other = copy.copy(self)
+        other.store = self.store.like(self._config)
+        return other
+
+    @torch.inference_mode()
+    def step_all(self, tokens: Tensor, places: Tensor, mask: Tensor) -> Tensor:
+        """Append an id (B,) at its place (B,) to each sequence of the cache; returns their logits
+        (B, V). Of all columns, with the new one, those count whose `mask` (B, n) is not 0."""
+        at = self.store.length
+        self.store.reserve(at + 1)
+        logits = self._rows(tokens.tolist(), places.tolist(), at, mask.contiguous().numpy())
+        self.store.reach(at + 1)
+        return logits
+
+    def _forward(self, token: int, at: int) -> Tensor:
+        return self._rows([token], [at], at, _ALL)
+
+    @abstractmethod
+    def _rows(self, tokens: Sequence[int], places: Sequence[int], at: int, mask: Array) -> Tensor:
+        """The logits (B, V) of the tokens at these places, in column `at` of the store."""
+
+
+def _padded(rows: Tensor) -> Array:
+    """(B, W) as the kernels take it: one row, or a multiple of four."""
+    count = len(rows)
+    made = np.zeros((count if count == 1 else -(-count // 4) * 4, rows.shape[1]), np.float32)
+    made[:count] = rows.numpy()
+    return made
+
+
+class CompiledLlama(CompiledSteps):
     """LlamaForCausalLM, MistralForCausalLM."""
+
+    _weights: LlamaWeights
 
     def __init__(self, base: Any, way: Way) -> None:
         """Raises Unfit for what is not LoRA on linear layers, and other activations than SiLU."""
@@ -34,10 +89,11 @@ class CompiledLlama(LeanSteps):
         if config.hidden_act != "silu":
             raise Unfit(f"its activation is {config.hidden_act}")
         width = int(layers[0].self_attn.head_dim)
-        super().__init__(way, Store(config, len(layers), int(config.num_key_value_heads), width))
+        heads = int(config.num_key_value_heads)
+        super().__init__(config, way, Store(config, len(layers), heads, width))
         self._embedding = table(base.model.embed_tokens)
         self._rotary = base.model.rotary_emb
-        self._turns = np.empty((0, 2, width), np.float32)
+        self._angles = np.empty((0, 2, width), np.float32)
         mlps, count = [layer.mlp for layer in layers], len(layers)
         self._weights = LlamaWeights(
             stacked([layer.input_layernorm.weight for layer in layers]),
@@ -51,17 +107,20 @@ class CompiledLlama(LeanSteps):
             np.float32(base.model.norm.variance_epsilon),
         )
 
-    def _forward(self, token: int, at: int) -> Tensor:
-        if at >= len(self._turns):
-            turns = torch.stack(llama.angles(self._rotary, self.store.capacity), 1)
-            self._turns = turns.float().contiguous().numpy()
-        x = self._embedding[token].to(torch.float32, copy=True).numpy()
-        data = self.store.data.numpy()
-        return torch.from_numpy(llama_step(x, at, self._turns[at], data, self._weights))[None]
+    def _rows(self, tokens: Sequence[int], places: Sequence[int], at: int, mask: Array) -> Tensor:
+        if at >= len(self._angles):
+            both = torch.stack(llama.angles(self._rotary, self.store.capacity), 1)
+            self._angles = both.float().contiguous().numpy()
+        x = _padded(self._embedding[tokens].float())
+        data, angles = self.store.data.numpy(), self._angles[places]
+        logits = llama_step(x, at, angles, mask, data, self._weights)
+        return torch.from_numpy(logits)[: len(tokens)]
 
 
-class CompiledGpt2(LeanSteps):
+class CompiledGpt2(CompiledSteps):
     """GPT2LMHeadModel."""
+
+    _weights: Gpt2Weights
 
     def __init__(self, base: Any, way: Way) -> None:
         """Raises Unfit for what is not LoRA on linear layers, and activations other than GELU by
@@ -72,7 +131,7 @@ class CompiledGpt2(LeanSteps):
             raise Unfit(f"its activation is {config.activation_function}")
         attention, count = blocks[0].attn, len(blocks)
         heads, width = int(attention.num_heads), int(attention.head_dim)
-        super().__init__(way, Store(config, count, heads, width))
+        super().__init__(config, way, Store(config, count, heads, width))
         self._embedding, self._places = table(body.wte), table(body.wpe)
         self._weights = Gpt2Weights(
             _norms([block.ln_1 for block in blocks]),
@@ -86,11 +145,11 @@ class CompiledGpt2(LeanSteps):
             np.float32(body.ln_f.eps),
         )
 
-    def _forward(self, token: int, at: int) -> Tensor:
+    def _rows(self, tokens: Sequence[int], places: Sequence[int], at: int, mask: Array) -> Tensor:
         """Raises IndexError beyond the model's positions."""
-        x = (self._embedding[token].float() + self._places[at].float()).numpy()
-        logits = gpt2_step(x, at, self.store.data.numpy(), self._weights)
-        return torch.from_numpy(logits)[None]
+        x = _padded(self._embedding[tokens].float() + self._places[places].float())
+        logits = gpt2_step(x, at, mask, self.store.data.numpy(), self._weights)
+        return torch.from_numpy(logits)[: len(tokens)]
 
 
 def _norms(norms: list[Any]) -> Norm:

@@ -24,7 +24,7 @@ Shapes = tuple[tuple[int, int], ...]
 
 SAMPLE = 12_000_000  # weights that are multiplied by to find the quickest way
 EVICTED = 64_000_000  # bytes read in between, where a model is larger: it comes from memory then
-ROUNDS = 5
+ROUNDS = 8
 
 
 def _float32(weight: Tensor, bias: Tensor | None) -> Product:
@@ -61,7 +61,7 @@ def _compiled(weight: Tensor, bias: Tensor | None) -> Product:
     matrix, made = packed(1, [(weight, bias)]), torch.empty(1, len(weight))
 
     def product(x: Tensor) -> Tensor:
-        multiply(x[0].numpy(), matrix, 0, made[0].numpy())
+        multiply(x.numpy(), matrix, 0, made.numpy())
         return made
 
     return product
@@ -95,14 +95,21 @@ def ranked(shapes: Shapes, most: float) -> tuple[Way, ...]:
     """The ways in which matrices of these shapes (N, K) take at most `most` bytes, the one to use
     first. Measured once in a process, some 0.2 s."""
     weights = sum(rows * columns for rows, columns in shapes)
-    spent: list[tuple[float, Way]] = []
+    trials = []
     for way in WAYS:
         if weights * way.size <= most:
-            # Not every build of torch has every way, nor every processor; and where a disk is full
-            # there is no room for compiled code.
-            with suppress(RuntimeError, AttributeError, NotImplementedError, ImportError, OSError):
-                spent.append((_seconds(way, _sample(shapes), weights > SAMPLE), way))
-    return order(spent)
+            # Not every build of torch has every way, nor every processor, disk or numba: each fails
+            # in its own manner, and one that does is not there.
+            with suppress(Exception):
+                trial = _Trial(way, _sample(shapes))
+                trial.run()
+                trials.append(trial)
+    other = torch.ones(EVICTED // 4 if weights > SAMPLE else 0)
+    for _ in range(ROUNDS):
+        for trial in trials:  # in turn: what else the machine does is the same for all
+            other.sum()
+            trial.run()
+    return order([(trial.best, trial.way) for trial in trials])
 
 
 def order(spent: Sequence[tuple[float, Way]]) -> tuple[Way, ...]:
@@ -130,21 +137,22 @@ def _sample(shapes: Shapes) -> list[tuple[int, int]]:
     return found
 
 
-def _seconds(way: Way, shapes: Sequence[tuple[int, int]], evict: bool) -> float:
-    """The shortest of a few times through matrices of these shapes, and what is beside them."""
-    products = [
-        (way.make(torch.full((rows, columns), 0.01), None), torch.ones(1, columns))
-        for rows, columns in shapes
-    ]
-    beside = 0 if way.fused else BESIDE
-    other = torch.ones(EVICTED // 4 if evict else 0)
-    best = float("inf")
-    for _ in range(ROUNDS):
-        other.sum()
+class _Trial:
+    """A way through matrices of some shapes, with the operations beside them."""
+
+    def __init__(self, way: Way, shapes: Sequence[tuple[int, int]]) -> None:
+        self.way = way
+        self.best = float("inf")  # seconds, of all runs so far
+        self._products = [
+            (way.make(torch.full((rows, columns), 0.01), None), torch.ones(1, columns))
+            for rows, columns in shapes
+        ]
+
+    def run(self) -> None:
+        beside = 0 if self.way.fused else BESIDE
         began = time.perf_counter()
-        for product, x in products:
+        for product, x in self._products:
             product(x)
             for _ in range(beside):
                 torch.add(x, x)
-        best = min(best, time.perf_counter() - began)
-    return best
+        self.best = min(self.best, time.perf_counter() - began)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from talecraft.engine.batch import StepsOfAll
 from talecraft.engine.lean.products import Product, Way
 from talecraft.engine.lean.store import Store
 
@@ -41,6 +42,11 @@ class LeanSteps(ABC):
     def forget(self) -> None:
         """Empty the cache; its room stays."""
         self.store.reach(0)
+
+    def for_all(self) -> StepsOfAll | None:
+        """Steps of several sequences at once, of the same weights over a cache of their own; None
+        where there are none that are quicker than the model's own forward."""
+        return None
 
     @abstractmethod
     def _forward(self, token: int, at: int) -> Tensor:

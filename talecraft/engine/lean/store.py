@@ -16,8 +16,8 @@ BLOCK = 128  # tokens
 
 
 class Views(NamedTuple):
-    """A step's view of the store, one entry a layer: where its key and value (K, D) go, and all
-    keys (K, D, n) and values (K, n, D) with these."""
+    """A step's view of the store's first sequence, one entry a layer: where its key and value
+    (K, D) go, and all keys (K, D, n) and values (K, n, D) with these."""
 
     key: tuple[Tensor, ...]
     value: tuple[Tensor, ...]
@@ -26,7 +26,8 @@ class Views(NamedTuple):
 
 
 class Store:
-    """Float32 (layers, 2 K, capacity, D), keys before values; the capacity grows by blocks.
+    """Float32 (layers, B, 2 K, capacity, D), keys before values; the capacity grows by blocks. How
+    many sequences B there are is told by what is read first.
 
     Attention of one row in 16 bits is 6 to 17 times as slow on a CPU as in float32 (SPEED, 2.1).
     """
@@ -34,14 +35,19 @@ class Store:
     def __init__(self, config: Any, layers: int, heads: int, width: int) -> None:
         """`heads` of keys (K) and their `width` (D), in each layer of a model of `config`."""
         self.heads = heads
-        self.data = torch.empty(layers, 2 * heads, 0, width)
-        self.cache = DynamicCache(config=config)
+        self.data = torch.empty(layers, 1, 2 * heads, 0, width)
+        self.cache = _Cache(self, config)
         self._layers = [_Layer(self, at) for at in range(layers)]
         self.cache.layers = list(self._layers)
 
+    def like(self, config: Any) -> Store:
+        """An empty one for the same model."""
+        layers, _, _, _, width = self.data.shape
+        return Store(config, layers, self.heads, width)
+
     @property
     def capacity(self) -> int:
-        return self.data.shape[2]
+        return self.data.shape[3]
 
     @property
     def length(self) -> int:
@@ -53,18 +59,25 @@ class Store:
         for layer in self._layers:
             layer.length = length
 
-    def reserve(self, length: int) -> None:
-        """Make room for `length` tokens in all."""
-        if length <= self.capacity:
+    def reserve(self, length: int, sequences: int | None = None) -> None:
+        """Make room for `length` tokens in all, of so many sequences or as many as there are."""
+        layers, rows, twice, capacity, width = self.data.shape
+        if sequences is not None and sequences != rows:
+            rows, capacity = sequences, 0
+        if length <= capacity:
             return
-        layers, twice, capacity, width = self.data.shape
-        data = torch.zeros(layers, twice, -(-length // BLOCK) * BLOCK, width)
-        data[:, :, :capacity] = self.data
+        data = torch.zeros(layers, rows, twice, -(-length // BLOCK) * BLOCK, width)
+        if capacity:
+            data[:, :, :, :capacity] = self.data
         self.data = data
+
+    def select(self, rows: Tensor) -> None:
+        """Keep these sequences (n,), some of them perhaps several times."""
+        self.data = self.data[:, rows]
 
     def views(self, at: int) -> Views:
         """For a step at position `at`, of which there is room for."""
-        heads, data = self.heads, self.data
+        heads, data = self.heads, self.data[:, 0]
         keys, values = data[:, :heads, : at + 1], data[:, heads:, : at + 1]
         return Views(
             data[:, :heads, at].unbind(),
@@ -74,8 +87,19 @@ class Store:
         )
 
 
+class _Cache(DynamicCache):  # type: ignore[misc]
+    """The store as transformers' forward takes it."""
+
+    def __init__(self, store: Store, config: Any) -> None:
+        super().__init__(config=config)
+        self._store = store
+
+    def batch_select_indices(self, indices: Tensor) -> None:
+        self._store.select(indices)
+
+
 class _Layer(DynamicLayer):  # type: ignore[misc]
-    """One layer of the store, as transformers' forward writes and reads it, one sequence wide."""
+    """One layer of the store, as transformers' forward writes and reads it."""
 
     def __init__(self, store: Store, at: int) -> None:
         super().__init__()
@@ -86,14 +110,14 @@ class _Layer(DynamicLayer):  # type: ignore[misc]
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
-        """Append (1, K, n, D); returns all there is, in the model's own precision."""
+        """Append (B, K, n, D); returns all there is, in the model's own precision."""
         store, start = self._store, self.length
         self.length = start + key_states.shape[2]
-        store.reserve(self.length)
-        keys, values = store.data[self._at].split(store.heads)
-        keys[:, start : self.length] = key_states[0]
-        values[:, start : self.length] = value_states[0]
-        held = keys[None, :, : self.length], values[None, :, : self.length]
+        store.reserve(self.length, len(key_states) if start == 0 else None)
+        keys, values = store.data[self._at].split(store.heads, 1)
+        keys[:, :, start : self.length] = key_states
+        values[:, :, start : self.length] = value_states
+        held = keys[:, :, : self.length], values[:, :, : self.length]
         return held[0].to(key_states.dtype), held[1].to(value_states.dtype)
 
     def get_seq_length(self) -> int:
