@@ -29,9 +29,9 @@ class Drafting:
     """One `Draft` on its way. Between two steps the model may do other work.
 
     `prompts` are the command's in ids, `record` makes a finished turn of what was written and how.
-    Where adapters are compared, all is written with the first of them, then with the next, each by
-    the model's own forward; else by `steps`, if there are any. `place` is where in a passage the
-    drafts belong, if in one.
+    Where adapters are compared, all is written with the first of them, then with the next. `steps`
+    gives quicker ones of what is on, if there are any. `place` is where in a passage the drafts
+    belong, if in one.
     """
 
     def __init__(
@@ -122,8 +122,7 @@ class Drafting:
                 [Row(prompt, self._codec, sampling, seed, grace, opening) for seed in seeds]
             )
         rows = [row for drafts in self._rows for row in drafts]
-        steps = None if self._command.adapters else self._steps()
-        return Batch(model, rows, sampling, self._pad, record=True, steps=steps)
+        return Batch(model, rows, sampling, self._pad, record=True, steps=self._steps())
 
     def _finish(self, rows: list[Row]) -> None:
         """Keep what is written after one prompt, and tell it when it is all there is to be."""

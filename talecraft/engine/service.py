@@ -339,7 +339,7 @@ class Service:
     def _steps_of_all(self) -> StepsOfAll | None:
         """Of what is worn now."""
         assert self._ref is not None
-        return self._sessions.for_all(self._ref, self._worn)
+        return self._sessions.for_all(self._model, self._device.name, self._ref, self._worn)
 
     def _warm(self) -> Session:
         """The session of what is worn now."""

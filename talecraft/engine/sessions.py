@@ -10,18 +10,24 @@ from talecraft.engine.lean.steps import LeanSteps
 from talecraft.engine.session import Session, open_session
 from talecraft.process.messages import ModelRef
 
+SMALL = 30e6  # weights of which copies for one adapter more are worth their memory and the time
+OTHERS = 2  # adapters that are compared
+
 
 class Sessions:
     """Lean steps belong to what writes, one adapter or none: they are kept, not made anew, while
-    another is on to be compared with. Its session does its steps by the model's own forward."""
+    another is on to be compared with. Its session does its steps by the model's own forward; a
+    batch of a small model has steps made for it."""
 
     def __init__(self) -> None:
+        self._others: dict[object, LeanSteps | None] = {}
         self._lean: LeanSteps | None = None
         self._of: object = None  # the model, the adapter and the window that they are made for
 
     def forget(self) -> None:
         """The model goes."""
         self._lean = self._of = None
+        self._others.clear()
 
     def settle(self, model: Any, device: str, ref: ModelRef, adapter: str | None) -> bool:
         """With this adapter `model` writes from now on. True where that is news, and a session
@@ -34,9 +40,23 @@ class Sessions:
             self._lean = lean_steps(model, ref.context_length)
         return True
 
-    def for_all(self, ref: ModelRef, adapter: str | None) -> StepsOfAll | None:
-        """Quicker steps of a batch that is written with this adapter, if there are any."""
-        lean = self._lean if self._of == _key(ref, adapter) else None
+    def for_all(
+        self, model: Any, device: str, ref: ModelRef, adapter: str | None
+    ) -> StepsOfAll | None:
+        """Quicker steps of a batch that `model` writes with the adapter that is on, if there are
+        any."""
+        key = _key(ref, adapter)
+        if key == self._of:
+            lean = self._lean
+        elif key in self._others:
+            lean = self._others[key]
+        else:
+            size = getattr(model, "num_parameters", lambda: SMALL + 1)()  # llama.cpp's has none
+            wanted = ref.lean and device == "cpu" and size <= SMALL
+            while len(self._others) >= OTHERS:
+                del self._others[next(iter(self._others))]
+            lean = lean_steps(model, ref.context_length) if wanted else None
+            self._others[key] = lean
         return lean.for_all() if lean is not None else None
 
     def open(self, model: Any, device: str, ref: ModelRef, adapter: str | None) -> Session:

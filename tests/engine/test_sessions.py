@@ -11,7 +11,16 @@ import torch
 from talecraft.engine import sessions
 from talecraft.engine.service import Service
 from talecraft.engine.sessions import Sessions
-from talecraft.process.messages import Finished, Generate, Load, Loaded, Phase, Quit
+from talecraft.process.messages import (
+    Draft,
+    Drafted,
+    Finished,
+    Generate,
+    Load,
+    Loaded,
+    Phase,
+    Quit,
+)
 from talecraft.story.context import Block
 from talecraft.story.turns import Sampling
 from tests.support.models import bundled_ref, tiny_llama
@@ -36,6 +45,9 @@ class _Steps:
 
     def forget(self) -> None:
         pass
+
+    def for_all(self) -> Any:
+        return self
 
 
 @pytest.fixture
@@ -83,6 +95,29 @@ def test_nothing_is_kept_of_a_model_that_goes(made: _Made) -> None:
     assert found.settle(tiny_llama(), "cpu", REF, None)
 
 
+def test_what_is_compared_has_steps_of_its_own_for_a_batch(
+    made: _Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, found = tiny_llama(), Sessions()
+    found.settle(model, "cpu", REF, None)
+    writes = found.for_all(model, "cpu", REF, None)
+    assert writes is not None
+    one, other = (found.for_all(model, "cpu", REF, name) for name in ("one", "other"))
+    assert None not in (one, other)
+    assert len({id(writes), id(one), id(other)}) == 3
+    assert [found.for_all(model, "cpu", REF, name) for name in ("one", "other")] == [one, other]
+    assert len(made.windows) == 3
+    found.for_all(model, "cpu", REF, "third")  # the oldest goes
+    assert found.for_all(model, "cpu", REF, "other") is other
+    assert found.for_all(model, "cpu", REF, "one") is not one
+    monkeypatch.setattr(sessions, "SMALL", 1)
+    assert found.for_all(model, "cpu", REF, "of a large model") is None
+    assert found.for_all(object(), "cpu", REF, "of llama.cpp's") is None
+    assert found.for_all(model, "cpu", REF, None) is writes
+    found.forget()
+    assert found.for_all(model, "cpu", REF, "third") is None
+
+
 class _Wire:
     """Commands in, events out, in this process."""
 
@@ -91,7 +126,7 @@ class _Wire:
         self.sent: list[Any] = []
 
     def waiting(self) -> bool:
-        return True
+        return len(self.commands) > 1
 
     def next(self) -> Any:
         return self.commands.pop(0)
@@ -101,8 +136,10 @@ class _Wire:
 
 
 def test_the_engine_says_how_it_writes_and_can_be_told_not_to() -> None:
-    turn = Generate(1, [Block("<prompt>\nA fox\n")], Sampling(seed=1, prose_tokens=8))
-    wire = _Wire(Load(REF), turn, Load(bundled_ref()), turn)
+    blocks, sampling = [Block("<prompt>\nA fox\n")], Sampling(seed=1, prose_tokens=8)
+    turn = Generate(1, blocks, sampling)
+    drafts = Draft(2, REF.key, [blocks], sampling, [[1, 2]])
+    wire = _Wire(Load(REF), turn, Load(bundled_ref()), turn, Load(REF), drafts)
     threads = torch.get_num_threads()
     try:
         Service(wire, set()).run()  # type: ignore[arg-type]
@@ -112,6 +149,9 @@ def test_the_engine_says_how_it_writes_and_can_be_told_not_to() -> None:
     modes = [event.generation.engine_mode for event in wire.sent if isinstance(event, Finished)]
     assert ways[0].startswith("lean-")
     assert ways[1] == "eager"
-    assert modes == [f"{way}-cpu-float32" for way in ways]
+    assert modes == [f"{way}-cpu-float32" for way in ways[:2]]
+    (drafted,) = (event for event in wire.sent if isinstance(event, Drafted))
+    many = f"batch-{ways[2]}" if ways[2] == "lean-compiled" else "batch"
+    assert [one.generation.engine_mode for one in drafted.turns] == [f"{many}-cpu-float32"] * 2
     loads = [event for event in wire.sent if isinstance(event, Phase) and event.phase == "loading"]
     assert len(loads) == 1, "the model itself stays where it is"
