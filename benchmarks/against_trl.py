@@ -82,16 +82,22 @@ def run_of(taste: str, seed: int) -> Path:
 
 
 def trained(place: Path, name: str, rate: float, kl: float) -> tuple[list[float], float]:
-    """Let TRL train; returns the mean score of each update, and the seconds."""
-    env = {**child_environment(), "PYTHONPATH": f"{PEER}:{HERE.parent}"}
-    script = str(HERE / "peers" / "trl_on_our_reward.py")
-    command = [sys.executable, script, str(place), str(place / name), str(rate), str(kl)]
-    began = time.monotonic()
-    ended = subprocess.run(command, env=env, capture_output=True, text=True)
-    if ended.returncode != 0:
-        raise RuntimeError(f"TRL failed:\n{ended.stderr[-4000:]}")
-    told = [msgspec.json.decode(line) for line in ended.stdout.splitlines() if line.startswith("{")]
-    return [one["score"] for one in told if "score" in one], time.monotonic() - began
+    """Let TRL train, unless it has; returns the mean score of each update, and the seconds."""
+    log = place / f"{name}.log"
+    if not log.exists():
+        env = {**child_environment(), "PYTHONPATH": f"{PEER}:{HERE.parent}"}
+        script = str(HERE / "peers" / "trl_on_our_reward.py")
+        command = [sys.executable, script, str(place), str(place / name), str(rate), str(kl)]
+        half, began = place / f".{name}.log", time.monotonic()
+        with half.open("w") as told:
+            ended = subprocess.run(command, env=env, stdout=told, stderr=subprocess.PIPE, text=True)
+            if ended.returncode != 0:
+                raise RuntimeError(f"TRL failed:\n{ended.stderr[-4000:]}")
+            told.write(f'\n{{"seconds": {time.monotonic() - began:.0f}}}\n')
+        half.rename(log)
+    lines = [line for line in log.read_text().splitlines() if line.startswith('{"')]
+    found = [msgspec.json.decode(line) for line in lines]  # of TRL's own lines none is JSON
+    return [one["score"] for one in found if "score" in one], found[-1]["seconds"]
 
 
 def judged(place: Path, taste: str, name: str, scores: list[float], seconds: float) -> Fared:

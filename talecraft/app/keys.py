@@ -105,11 +105,15 @@ def help_groups() -> Iterator[type[DOMNode]]:
 
 
 def owner_of(key: str) -> tuple[type[DOMNode], Binding] | None:
-    """Where `key` does something, the first place that the help tells of, and what."""
+    """Where `key` does something, the first place that the help tells of, and what. What is part of
+    a screen counts as that screen."""
+    screen: type[DOMNode] | None = None
     for kind in help_groups():
+        if screen is None or not issubclass(screen, kind):
+            screen = kind if issubclass(kind, Screen) else None
         for binding in bindings_of(kind):
             if binding.key == key and binding.action != "say_why_not":
-                return kind, binding
+                return screen or kind, binding
     return None
 
 

@@ -58,19 +58,22 @@ class Manners(App[int]):
 
     def on_key(self, event: events.Key) -> None:
         """A function key that does nothing here says where it does. Called before the binding."""
-        here = self.screen.active_bindings.get(event.key)
-        if not _FUNCTION_KEY.fullmatch(event.key) or (here is not None and here.enabled):
+        if not _FUNCTION_KEY.fullmatch(event.key):
             return
-        if (found := owner_of(event.key)) is None:
+        here = self.screen.active_bindings.get(event.key)
+        found = owner_of(event.key)
+        if found is None or (here is not None and here.enabled):
             return
         kind, binding = found
         named = f"{self.get_key_display(binding)} ({binding.description})"
-        if not isinstance(self, kind):
-            self.say(f"{named} does nothing here; it is for: {getattr(kind, 'HELP', '')}.")
-        elif self.screen.is_modal:
-            self.say(f"{named} waits until this is answered.")
-        else:
+        if self.screen.is_modal:
+            self.say(f"{named} waits until this is closed.")
+        elif isinstance(self.screen, kind):
+            self.say(f"{named} can do nothing just now.")
+        elif isinstance(self, kind):
             self.say(f"{named} is where you are.")
+        else:
+            self.say(f"{named} does nothing here; it is for: {getattr(kind, 'HELP', '')}.")
 
     # ------------------------------------------------------------------ saying things
     def say(self, text: str, title: str = "", severity: Any = "information") -> None:

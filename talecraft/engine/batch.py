@@ -292,7 +292,7 @@ class Batch:
         if self._steps is not None:
             try:
                 return self._steps.step_all(ids, places, self._mask)
-            except RuntimeError:
+            except (RuntimeError, MemoryError):
                 logging.getLogger(__name__).exception("a step of all rows failed")
                 self._steps = None  # what was kept stands: the model goes on over it
         return self._forward(ids[:, None], places[:, None])
@@ -334,7 +334,8 @@ class Batch:
         for at in back[:, 0].nonzero()[:, 0].tolist():
             self._written[at] = self._as_it_stands(self._rows[at])
         self._mask = torch.cat([self._mask, torch.ones_like(step)], 1)
-        self._positions = self._positions[:, -1:] + 1 - back
+        alive = torch.tensor([not row.done for row in self._rows])[:, None].long()
+        self._positions = self._positions[:, -1:] + alive - back
         going = [i for i, row in enumerate(self._rows) if not row.done]
         # Finished rows cost as much as live ones; copying the cache costs too.
         if len(going) <= 0.75 * len(self._rows):

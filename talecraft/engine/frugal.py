@@ -46,6 +46,12 @@ def give_back() -> None:
     _heap(_MMAP_THRESHOLD, _OWN_PAGES)
 
 
+def trim() -> None:
+    """What is free in the heap now goes back to the system, in glibc."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def _heap(option: int, value: int) -> None:
     """Tell glibc's heap; another C library has no such thing."""
     with suppress(AttributeError, OSError):

@@ -20,6 +20,7 @@ from talecraft.engine.frugal import frugally
 from talecraft.engine.products import quicken
 from talecraft.errors import AdapterError, DoesNotFit, EngineError
 from talecraft.process import adapter_files, tensors
+from talecraft.process.environment import torch_threads
 from talecraft.process.machine import native_bfloat16
 from talecraft.process.messages import AdapterRef, ModelRef
 
@@ -43,7 +44,7 @@ def settle_in() -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", max(1, (os.cpu_count() or 2) - 1))))
+    torch.set_num_threads(torch_threads())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,13 @@ AMD with AVX512 oneDNN is 1.5 to 2.5 times as fast from eight rows up, in the sa
 single row is bound by reading the weights, of which MKL, on one core, reads half as many a second
 as a plain loop does (engine/kernels.py). Without AVX512 MKL is the quicker one at every size: on
 an AMD with AVX2 oneDNN takes 1.06 times as long for 2,000 rows and 1.5 times for 32 of a small
-layer. Layers keep their weights and their class's name; only who multiplies changes.
+layer; there layers stay torch's, one row and all. Layers keep their weights and their class's name;
+only who multiplies changes.
 """
 
 from __future__ import annotations
 
+import logging
 import platform
 from collections.abc import Callable
 from functools import cache
@@ -44,7 +46,8 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
     What can be done no faster, torch does.
     """
-    if x.numel() == x.shape[-1] and _plain(x) and _plain(weight) and torch.get_num_threads() == 1:
+    one = x.numel() == x.shape[-1] == weight.shape[1] and _plain(x) and _plain(weight)
+    if one and torch.get_num_threads() == 1:
         kernel = _row_kernel()
         if kernel is not None:
             made = torch.empty(*x.shape[:-1], len(weight))
@@ -53,8 +56,8 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     wide = x.numel() >= FEWEST_ROWS * x.shape[-1] and weight.numel() > 0
     if _LINEAR is None or not wide or x.dtype != torch.float32 or x.device.type != "cpu":
         return nn.functional.linear(x, weight, bias)
-    product: Tensor = _LINEAR(x.contiguous(), weight, bias, "none", [], "")
-    return product
+    wide_product: Tensor = _LINEAR(x.contiguous(), weight, bias, "none", [], "")
+    return wide_product
 
 
 def _plain(tensor: Tensor) -> bool:
@@ -65,9 +68,14 @@ def _plain(tensor: Tensor) -> bool:
 
 @cache
 def _row_kernel() -> Callable[..., None] | None:
+    """The kernel, compiled or taken from where it was kept; None where that fails, in whatever
+    manner: there is no numba for this machine, no room for its code, or its code is damaged."""
     try:
         from talecraft.engine.kernels import row_product
-    except (ImportError, RuntimeError):  # no numba for this machine, or nowhere to keep its code
+
+        row_product(*(torch.ones(*shape).numpy() for shape in ((2,), (3, 2), (3,))))
+    except Exception:
+        logging.getLogger(__name__).exception("rows are multiplied by torch")
         return None
     return row_product
 

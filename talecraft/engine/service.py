@@ -200,6 +200,8 @@ class Service:
             self._wear(self._adapter)
         except AdapterError as error:  # damaged since it was loaded
             self._adapter = None
+            for drafting in self._drafts:
+                drafting.restart()
             self._settle()
             self._wire.send(Failed(None, error.message, error.hint, True))
 
@@ -339,7 +341,7 @@ class Service:
     def _steps_of_all(self) -> StepsOfAll | None:
         """Of what is worn now."""
         assert self._ref is not None
-        return self._sessions.for_all(self._model, self._device.name, self._ref, self._worn)
+        return self._sessions.for_all(self._model, self._ref, self._worn)
 
     def _warm(self) -> Session:
         """The session of what is worn now."""

@@ -128,7 +128,7 @@ class Session:
             return None
         try:
             return self._steps.step(token)
-        except RuntimeError:
+        except (RuntimeError, MemoryError):
             logging.getLogger(__name__).exception("a %s step failed", self._steps.mode)
         read, self._steps = self.ids, None
         self.forget()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from talecraft.config import lean
 from talecraft.engine.batch import StepsOfAll
 from talecraft.engine.lean.choice import lean_steps
 from talecraft.engine.lean.steps import LeanSteps
 from talecraft.engine.session import Session, open_session
 from talecraft.process.messages import ModelRef
 
-SMALL = 30e6  # weights of which copies for one adapter more are worth their memory and the time
 OTHERS = 2  # adapters that are compared
 
 
@@ -36,28 +36,28 @@ class Sessions:
         if self._of == wanted:
             return False
         self._lean, self._of = None, wanted
+        self._others.clear()
         if ref.lean and device == "cpu":
             self._lean = lean_steps(model, ref.context_length)
         return True
 
-    def for_all(
-        self, model: Any, device: str, ref: ModelRef, adapter: str | None
-    ) -> StepsOfAll | None:
+    def for_all(self, model: Any, ref: ModelRef, adapter: str | None) -> StepsOfAll | None:
         """Quicker steps of a batch that `model` writes with the adapter that is on, if there are
         any."""
         key = _key(ref, adapter)
         if key == self._of:
-            lean = self._lean
+            steps = self._lean
         elif key in self._others:
-            lean = self._others[key]
+            steps = self._others[key]
         else:
-            size = getattr(model, "num_parameters", lambda: SMALL + 1)()  # llama.cpp's has none
-            wanted = ref.lean and device == "cpu" and size <= SMALL
+            # Where the one that writes has none, another has none either.
+            wanted = self._lean is not None and self._lean.for_all() is not None
+            if not wanted or model.num_parameters() > lean.SMALL:
+                return None
             while len(self._others) >= OTHERS:
                 del self._others[next(iter(self._others))]
-            lean = lean_steps(model, ref.context_length) if wanted else None
-            self._others[key] = lean
-        return lean.for_all() if lean is not None else None
+            steps = self._others[key] = lean_steps(model, ref.context_length)
+        return steps.for_all() if steps is not None else None
 
     def open(self, model: Any, device: str, ref: ModelRef, adapter: str | None) -> Session:
         """A session of `model` with the adapter that is on."""

@@ -8,7 +8,6 @@ tensors fill by the formula of the estimate (studio/needs.py).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from talecraft.config import models
 from talecraft.paths import home
@@ -41,7 +40,8 @@ def probe() -> Machine:
         ModelRef(spec.id, spec.revision, folder, "fp32", spec.context_length, style)
     )
     with torch.inference_mode():
-        opened.base(torch.arange(64)[None])
+        for tokens in (64, 1):  # many and one are multiplied by different libraries
+            opened.base(torch.arange(tokens)[None])
     weights = opened.base.get_memory_footprint() / MB
     engine = peak() - weights
     import bitsandbytes  # noqa: F401
@@ -52,7 +52,6 @@ def probe() -> Machine:
 
     of_run = peak() - weights
     heap = _step()
-    engine += _lean(opened.base, spec.context_length)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     free, whole = torch.cuda.mem_get_info() if device == "cuda" else (0, 0)
     return Machine(
@@ -97,18 +96,6 @@ def _step() -> float:
         policy.hidden(ids).square().mean().backward()
     folded = 4 * LAYERS * (4 * HIDDEN**2 + 3 * HIDDEN * INNER)
     return (peak() - begun - folded / MB) / (ROWS * TOKENS * LAYERS * KEPT / MB)
-
-
-def _lean(model: Any, window: int) -> float:
-    """What an engine holds that writes in lean steps, beside the copies of weights: the compiler's
-    libraries."""
-    from talecraft.config import lean
-    from talecraft.engine.lean.choice import lean_steps
-
-    begun = resident()
-    steps = lean_steps(model, window)
-    copies = lean.copied(model.num_parameters()) / MB if steps is not None else 0.0
-    return max(0.0, resident() - begun - copies)
 
 
 def peak() -> float:

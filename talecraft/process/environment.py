@@ -9,19 +9,24 @@ from pathlib import Path
 LAUNCHED = "TALECRAFT_LAUNCHED"  # tells a run that a launcher was asked for, and by which process
 
 
+def torch_threads() -> int:
+    """How many cores torch has in a child: all but one, which stays free for the page, or as many
+    as `OMP_NUM_THREADS` says."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]  # more of them are for nested loops
+    return int(asked) if asked.isdigit() and int(asked) else max(1, (os.cpu_count() or 2) - 1)
+
+
 def child_environment(background: bool = False, launched: bool = False) -> dict[str, str]:
     """A copy of ours with threads, network and logging set for a child.
 
-    One core stays free for the page: two busy threads on two cores slow torch up to tenfold
-    (LEARNING 0.5). Nothing is fetched at run time. Where the child is a launcher (`launched`), it
-    knows how many threads each of its processes should have; it is looked for beside our own
-    interpreter first.
+    Two busy threads on two cores slow torch up to tenfold (LEARNING 0.5). Nothing is fetched at run
+    time. Where the child is a launcher (`launched`), it knows how many threads each of its
+    processes should have; it is looked for beside our own interpreter first.
     """
-    threads = str(max(1, (os.cpu_count() or 2) - 1))
     env = dict(os.environ)
     env.update(
         OMP_WAIT_POLICY="PASSIVE",
-        OMP_NUM_THREADS=env.get("OMP_NUM_THREADS", threads),
+        OMP_NUM_THREADS=str(torch_threads()),
         HF_HUB_OFFLINE="1",
         HF_HUB_DISABLE_PROGRESS_BARS="1",
         HF_HUB_DISABLE_TELEMETRY="1",

@@ -22,7 +22,7 @@ COMMAND = (sys.executable, "-m", "talecraft.learning.probe")
 KEPT = "machine.json"
 MOST_SECONDS = 300
 _FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # of x86, and of ARM
-_DEPENDS_ON = ("torch", "transformers", "peft", "bitsandbytes")
+_DEPENDS_ON = ("torch", "transformers", "peft", "bitsandbytes", "numba")
 
 
 class Machine(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from pathlib import Path
 from talecraft.config.lean import GPT2, LLAMA, copied
 from talecraft.config.precision import BYTES, SMALL, Quantisation, precision
 from talecraft.process import tensors
+from talecraft.process.environment import torch_threads
 from talecraft.process.machine import Machine
 from talecraft.process.run_events import PatternSettings, PpoSettings
 from talecraft.process.tensors import Tensor
@@ -223,7 +224,8 @@ class Needs:
         """The copies of matrices and output head that a CPU's lean steps multiply by."""
         if not self.shape.lean or self.quantised or self.machine.device != "cpu":
             return 0.0
-        return copied(self.shape.in_matrices + self.shape.vocabulary * self.shape.hidden) / MB
+        weights = self.shape.in_matrices + self.shape.vocabulary * self.shape.hidden
+        return copied(weights, torch_threads()) / MB
 
     @property
     def _heap(self) -> float:

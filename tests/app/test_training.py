@@ -15,6 +15,7 @@ from talecraft.app.widgets.figures import taste_words
 from talecraft.app.widgets.run_plan import RunPlan
 from talecraft.library.adapters import Adapter
 from talecraft.process.run_events import (
+    Check,
     Example,
     GoingOn,
     RunPhase,
@@ -563,3 +564,16 @@ def test_a_plot_has_few_ticks_of_even_steps_and_nought_among_them(ends):
     assert labels.count("0") == 1
     steps = [b - a for a, b in itertools.pairwise(map(float, labels))]
     assert steps == pytest.approx([steps[0]] * len(steps)), "the labels are what they stand for"
+
+
+async def test_a_long_condition_goes_on_beneath_itself(running, studio):
+    long = "preferred on 72 of 100 unseen prompts that nobody has practised, by all that was said"
+    check = Check("win", 0.72, ">= 0.5", True, f"{long} of it so far")
+    past_run(studio, msgspec.structs.replace(outcome(), checks=[check]))
+    async with running((80, 40), loaded=False) as (app, pilot):
+        await shown(app, pilot)
+        lines = seen(pilot).splitlines()
+        at = next(at for at, line in enumerate(lines) if "✓ preferred on" in line)
+        begun = lines[at].index("preferred")
+        assert lines[at + 1][:begun].strip() == ""
+        assert lines[at + 1][begun] != " "

@@ -449,5 +449,13 @@ async def test_a_function_key_of_another_place_says_which(running, studio):
         await pilot.press("m")
         await until(pilot, lambda: isinstance(app.screen, Form))
         await pilot.press("f5")
-        await until(pilot, lambda: "(Settings) waits until this is answered." in notices(pilot))
+        await until(pilot, lambda: "(Settings) waits until this is closed." in notices(pilot))
         assert isinstance(app.screen, Form)
+
+
+async def test_a_function_key_of_the_page_waits_while_it_is_edited(running):
+    async with running() as (app, pilot):
+        await editing(pilot, await three(app, pilot))
+        await pilot.press("f4")
+        await until(pilot, lambda: "(Tree) can do nothing just now." in notices(pilot))
+        assert isinstance(app.screen, WritingScreen)

@@ -49,11 +49,11 @@ def test_company_changes_neither_the_text_nor_the_record():
 
 
 class Counted:
-    """Quick steps that the third time fail, or never."""
+    """Quick steps of which the third fails, having written half of it, or none."""
 
     mode = "counted"
 
-    def __init__(self, steps, fails=False):
+    def __init__(self, steps, fails=None):
         self.steps, self.fails, self.count = steps, fails, 0
 
     @property
@@ -62,9 +62,11 @@ class Counted:
 
     def step_all(self, *given):
         self.count += 1
+        made = self.steps.step_all(*given)
         if self.fails and self.count == 3:
-            raise RuntimeError("can't allocate memory")
-        return self.steps.step_all(*given)
+            self.steps.store.reach(self.steps.store.length - 1)
+            raise self.fails
+        return made
 
 
 @pytest.fixture(scope="module")
@@ -89,17 +91,28 @@ def test_quick_steps_write_all_but_the_first_token(compiled):
         assert (true - torch.tensor(row.response.raw)).abs().mean() < 0.05
 
 
-def test_a_quick_step_that_fails_costs_no_word(compiled):
+@pytest.mark.parametrize("error", [RuntimeError("can't allocate memory"), MemoryError()])
+def test_a_quick_step_that_fails_costs_no_word(compiled, error):
     """The model goes on over what was kept."""
-    steps = Counted(compiled.for_all(), fails=True)
-    kept = written(rows(), steps=steps)
-    assert steps.count == 3
     greedy = Sampling(temperature=0, outline_tokens=12, prose_tokens=20)
-    failed = written(rows(sampling=greedy), greedy, steps=Counted(compiled.for_all(), fails=True))
+    steps = Counted(compiled.for_all(), error)
+    failed = written(rows(sampling=greedy), greedy, steps=steps)
+    assert steps.count == 3
     plain = written(rows(sampling=greedy), greedy)
     same = [a.ids == b.ids for a, b in zip(failed, plain, strict=True)]
     assert sum(same) >= 5, "two steps of 8 bits move hardly a word"
-    assert all(one.stop_reason for one in kept)
+
+
+def test_a_row_that_is_done_stays_where_it_is():
+    """Its place would leave the positions that a model has."""
+    some = rows(texts=TEXTS[:1], seeds=(1, 2, 3, 4, 5, 6))
+    batch = Batch(shared_base(), some, DRAFTS, pad=0)
+    last = {}
+    while batch.step():
+        for row, place in zip(batch._rows, batch._positions[:, -1].tolist(), strict=True):
+            if row.done:
+                assert last.setdefault(id(row), place) == place
+    assert last, "none was done before the others"
 
 
 def test_seeds_decide():

@@ -149,7 +149,10 @@ def test_more_at_once_needs_more(tmp_path: Path, machine: Machine) -> None:
     assert needs.engine(8192, rank=16) > needs.engine(8192)
 
 
-def test_lean_steps_copy_matrices_and_head_on_a_cpu(tmp_path: Path, machine: Machine) -> None:
+def test_lean_steps_copy_matrices_and_head_on_a_cpu(
+    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     plain = replace(gpt2(tmp_path), largest=0)  # loading is not its peak
     lean = replace(plain, lean=True)
 
@@ -163,7 +166,13 @@ def test_lean_steps_copy_matrices_and_head_on_a_cpu(tmp_path: Path, machine: Mac
     # A cache of twice the bytes beside a model in bfloat16.
     native = msgspec.structs.replace(machine, native=True)
     assert more("bf16", native) > more("fp32") + 9
-    assert (copied(1e9), copied(2e9)) == (1e9, 0)
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    assert more("fp32") == pytest.approx(2e-6 * (plain.in_matrices + 50257 * 768))
+
+
+def test_copies_are_of_8_bits_unless_many_cores_may_be_as_quick_with_16() -> None:
+    assert [copied(weights, 1) for weights in (1e6, 1e9, 2e9)] == [1e6, 1e9, 0]
+    assert [copied(weights, 8) for weights in (1e6, 1e8, 1e9, 2e9)] == [1e6, 2e8, 1e9, 0]
 
 
 def test_whether_there_are_lean_steps_is_told_by_the_configuration(tmp_path: Path) -> None:

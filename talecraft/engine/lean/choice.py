@@ -34,8 +34,6 @@ def lean_steps(model: Any, window: int) -> LeanSteps | None:
         return _checked(model, window)
     except Unfit as why:
         _LOG.info("no lean steps: %s", why)
-    except (MemoryError, RuntimeError, IndexError, OSError) as error:
-        _LOG.warning("no lean steps: %s", error)
     return None
 
 
@@ -52,10 +50,14 @@ def _checked(model: Any, window: int) -> LeanSteps:
     for way in ways:
         try:
             steps = build(base, way)
+            apart = distance(model, steps)
         except Unfit as why:
             told = f"{why}, which {way.name} steps do not do"
             continue
-        apart = distance(model, steps)
+        except Exception as error:  # memory, a damaged cache of compiled code: others may do
+            told = f"{way.name} steps failed: {error}"
+            _LOG.warning("%s", told)
+            continue
         if apart <= MOST_APART:
             return steps
         told = f"{steps.mode} is {apart:.1e} nats a token from the model's own forward"
@@ -64,8 +66,8 @@ def _checked(model: Any, window: int) -> LeanSteps:
 
 
 def build(base: Any, way: Way) -> LeanSteps:
-    """Steps of a model of one of the families in this way. Raises Unfit, and RuntimeError where
-    this machine does not have it."""
+    """Steps of a model of one of the families in this way. Raises Unfit, and all sorts of errors
+    where this machine does not have it."""
     family = FAMILIES[type(base).__name__]
     if not way.fused:
         return family(base, way)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from talecraft.config import lean
 from talecraft.engine.kernels import (
     Array,
     Gpt2Weights,
@@ -28,7 +29,6 @@ from talecraft.engine.lean.store import Store
 from talecraft.engine.lean.weights import Unfit, joined, matrix, table
 
 TANH = ("gelu_new", "gelu_pytorch_tanh")
-FEW_CORES, SMALL = 2, 30_000_000  # weights; below, operations cost more than what they compute
 _ALL = np.empty((0, 0), np.int64)  # the mask of sequences of which every token counts
 
 
@@ -37,19 +37,15 @@ class CompiledSteps(LeanSteps):
 
     _weights: LlamaWeights | Gpt2Weights
 
-    def __init__(self, config: Any, way: Way, store: Store) -> None:
-        super().__init__(way, store)
-        self._config = config
-
     def for_all(self) -> CompiledSteps | None:
         """None for a model that is more than small where torch has several cores to share out
         several rows to, and these have one."""
         matrices = (one for one in self._weights if isinstance(one, Matrix))
         size = sum(one.weight.size for one in matrices)
-        if torch.get_num_threads() > FEW_CORES and size > SMALL:
+        if torch.get_num_threads() > lean.FEW_CORES and size > lean.SMALL:
             return None
         other = copy.copy(self)
-        other.store = self.store.like(self._config)
+        other.store = self.store.like()
         return other
 
     @torch.inference_mode()
@@ -57,6 +53,8 @@ class CompiledSteps(LeanSteps):
         """Append an id (B,) at its place (B,) to each sequence of the cache; returns their logits
         (B, V). Of all columns, with the new one, those count whose `mask` (B, n) is not 0."""
         at = self.store.length
+        if self.store.data.shape[1] != len(tokens) or mask.shape != (len(tokens), at + 1):
+            raise RuntimeError("other rows than the cache holds")  # the kernels do not look
         self.store.reserve(at + 1)
         logits = self._rows(tokens.tolist(), places.tolist(), at, mask.contiguous().numpy())
         self.store.reach(at + 1)
@@ -90,7 +88,7 @@ class CompiledLlama(CompiledSteps):
             raise Unfit(f"its activation is {config.hidden_act}")
         width = int(layers[0].self_attn.head_dim)
         heads = int(config.num_key_value_heads)
-        super().__init__(config, way, Store(config, len(layers), heads, width))
+        super().__init__(way, Store(config, len(layers), heads, width))
         self._embedding = table(base.model.embed_tokens)
         self._rotary = base.model.rotary_emb
         self._angles = np.empty((0, 2, width), np.float32)
@@ -131,7 +129,7 @@ class CompiledGpt2(CompiledSteps):
             raise Unfit(f"its activation is {config.activation_function}")
         attention, count = blocks[0].attn, len(blocks)
         heads, width = int(attention.num_heads), int(attention.head_dim)
-        super().__init__(config, way, Store(config, count, heads, width))
+        super().__init__(way, Store(config, count, heads, width))
         self._embedding, self._places = table(body.wte), table(body.wpe)
         self._weights = Gpt2Weights(
             _norms([block.ln_1 for block in blocks]),

@@ -11,6 +11,8 @@ from torch import Tensor
 from talecraft.engine.kernels import Array, Matrix
 from talecraft.engine.lean.weights import Pair, Unfit, rounded
 
+ROWS = 4096
+
 
 def packed(layers: int, matrices: Iterable[Pair]) -> Matrix:
     """One matrix of each of so many layers, rounded as it comes. Raises Unfit where they differ in
@@ -26,8 +28,10 @@ def packed(layers: int, matrices: Iterable[Pair]) -> Matrix:
             )
         if made.weight.shape[1:] != tuple(weight.shape):
             raise Unfit("its layers are not of one shape")
-        whole, scale = rounded(weight)
-        made.weight[layer], made.scale[layer] = whole.numpy(), scale.numpy()
+        for at in range(0, len(weight), ROWS):  # an output head is large
+            whole, scale = rounded(weight[at : at + ROWS])
+            made.weight[layer, at : at + ROWS] = whole.numpy()
+            made.scale[layer, at : at + ROWS] = scale.numpy()
         if bias is not None:
             made.bias[layer] = bias.numpy()
     if made is None:

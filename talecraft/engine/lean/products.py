@@ -1,4 +1,4 @@
-"""A step's matrix products: one row by a weight matrix, in the ways that torch has on a CPU.
+"""A step's matrix products: one row by a weight matrix, in the ways that there are on a CPU.
 
 One row is bound by reading the weights, so the fewer bytes the better, where the processor has an
 instruction for them. Which way is quickest differs from one to the next and is measured here.
@@ -17,6 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from talecraft.engine.frugal import trim
 from talecraft.engine.lean.weights import rounded
 
 Product = Callable[[Tensor], Tensor]  # float32 (1, K) to float32 (1, N)
@@ -24,7 +25,7 @@ Shapes = tuple[tuple[int, int], ...]
 
 SAMPLE = 12_000_000  # weights that are multiplied by to find the quickest way
 EVICTED = 64_000_000  # bytes read in between, where a model is larger: it comes from memory then
-ROUNDS = 8
+PASSES, ROUNDS = 2, 4
 
 
 def _float32(weight: Tensor, bias: Tensor | None) -> Product:
@@ -58,9 +59,10 @@ def _compiled(weight: Tensor, bias: Tensor | None) -> Product:
     from talecraft.engine.kernels import multiply
     from talecraft.engine.lean.packing import packed
 
-    matrix, made = packed(1, [(weight, bias)]), torch.empty(1, len(weight))
+    matrix = packed(1, [(weight, bias)])
 
     def product(x: Tensor) -> Tensor:
+        made = torch.empty(1, len(weight))
         multiply(x.numpy(), matrix, 0, made.numpy())
         return made
 
@@ -74,7 +76,7 @@ class Way(NamedTuple):
     size: int  # bytes of a weight
     make: Callable[[Tensor, Tensor | None], Product]
     worth: float = 1.0  # it is taken where it is so many times as fast as a finer one
-    fused: bool = False  # a step of it is one function, else some twenty operations a layer
+    fused: bool = False  # a step of it is one function, not some twenty operations a layer
 
 
 # 16 bits cost 1e-7 nats a token, 8 bits up to 1e-3. Where their activations are rounded, too, the
@@ -85,31 +87,27 @@ WAYS = (
     Way("compiled", 1, _compiled, 1.2, fused=True),
     Way("int8", 1, _int8, 1.3),
 )
-# What a layer does beside its four products are some sixteen operations on a row, but where all are
-# one function.
+# What a layer does beside its four products are some fifteen operations on a row, but where all
+# are one function.
 BESIDE = 4
 
 
 @cache
 def ranked(shapes: Shapes, most: float) -> tuple[Way, ...]:
     """The ways in which matrices of these shapes (N, K) take at most `most` bytes, the one to use
-    first. Measured once in a process, some 0.2 s."""
+    first. Measured once in a process, some 0.4 s."""
     weights = sum(rows * columns for rows, columns in shapes)
-    trials = []
-    for way in WAYS:
-        if weights * way.size <= most:
-            # Not every build of torch has every way, nor every processor, disk or numba: each fails
-            # in its own manner, and one that does is not there.
-            with suppress(Exception):
-                trial = _Trial(way, _sample(shapes))
-                trial.run()
-                trials.append(trial)
-    other = torch.ones(EVICTED // 4 if weights > SAMPLE else 0)
-    for _ in range(ROUNDS):
-        for trial in trials:  # in turn: what else the machine does is the same for all
-            other.sum()
-            trial.run()
-    return order([(trial.best, trial.way) for trial in trials])
+    best: dict[Way, float] = {}
+    for _ in range(PASSES):  # what else the machine does now is not done to one way alone
+        for way in WAYS:
+            if weights * way.size <= most:
+                # Not every build of torch has every way, nor every processor, disk or numba: each
+                # fails in its own manner, and one that does is not there.
+                with suppress(Exception):
+                    spent = _seconds(way, _sample(shapes), weights > SAMPLE)
+                    best[way] = min(spent, best.get(way, spent))
+    trim()
+    return order([(spent, way) for way, spent in best.items()])
 
 
 def order(spent: Sequence[tuple[float, Way]]) -> tuple[Way, ...]:
@@ -137,22 +135,21 @@ def _sample(shapes: Shapes) -> list[tuple[int, int]]:
     return found
 
 
-class _Trial:
-    """A way through matrices of some shapes, with the operations beside them."""
-
-    def __init__(self, way: Way, shapes: Sequence[tuple[int, int]]) -> None:
-        self.way = way
-        self.best = float("inf")  # seconds, of all runs so far
-        self._products = [
-            (way.make(torch.full((rows, columns), 0.01), None), torch.ones(1, columns))
-            for rows, columns in shapes
-        ]
-
-    def run(self) -> None:
-        beside = 0 if self.way.fused else BESIDE
+def _seconds(way: Way, shapes: Sequence[tuple[int, int]], evict: bool) -> float:
+    """The shortest of a few times through matrices of these shapes, and what is beside them."""
+    products = [
+        (way.make(torch.full((rows, columns), 0.01), None), torch.ones(1, columns))
+        for rows, columns in shapes
+    ]
+    beside = 0 if way.fused else BESIDE
+    other = torch.ones(EVICTED // 4 if evict else 0)
+    best = float("inf")
+    for _ in range(ROUNDS):
+        other.sum()
         began = time.perf_counter()
-        for product, x in self._products:
+        for product, x in products:
             product(x)
             for _ in range(beside):
                 torch.add(x, x)
-        self.best = min(self.best, time.perf_counter() - began)
+        best = min(best, time.perf_counter() - began)
+    return best

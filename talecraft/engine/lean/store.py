@@ -36,14 +36,19 @@ class Store:
         """`heads` of keys (K) and their `width` (D), in each layer of a model of `config`."""
         self.heads = heads
         self.data = torch.empty(layers, 1, 2 * heads, 0, width)
-        self.cache = _Cache(self, config)
-        self._layers = [_Layer(self, at) for at in range(layers)]
-        self.cache.layers = list(self._layers)
+        self.lengths = [0] * layers  # one, but while transformers' forward goes through the layers
+        self._config = config
 
-    def like(self, config: Any) -> Store:
+    @property
+    def cache(self) -> DynamicCache:
+        """The store as transformers' forward takes it. It holds the store, and not the other way
+        round: what nobody needs any more is free at once."""
+        return _Cache(self, self._config)
+
+    def like(self) -> Store:
         """An empty one for the same model."""
         layers, _, _, _, width = self.data.shape
-        return Store(config, layers, self.heads, width)
+        return Store(self._config, layers, self.heads, width)
 
     @property
     def capacity(self) -> int:
@@ -51,13 +56,12 @@ class Store:
 
     @property
     def length(self) -> int:
-        """Tokens held, the same in all layers but while transformers' forward goes through them."""
-        return self._layers[0].length
+        """Tokens held."""
+        return self.lengths[0]
 
     def reach(self, length: int) -> None:
         """Say that the first `length` positions are filled."""
-        for layer in self._layers:
-            layer.length = length
+        self.lengths = [length] * len(self.lengths)
 
     def reserve(self, length: int, sequences: int | None = None) -> None:
         """Make room for `length` tokens in all, of so many sequences or as many as there are."""
@@ -88,11 +92,10 @@ class Store:
 
 
 class _Cache(DynamicCache):  # type: ignore[misc]
-    """The store as transformers' forward takes it."""
-
     def __init__(self, store: Store, config: Any) -> None:
         super().__init__(config=config)
         self._store = store
+        self.layers = [_Layer(store, at) for at in range(len(store.lengths))]
 
     def batch_select_indices(self, indices: Tensor) -> None:
         self._store.select(indices)
@@ -105,27 +108,26 @@ class _Layer(DynamicLayer):  # type: ignore[misc]
         super().__init__()
         self._store, self._at = store, at
         self.is_initialized = True
-        self.length = 0
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         """Append (B, K, n, D); returns all there is, in the model's own precision."""
-        store, start = self._store, self.length
-        self.length = start + key_states.shape[2]
-        store.reserve(self.length, len(key_states) if start == 0 else None)
+        store, start = self._store, self.get_seq_length()
+        length = store.lengths[self._at] = start + key_states.shape[2]
+        store.reserve(length, len(key_states) if start == 0 else None)
         keys, values = store.data[self._at].split(store.heads, 1)
-        keys[:, :, start : self.length] = key_states
-        values[:, :, start : self.length] = value_states
-        held = keys[:, :, : self.length], values[:, :, : self.length]
+        keys[:, :, start:length] = key_states
+        values[:, :, start:length] = value_states
+        held = keys[:, :, :length], values[:, :, :length]
         return held[0].to(key_states.dtype), held[1].to(value_states.dtype)
 
     def get_seq_length(self) -> int:
-        return self.length
+        return self._store.lengths[self._at]
 
     def crop(self, tokens_to_remove: int) -> None:
         """As transformers has it, a negative number: so many fewer."""
-        self.length += tokens_to_remove
+        self._store.lengths[self._at] += tokens_to_remove
 
     def reset(self) -> None:
-        self.length = 0
+        self._store.lengths[self._at] = 0
