@@ -6,7 +6,8 @@ runs on one core, with weights of 8 bits, activations and sums in float32. The c
 this processor the first time and kept beside this file, or in the user's cache.
 
 All kernels stand in this one file: numba keeps a caller although a callee in another has changed.
-Where d is a head's width and n the tokens held, keys and values are (n, d) of a store's layer.
+Keys and values are kept in 16 bits, which is exact enough (3e-5 of a row's largest) and half to
+read. d is a head's width.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numba
 import numpy as np
 
 F = np.float32
+WHOLE = 32_767  # of a row in int16 its largest number
 Array = np.ndarray[Any, Any]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -35,6 +37,14 @@ class Matrix(NamedTuple):
     weight: Array
     scale: Array
     bias: Array
+
+
+class Held(NamedTuple):
+    """Keys and values of all layers: `data` int16 (L, B, 2, K, capacity, d), of which a row is
+    `worth` (L, B, 2, K, capacity) times as much."""
+
+    data: Array
+    worth: Array
 
 
 class LlamaWeights(NamedTuple):
@@ -141,29 +151,42 @@ def exponentials(x: Array) -> None:
 
 
 @_compiled
-def attend(query: Array, keys: Array, values: Array, count: int, mask: Array, out: Array) -> None:
+def attend(
+    query: Array,
+    keys: Array,
+    keys_worth: Array,
+    values: Array,
+    values_worth: Array,
+    count: int,
+    mask: Array,
+    out: Array,
+) -> None:
     """A scaled query (d,) on the first `count` keys and values, into out (d,); of these only on
-    those whose `mask` (count,) is not 0, where there is one at all.
+    those whose `mask` (count,) is not 0, where there is one at all. Keys and values are int16, and
+    each row is worth so much.
 
-    Four rows at a time: the query is loaded, and what is summed is stored, a quarter as often.
+    Four rows at a time, from four places at once: so they come quickest from memory, and the query
+    is loaded, and what is summed is stored, a quarter as often.
     """
     width = len(query)
     weights = np.empty(count, F)
-    fours = count - count % 4
-    for at in range(0, fours, 4):
+    part = count // 4
+    for at in range(part):
         one, two, three, four = F(0), F(0), F(0), F(0)
         for j in range(width):
-            one += query[j] * keys[at, j]
-            two += query[j] * keys[at + 1, j]
-            three += query[j] * keys[at + 2, j]
-            four += query[j] * keys[at + 3, j]
-        weights[at], weights[at + 1] = one, two
-        weights[at + 2], weights[at + 3] = three, four
-    for at in range(fours, count):
+            one += query[j] * F(keys[at, j])
+            two += query[j] * F(keys[at + part, j])
+            three += query[j] * F(keys[at + 2 * part, j])
+            four += query[j] * F(keys[at + 3 * part, j])
+        weights[at], weights[at + part] = one, two
+        weights[at + 2 * part], weights[at + 3 * part] = three, four
+    for at in range(4 * part, count):
         one = F(0)
         for j in range(width):
-            one += query[j] * keys[at, j]
+            one += query[j] * F(keys[at, j])
         weights[at] = one
+    for at in range(count):
+        weights[at] *= keys_worth[at]
     if len(mask) > 0:
         for at in range(count):
             if mask[at] == 0:
@@ -177,43 +200,67 @@ def attend(query: Array, keys: Array, values: Array, count: int, mask: Array, ou
     total = F(0)
     for at in range(count):
         total += weights[at]
+        weights[at] *= values_worth[at]
     for j in range(width):
         out[j] = F(0)
-    for at in range(0, fours, 4):
-        one, two, three, four = weights[at], weights[at + 1], weights[at + 2], weights[at + 3]
+    for at in range(part):
+        one, two = weights[at], weights[at + part]
+        three, four = weights[at + 2 * part], weights[at + 3 * part]
         for j in range(width):
             out[j] += (
-                one * values[at, j]
-                + two * values[at + 1, j]
-                + three * values[at + 2, j]
-                + four * values[at + 3, j]
+                one * F(values[at, j])
+                + two * F(values[at + part, j])
+                + three * F(values[at + 2 * part, j])
+                + four * F(values[at + 3 * part, j])
             )
-    for at in range(fours, count):
+    for at in range(4 * part, count):
         for j in range(width):
-            out[j] += weights[at] * values[at, j]
+            out[j] += weights[at] * F(values[at, j])
     for j in range(width):
         out[j] /= total
 
 
 @_compiled
-def keep_and_attend(qkv: Array, held: Array, at: int, mask: Array, out: Array) -> None:
+def keep(row: Array, held: Array, worth: Array, at: int) -> None:
+    """A row (d,) as number `at` of `held` (capacity, d), int16, and what it is `worth`
+    (capacity,)."""
+    most = F(1e-12)
+    for j in range(len(row)):
+        most = max(most, abs(row[j]))
+    worth[at] = most / F(WHOLE)
+    for j in range(len(row)):
+        held[at, j] = np.int16(np.rint(row[j] * (F(WHOLE) / most)))
+
+
+@_compiled
+def keep_and_attend(
+    qkv: Array, held: Array, worth: Array, at: int, mask: Array, out: Array
+) -> None:
     """Queries, keys and values (R, H * d + 2 * K * d) of position `at`: these go into a store's
-    layer `held` (B, 2 K, capacity, d), those look at all up to it; into out (R, H * d)."""
-    rows, groups, _, width = held.shape
-    heads = groups // 2
-    queries = qkv.shape[1] // width - groups
+    layer, `held` (B, 2, K, capacity, d) and `worth` (B, 2, K, capacity), those look at all up to
+    it; into out (R, H * d)."""
+    rows, _, heads, _, width = held.shape
+    queries = qkv.shape[1] // width - 2 * heads
     each = queries // heads
     for row in range(rows):
         seen = mask[row] if len(mask) > 0 else mask.reshape(-1)
-        for head in range(groups):
-            begin = (queries + head) * width
-            held[row, head, at] = qkv[row, begin : begin + width]
+        for head in range(heads):
+            for kind in range(2):
+                begin = (queries + kind * heads + head) * width
+                keep(
+                    qkv[row, begin : begin + width],
+                    held[row, kind, head],
+                    worth[row, kind, head],
+                    at,
+                )
         for query in range(queries):
             begin, head = query * width, query // each
             attend(
                 qkv[row, begin : begin + width],
-                held[row, head],
-                held[row, heads + head],
+                held[row, 0, head],
+                worth[row, 0, head],
+                held[row, 1, head],
+                worth[row, 1, head],
                 at + 1,
                 seen,
                 out[row, begin : begin + width],
@@ -280,16 +327,16 @@ def turn(x: Array, angles: Array) -> None:
 
 @_compiled
 def llama_step(
-    x: Array, at: int, angles: Array, mask: Array, data: Array, weights: LlamaWeights
+    x: Array, at: int, angles: Array, mask: Array, held: Held, weights: LlamaWeights
 ) -> Array:
     """The logits (R, V) of one token in each of B sequences, after the `at` that a store holds.
 
     x (R, W) are their embeddings, used up; R is 1 where B is, else the next multiple of four.
     `angles` (B, 2, d) are the cosines and sines of their positions. Of the at + 1 tokens those
-    count whose `mask` (B, at + 1) is not 0; with (0, 0) all do. `data` is the store's, in which
-    there is room.
+    count whose `mask` (B, at + 1) is not 0; with (0, 0) all do. In what is `held` there is room for
+    one more.
     """
-    layers, rows, groups, _, width = data.shape
+    layers, rows, _, heads, _, width = held.data.shape
     small = np.zeros(x.shape, F)
     wide = np.zeros((len(x), weights.qkv.weight.shape[1]), F)
     seen = np.zeros((len(x), weights.out.weight.shape[2]), F)
@@ -300,9 +347,9 @@ def llama_step(
         rms_norm(x, weights.norm[layer], weights.epsilon, small)
         multiply(small, weights.qkv, layer, wide)
         for row in range(rows):
-            for head in range(wide.shape[1] // width - groups // 2):  # of queries and of keys
+            for head in range(wide.shape[1] // width - heads):  # of queries and of keys
                 turn(wide[row, head * width : (head + 1) * width], angles[row])
-        keep_and_attend(wide, data[layer], at, mask, seen)
+        keep_and_attend(wide, held.data[layer], held.worth[layer], at, mask, seen)
         multiply(seen, weights.out, layer, small)
         add(x, small)
         rms_norm(x, weights.norm_mlp[layer], weights.epsilon, small)
@@ -320,18 +367,18 @@ def llama_step(
 
 
 @_compiled
-def gpt2_step(x: Array, at: int, mask: Array, data: Array, weights: Gpt2Weights) -> Array:
+def gpt2_step(x: Array, at: int, mask: Array, held: Held, weights: Gpt2Weights) -> Array:
     """As `llama_step`; x (R, W) are the tokens' embeddings with those of their places."""
-    rows = data.shape[1]
+    rows = held.data.shape[1]
     small = np.zeros(x.shape, F)
     wide = np.zeros((len(x), weights.qkv.weight.shape[1]), F)
     seen = np.zeros((len(x), weights.out.weight.shape[2]), F)
     inner = np.zeros((len(x), weights.up.weight.shape[1]), F)
     gate = np.zeros(inner.shape[1], F)
-    for layer in range(len(data)):
+    for layer in range(len(held.data)):
         layer_norm(x, weights.norm, layer, weights.epsilon, small)
         multiply(small, weights.qkv, layer, wide)
-        keep_and_attend(wide, data[layer], at, mask, seen)
+        keep_and_attend(wide, held.data[layer], held.worth[layer], at, mask, seen)
         multiply(seen, weights.out, layer, small)
         add(x, small)
         layer_norm(x, weights.norm_mlp, layer, weights.epsilon, small)

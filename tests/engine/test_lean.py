@@ -34,6 +34,7 @@ from talecraft.engine.lean.weights import rounded
 from talecraft.engine.session import Session
 
 VOCABULARY = 97
+SHORT = 4e-3  # what rounding keys and values to 16 bits moves logits by, which spread by 1.5
 SURE = 0.2  # spread of the weights: as sure of its words as a trained model
 
 
@@ -145,12 +146,13 @@ def test_logits_are_the_models_own(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in MODELS if "adapted" not in name])
 def test_compiled_steps_of_a_rounded_model_are_its_own(name: str) -> None:
-    """Where rounding to 8 bits changes nothing, there is nothing else that they change."""
+    """Where rounding to 8 bits changes nothing they change nothing else, but that keys and values
+    are of 16."""
     model = _rounded(MODELS[name]())
     theirs = _long_way(Session(model, "cpu"))
     ours = _long_way(Session(model, "cpu", _steps(model, "compiled")))
     assert theirs.std() > 0.5
-    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(ours, theirs, atol=SHORT, rtol=1e-4)
 
 
 @torch.no_grad()
@@ -190,7 +192,9 @@ def test_a_step_of_many_rows_is_the_models_own(name: str, count: int) -> None:
             input_ids=token[:, None], attention_mask=mask, position_ids=place[:, None],
             cache=caches[1], use_cache=True,
         ).logits[:, -1]  # fmt: skip
-        torch.testing.assert_close(steps.step_all(token, place, mask), theirs, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            steps.step_all(token, place, mask), theirs, atol=SHORT, rtol=1e-4
+        )
         if at == 30:
             mask[0, -2:] = 0
             place[0] -= 2

@@ -15,6 +15,7 @@ from talecraft.config import lean
 from talecraft.engine.kernels import (
     Array,
     Gpt2Weights,
+    Held,
     LlamaWeights,
     Matrix,
     Norm,
@@ -25,7 +26,7 @@ from talecraft.engine.lean import gpt2, llama
 from talecraft.engine.lean.packing import packed, stacked
 from talecraft.engine.lean.products import Way
 from talecraft.engine.lean.steps import LeanSteps
-from talecraft.engine.lean.store import Store
+from talecraft.engine.lean.store import ShortStore
 from talecraft.engine.lean.weights import Unfit, joined, matrix, table
 
 TANH = ("gelu_new", "gelu_pytorch_tanh")
@@ -34,6 +35,8 @@ _ALL = np.empty((0, 0), np.int64)  # the mask of sequences of which every token 
 
 class CompiledSteps(LeanSteps):
     """One call a token, for one sequence or a batch of them."""
+
+    store: ShortStore
 
     _weights: LlamaWeights | Gpt2Weights
 
@@ -53,12 +56,16 @@ class CompiledSteps(LeanSteps):
         """Append an id (B,) at its place (B,) to each sequence of the cache; returns their logits
         (B, V). Of all columns, with the new one, those count whose `mask` (B, n) is not 0."""
         at = self.store.length
-        if self.store.data.shape[1] != len(tokens) or mask.shape != (len(tokens), at + 1):
+        if self.store.sequences != len(tokens) or mask.shape != (len(tokens), at + 1):
             raise RuntimeError("other rows than the cache holds")  # the kernels do not look
         self.store.reserve(at + 1)
         logits = self._rows(tokens.tolist(), places.tolist(), at, mask.contiguous().numpy())
         self.store.reach(at + 1)
         return logits
+
+    @property
+    def _held(self) -> Held:
+        return Held(self.store.data.numpy(), self.store.worth[..., 0].numpy())
 
     def _forward(self, token: int, at: int) -> Tensor:
         return self._rows([token], [at], at, _ALL)
@@ -88,7 +95,7 @@ class CompiledLlama(CompiledSteps):
             raise Unfit(f"its activation is {config.hidden_act}")
         width = int(layers[0].self_attn.head_dim)
         heads = int(config.num_key_value_heads)
-        super().__init__(way, Store(config, len(layers), heads, width))
+        super().__init__(way, ShortStore(config, len(layers), heads, width))
         self._embedding = table(base.model.embed_tokens)
         self._rotary = base.model.rotary_emb
         self._angles = np.empty((0, 2, width), np.float32)
@@ -110,8 +117,7 @@ class CompiledLlama(CompiledSteps):
             both = torch.stack(llama.angles(self._rotary, self.store.capacity), 1)
             self._angles = both.float().contiguous().numpy()
         x = _padded(self._embedding[tokens].float())
-        data, angles = self.store.data.numpy(), self._angles[places]
-        logits = llama_step(x, at, angles, mask, data, self._weights)
+        logits = llama_step(x, at, self._angles[places], mask, self._held, self._weights)
         return torch.from_numpy(logits)[: len(tokens)]
 
 
@@ -129,7 +135,7 @@ class CompiledGpt2(CompiledSteps):
             raise Unfit(f"its activation is {config.activation_function}")
         attention, count = blocks[0].attn, len(blocks)
         heads, width = int(attention.num_heads), int(attention.head_dim)
-        super().__init__(way, Store(config, count, heads, width))
+        super().__init__(way, ShortStore(config, count, heads, width))
         self._embedding, self._places = table(body.wte), table(body.wpe)
         self._weights = Gpt2Weights(
             _norms([block.ln_1 for block in blocks]),
@@ -146,7 +152,7 @@ class CompiledGpt2(CompiledSteps):
     def _rows(self, tokens: Sequence[int], places: Sequence[int], at: int, mask: Array) -> Tensor:
         """Raises IndexError beyond the model's positions."""
         x = _padded(self._embedding[tokens].float() + self._places[places].float())
-        logits = gpt2_step(x, at, mask, self.store.data.numpy(), self._weights)
+        logits = gpt2_step(x, at, mask, self._held, self._weights)
         return torch.from_numpy(logits)[: len(tokens)]
 
 
