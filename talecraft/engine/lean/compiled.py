@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,8 +37,8 @@ class CompiledSteps(LeanSteps):
     """One call a token, for one sequence or a batch of them."""
 
     store: ShortStore
-
     _weights: LlamaWeights | Gpt2Weights
+    _seen: tuple[Tensor, Held] | None = None  # the store's tensor, and how kernels see it
 
     def for_all(self) -> CompiledSteps | None:
         """None for a model that is more than small where torch has several cores to share out
@@ -65,7 +65,10 @@ class CompiledSteps(LeanSteps):
 
     @property
     def _held(self) -> Held:
-        return Held(self.store.data.numpy(), self.store.worth[..., 0].numpy())
+        data = self.store.data
+        if self._seen is None or self._seen[0] is not data:  # it has grown, or has other rows
+            self._seen = data, Held(data.numpy(), self.store.worth[..., 0].numpy())
+        return self._seen[1]
 
     def _forward(self, token: int, at: int) -> Tensor:
         return self._rows([token], [at], at, _ALL)
@@ -75,12 +78,25 @@ class CompiledSteps(LeanSteps):
         """The logits (B, V) of the tokens at these places, in column `at` of the store."""
 
 
-def _padded(rows: Tensor) -> Array:
+def _reader(embedding: Tensor) -> Callable[[Sequence[int]], Array]:
+    """What copies rows (n, W) of an embedding, in float32; torch takes nine microseconds to."""
+    if embedding.dtype != torch.float32:
+        return lambda ids: embedding[ids].float().numpy()
+    rows: Array = embedding.numpy()
+    return lambda ids: rows[ids]
+
+
+def _padded(rows: Array) -> Array:
     """(B, W) as the kernels take it: one row, or a multiple of four."""
     count = len(rows)
-    made = np.zeros((count if count == 1 else -(-count // 4) * 4, rows.shape[1]), np.float32)
-    made[:count] = rows.numpy()
-    return made
+    if count % 4 == 0 or count == 1:
+        return rows
+    return np.concatenate([rows, np.zeros((-count % 4, rows.shape[1]), np.float32)])
+
+
+def _first(logits: Array, count: int) -> Tensor:
+    made = torch.from_numpy(logits)
+    return made if len(made) == count else made[:count]
 
 
 class CompiledLlama(CompiledSteps):
@@ -96,7 +112,7 @@ class CompiledLlama(CompiledSteps):
         width = int(layers[0].self_attn.head_dim)
         heads = int(config.num_key_value_heads)
         super().__init__(way, ShortStore(config, len(layers), heads, width))
-        self._embedding = table(base.model.embed_tokens)
+        self._embedding = _reader(table(base.model.embed_tokens))
         self._rotary = base.model.rotary_emb
         self._angles = np.empty((0, 2, width), np.float32)
         mlps, count = [layer.mlp for layer in layers], len(layers)
@@ -116,9 +132,9 @@ class CompiledLlama(CompiledSteps):
         if at >= len(self._angles):
             both = torch.stack(llama.angles(self._rotary, self.store.capacity), 1)
             self._angles = both.float().contiguous().numpy()
-        x = _padded(self._embedding[tokens].float())
+        x = _padded(self._embedding(tokens))
         logits = llama_step(x, at, self._angles[places], mask, self._held, self._weights)
-        return torch.from_numpy(logits)[: len(tokens)]
+        return _first(logits, len(tokens))
 
 
 class CompiledGpt2(CompiledSteps):
@@ -136,7 +152,7 @@ class CompiledGpt2(CompiledSteps):
         attention, count = blocks[0].attn, len(blocks)
         heads, width = int(attention.num_heads), int(attention.head_dim)
         super().__init__(way, ShortStore(config, count, heads, width))
-        self._embedding, self._places = table(body.wte), table(body.wpe)
+        self._embedding, self._places = _reader(table(body.wte)), _reader(table(body.wpe))
         self._weights = Gpt2Weights(
             _norms([block.ln_1 for block in blocks]),
             packed(count, map(gpt2.qkv, blocks)),
@@ -151,9 +167,9 @@ class CompiledGpt2(CompiledSteps):
 
     def _rows(self, tokens: Sequence[int], places: Sequence[int], at: int, mask: Array) -> Tensor:
         """Raises IndexError beyond the model's positions."""
-        x = _padded(self._embedding[tokens].float() + self._places[places].float())
+        x = _padded(self._embedding(tokens) + self._places(places))
         logits = gpt2_step(x, at, mask, self._held, self._weights)
-        return torch.from_numpy(logits)[: len(tokens)]
+        return _first(logits, len(tokens))
 
 
 def _norms(norms: list[Any]) -> Norm:
