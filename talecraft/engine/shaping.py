@@ -24,8 +24,10 @@ from transformers.generation.logits_process import (
 )
 
 from talecraft.engine.codec import Codec
-from talecraft.engine.nucleus import SHORTLIST, Nucleus
+from talecraft.engine.nucleus import Nucleus
 from talecraft.story.turns import Sampling
+
+SHORTLIST = 256
 
 
 class Shaping:
