@@ -433,7 +433,7 @@ async def test_a_plan_tells_what_room_there_is(running, studio, monkeypatch):
         for free, words in (
             (
                 20_000.0,
-                "of memory (20.0 GB free), what writes beside it 508 MB, and 23 MB on the disk",
+                "of memory (20.0 GB free), what writes beside it 618 MB, and 23 MB on the disk",
             ),
             (1_500.0, "that sleeps while the run works"),
             (500.0, "of memory; 500 MB are free."),

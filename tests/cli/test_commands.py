@@ -469,14 +469,14 @@ def test_a_plan_tells_what_room_there_is(
     plan = data(talecraft_, "train", "plan")
     assert (plan["free_mb"], plan["together"], plan["fits"]) == (9000.0, True, True)
     words = talecraft_("train", "plan").out
-    assert "Memory: about 1.3 GB, 9.0 GB free\nBeside it, to write: about 518 MB\n" in words
+    assert "Memory: about 1.4 GB, 9.0 GB free\nBeside it, to write: about 618 MB\n" in words
     assert "Disk: about 23 MB, " in words
     monkeypatch.setattr(memory, "free_mb", lambda: 1500.0)
     assert "The engine sleeps while the run works" in talecraft_("train", "plan").out
     monkeypatch.setattr(memory, "free_mb", lambda: 600.0)
     refused = talecraft_("train", "run")
     assert (refused.code, refused.out) == (4, "")
-    assert "A run does not fit: It needs about 1.3 GB of memory; 600 MB are free." in refused.err
+    assert "A run does not fit: It needs about 1.4 GB of memory; 600 MB are free." in refused.err
     assert data(talecraft_, "train", "status") == []
 
 

@@ -90,8 +90,8 @@ def test_what_cannot_be_loaded_is_not(
 ) -> None:
     studio.catalogue.read_again(studio.home)
     before = studio.model
-    monkeypatch.setattr(memory, "free_mb", lambda: 600.0)
-    with pytest.raises(DoesNotFit, match=r"second does not fit.*600 MB are free") as caught:
+    monkeypatch.setattr(memory, "free_mb", lambda: 700.0)
+    with pytest.raises(DoesNotFit, match=r"second does not fit.*700 MB are free") as caught:
         studio.choose_model("second")
     assert caught.value.exit_code == 4
     assert "would fit" in caught.value.hint or "quantise" in caught.value.hint
