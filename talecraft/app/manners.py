@@ -61,8 +61,9 @@ class Manners(App[int]):
         if not _FUNCTION_KEY.fullmatch(event.key):
             return
         here = self.screen.active_bindings.get(event.key)
-        found = owner_of(event.key)
-        if found is None or (here is not None and here.enabled):
+        if here is not None and here.enabled:
+            return
+        if (found := owner_of(event.key)) is None:
             return
         kind, binding = found
         named = f"{self.get_key_display(binding)} ({binding.description})"

@@ -148,7 +148,11 @@ class _Wire:
 
 
 def _run(*commands: Any) -> list[Any]:
-    wire, threads = _Wire(*commands), torch.get_num_threads()
+    return _served(_Wire(*commands))
+
+
+def _served(wire: _Wire) -> list[Any]:
+    threads = torch.get_num_threads()
     try:
         Service(wire, set()).run()  # type: ignore[arg-type]
     finally:
@@ -225,10 +229,6 @@ def test_an_adapter_that_is_damaged_meanwhile_has_no_part_in_drafts(tmp_path: Pa
                 (tmp_path / "one" / "adapter_model.safetensors").write_bytes(b"gone")
             return command
 
-    wire, threads = Damaging(Load(REF, adapter), drafts, 9, looks), torch.get_num_threads()
-    try:
-        Service(wire, set()).run()  # type: ignore[arg-type]
-    finally:
-        torch.set_num_threads(threads)
-    assert any(isinstance(event, Failed) and event.adapter_refused for event in wire.sent)
-    assert _drafted(wire.sent) == _drafted(_run(Load(REF), drafts))
+    sent = _served(Damaging(Load(REF, adapter), drafts, 9, looks))
+    assert any(isinstance(event, Failed) and event.adapter_refused for event in sent)
+    assert _drafted(sent) == _drafted(_run(Load(REF), drafts))
