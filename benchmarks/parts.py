@@ -1,9 +1,12 @@
 """Each part of the reward used alone: what became of it on 96 prompts that were not practised.
 
-python -m benchmarks.parts [--only semantic form] [--method ppo] [--seed 1]
+python -m benchmarks.parts [--only semantic form] [--method ppo] [--seed 1] [--tight]
 
 No writer and no score: 288 premises are practised on, 96 held back; the run's own gate writes two
 passages after each, before and after, with the same seeds. Cells are kept in .cache/learning.
+
+At the page's usual room the model ends every turn, and closes every plan, by itself: there is
+nothing to learn about that. With --tight there is less room than it likes to take.
 """
 
 from __future__ import annotations
@@ -32,6 +35,9 @@ PREMISES = 4 * HELD  # a quarter is held back
 ALONE = tuple(name for name in NAMES if name not in (TASTE, STYLE))  # a manner: manner.py
 
 
+TIGHT = {"finished": ("writing.prose_tokens", 80), "format": ("writing.outline_tokens", 24)}
+
+
 class PartCell(msgspec.Struct, frozen=True):
     """How a run fared that was rewarded for one part alone. `change` and its 90 % interval in the
     part's own unit; `before` is what the root was worth."""
@@ -48,13 +54,18 @@ class PartCell(msgspec.Struct, frozen=True):
     kl_target: float
     updates: int
     seconds: float
+    room: int | None = None  # tokens, where it is less than usual
 
 
-def cell(part: str, method: Method, seed: int) -> PartCell:
+def cell(part: str, method: Method, seed: int, tight: bool) -> PartCell:
     recipe = Recipe(method, {part: 1.0}, tuple(unseen(PREMISES)))
     with writers.at_work(KEPT, seed, stories=False) as writer:
         studio = writer.studio
         studio.preferences.put(entries.find("training.gate_prompts"), str(HELD))
+        room = None
+        if tight:
+            name, room = TIGHT[part]
+            studio.preferences.put(entries.find(name), str(room))
         run = studio.training.start(studio.model, seed, recipe=recipe)
         steps = [one for one in follow(studio.training, run.id) if isinstance(one, Step)]
         studio.training.settle()
@@ -68,7 +79,7 @@ def cell(part: str, method: Method, seed: int) -> PartCell:
     assert figure.high is not None
     return PartCell(
         part, method, code(), outcome.state, _before(figure), figure.value, figure.low,
-        figure.high, checks["kl"].value, steps[0].kl_target, outcome.steps, outcome.seconds,
+        figure.high, checks["kl"].value, steps[0].kl_target, outcome.steps, outcome.seconds, room,
     )  # fmt: skip
 
 
@@ -84,7 +95,8 @@ def _row(one: PartCell) -> Row:
     )
     good = one.low > 0 and one.kl <= 2 * one.kl_target
     words = rewards.words(one.part)
-    return Row(f"{one.part} ({words}), {one.method}", value, "> 0, KL <= 2 targets", good)
+    room = f" in {one.room} tokens" if one.room is not None else ""
+    return Row(f"{one.part} ({words}){room}, {one.method}", value, "> 0, KL <= 2 targets", good)
 
 
 def main() -> None:
@@ -92,14 +104,18 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=ALONE, default=ALONE)
     parser.add_argument("--method", choices=METHODS, default="ppo")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tight", action="store_true", help="those that are learned in less room")
     options = parser.parse_args()
     os.environ.update({k: v for k, v in child_environment().items() if k.startswith("OMP")})
     KEPT.mkdir(parents=True, exist_ok=True)
     for part in options.only:
-        file = KEPT / f"part-{part}-{options.method}-{options.seed}.json"
+        if options.tight and part not in TIGHT:
+            continue
+        how = f"{options.method}-tight" if options.tight else options.method
+        file = KEPT / f"part-{part}-{how}-{options.seed}.json"
         if file.exists() and msgspec.json.decode(file.read_bytes(), type=PartCell).code == code():
             continue
-        found = cell(part, options.method, options.seed)
+        found = cell(part, options.method, options.seed, options.tight)
         file.write_bytes(msgspec.json.encode(found))
         print(f"{part}: {_row(found).figure}", flush=True)
     write(_done())
@@ -116,7 +132,9 @@ def write(cells: Sequence[PartCell]) -> None:
         "Each run is rewarded for one part alone, without a writer. The change is the mean over"
         " 192 passages after 96 premises that were not practised, the same seeds before and after,"
         " with its 90 % bootstrap interval over premises, in the part's own unit; all but semantic"
-        " are 0 at best and -1 at worst, semantic is between 0 and 1."
+        " are 0 at best and -1 at worst, semantic is between 0 and 1. In so many tokens: with less"
+        " room for the prose (finished) or the plan (format) than the model takes of itself, as at"
+        " the usual 200 and 64 it has nothing to learn about them."
     )
     rows = [_row(one) for one in cells]
     report.write("Parts of the reward, each alone", "python -m benchmarks.parts", rows, note)

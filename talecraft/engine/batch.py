@@ -7,6 +7,7 @@ else is in the batch (up to the rounding of the matrix products).
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence, Set
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ from talecraft.engine.codec import Codec, TextStream
 from talecraft.engine.decoding import GRACE, Response, ends_a_sentence
 from talecraft.engine.dry import Dry
 from talecraft.engine.lookahead import Opening
-from talecraft.engine.sampling import pick
+from talecraft.engine.sampling import Drawn, pick
 from talecraft.engine.session import CHUNK
 from talecraft.engine.shaping import Shaping
 from talecraft.errors import EngineError
@@ -182,18 +183,18 @@ class BatchSampler:
         self._shaping = Shaping(sampling, codec)
         self.greedy, self.by_chance = self._shaping.greedy, self._shaping.by_chance
 
-    def draw(self, logits: Tensor, written: Tensor, uniform: Tensor) -> Tensor:
-        """Tokens (B,) for logits (B, V), ids written so far (B, T), uniform (B,) in [0, 1)."""
+    def draw(self, logits: Tensor, written: Tensor, uniform: Tensor) -> list[Drawn]:
+        """For logits (B, V), ids written so far (B, T), uniform (B,) in [0, 1)."""
         return self.pick(self.shape(logits, written), uniform)
 
     def shape(self, logits: Tensor, written: Tensor, chance: Tensor | None = None) -> Tensor:
         """The scores (B, V) that are drawn from; see Shaping."""
         return self._shaping(logits, written, chance)
 
-    def pick(self, scores: Tensor, uniform: Tensor) -> Tensor:
-        """Tokens (B,), the likeliest where nothing is left to chance."""
+    def pick(self, scores: Tensor, uniform: Tensor) -> list[Drawn]:
+        """The likeliest, at 0, where nothing is left to chance."""
         if self.greedy:
-            return scores.argmax(-1)
+            return [Drawn(token, 0.0) for token in scores.argmax(-1).tolist()]
         return pick(scores, uniform)
 
 
@@ -323,11 +324,14 @@ class Batch:
         if self._sampler.by_chance:
             chance = torch.tensor([row.random.random() for row in self._rows])
         scores = self._sampler.shape(dried, self._written, chance)
-        sampled = self._sampler.pick(scores, uniform).tolist()
+        drawn = self._sampler.pick(scores, uniform)
+        done = [row.done for row in self._rows]
         tokens = [
-            self._pad if row.done else self._take(row, i, token, logits, scores)
-            for i, (row, token) in enumerate(zip(self._rows, sampled, strict=True))
+            self._pad if row.done else row.next(one.token)
+            for row, one in zip(self._rows, drawn, strict=True)
         ]
+        if self._record:
+            self._note(tokens, done, logits, drawn)
         back = torch.tensor([self._take_back(i, row) for i, row in enumerate(self._rows)])[:, None]
         step = torch.tensor(tokens)[:, None]
         self._written = torch.cat([self._written, step], 1)
@@ -370,18 +374,21 @@ class Batch:
             self._mask[at, seen[-back:]] = 0
         return back
 
-    def _take(self, row: Row, at: int, sampled: int, logits: Tensor, scores: Tensor) -> int:
-        token = row.next(sampled)
-        if self._record and not row.taken_back:
-            raw = torch.log_softmax(logits[at].float(), -1)
-            if not torch.isfinite(raw.max()):
+    def _note(
+        self, tokens: list[int], done: list[bool], logits: Tensor, drawn: list[Drawn]
+    ) -> None:
+        """The log-probs of each row's token, raw and sampled, but of rows that were done before."""
+        at = torch.tensor([0 if over else one for one, over in zip(tokens, done, strict=True)])
+        at = at[:, None]
+        logprobs = torch.log_softmax(logits.float(), -1)
+        best, raw = logprobs.amax(-1).tolist(), logprobs.gather(1, at)[:, 0].tolist()
+        for i, row in enumerate(self._rows):
+            if done[i] or row.taken_back:
+                continue
+            if not math.isfinite(best[i]):
                 raise EngineError(
                     "The model's probabilities are not numbers.",
                     "Roll back the adapter or choose another model.",
                 )
-            drawn = not row.response.forced[-1] and not self._sampler.greedy
-            row.response.raw.append(float(raw[token]))
-            row.response.sampled.append(
-                float(torch.log_softmax(scores[at], -1)[token]) if drawn else 0.0
-            )
-        return token
+            row.response.raw.append(raw[i])
+            row.response.sampled.append(0.0 if row.response.forced[-1] else drawn[i].logprob)

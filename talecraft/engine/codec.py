@@ -40,12 +40,21 @@ class Codec:
         self._tokenizer = tokenizer
         self._pieces = dict[int, Piece]()
         self._counts = dict[str, int]()
+        self._texts = dict[int, str]()
         self._repeatable: Tensor | None = None
 
     def encode(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False))
 
     def decode(self, ids: list[int]) -> str:
+        # A stream of tokens asks for the text of each one alone.
+        if len(ids) != 1:
+            return self._decode(ids)
+        if ids[0] not in self._texts:
+            self._texts[ids[0]] = self._decode(ids)
+        return self._texts[ids[0]]
+
+    def _decode(self, ids: list[int]) -> str:
         return str(
             self._tokenizer.decode(
                 ids, skip_special_tokens=False, clean_up_tokenization_spaces=False

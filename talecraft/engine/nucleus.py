@@ -19,9 +19,11 @@ class Nucleus(TopPLogitsWarper):  # type: ignore[misc]
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Scores (B, V), minus infinity outside the nucleus."""
-        least = [[self._least(row)] for row in scores.float().cpu().numpy()]
-        outside = scores < torch.tensor(least, dtype=scores.dtype, device=scores.device)
-        return scores.masked_fill(outside, self.filter_value)
+        rows = scores.float().cpu().numpy()
+        kept = np.full_like(rows, self.filter_value)
+        for row, into in zip(rows, kept, strict=True):
+            np.copyto(into, row, where=~(row < self._least(row)))
+        return torch.from_numpy(kept).to(scores)
 
     def _least(self, row: np.ndarray[Any, Any]) -> float:
         """The lowest score of (V,) that is kept."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence, Set
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -51,16 +54,31 @@ class Sampler:
         if self._shaping.greedy:
             token = int(scores[0].argmax())
             return token, float(logprobs[token]), 0.0
-        shaped = torch.log_softmax(scores[0], -1)
         uniform = torch.rand(1, generator=self._generator, dtype=torch.float64)
-        token = int(pick(scores, uniform))
-        return token, float(logprobs[token]), float(shaped[token])
+        (drawn,) = pick(scores, uniform)
+        return drawn.token, float(logprobs[drawn.token]), drawn.logprob
 
 
-def pick(scores: Tensor, uniform: Tensor) -> Tensor:
-    """Tokens (B,) for scores (B, V), drawn by the inverse CDF from `uniform` (B,) in [0, 1): one
-    number of chance for each, where torch.multinomial takes one for every token there is."""
-    cdf = torch.softmax(scores, -1).double().cumsum(-1)
-    # Rounding may leave the last sum below 1: the draw is scaled to it.
-    drawn = torch.searchsorted(cdf, (uniform * cdf[:, -1])[:, None], right=True)[:, 0]
-    return drawn.clamp(max=scores.shape[1] - 1)
+class Drawn(NamedTuple):
+    token: int
+    logprob: float  # among the scores it was drawn from
+
+
+def pick(scores: Tensor, uniform: Tensor) -> list[Drawn]:
+    """A token for each row of scores (B, V), by the inverse CDF from `uniform` (B,) in [0, 1): one
+    number of chance for each, where torch.multinomial takes one for every token there is. Only what
+    is left of a row is looked at; of one that is no numbers the first is taken, at NaN."""
+    rows = zip(scores.float().cpu().numpy(), uniform.tolist(), strict=True)
+    return [_drawn(row, number) for row, number in rows]
+
+
+def _drawn(row: np.ndarray[Any, Any], number: float) -> Drawn:
+    best = row.max()
+    if not np.isfinite(best):
+        return Drawn(0, math.nan)
+    left = np.flatnonzero(row > -np.inf)
+    weights = np.exp(row[left] - best, dtype=np.float64)
+    cdf = weights.cumsum()
+    # Rounding may let the draw be the whole sum.
+    at = min(int(np.searchsorted(cdf, number * cdf[-1], "right")), len(left) - 1)
+    return Drawn(int(left[at]), math.log(weights[at] / cdf[-1]))

@@ -1,5 +1,7 @@
 """Many turns at once: what each becomes, and what is recorded of it, is as if it were alone."""
 
+import math
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from talecraft.engine.batch import Batch, BatchSampler, Row
 from talecraft.engine.decoding import GRACE, Writer
 from talecraft.engine.lean.choice import build
 from talecraft.engine.lean.products import WAYS
+from talecraft.engine.sampling import Drawn
 from talecraft.engine.session import CHUNK, Session
 from talecraft.errors import EngineError
 from talecraft.story.turns import Sampling
@@ -223,22 +226,42 @@ def test_draws_follow_the_probabilities():
     logits = torch.tensor([[0.1, 0.2, 0.7]]).log().repeat(6, 1)
     uniform = torch.tensor([0.0, 0.099, 0.101, 0.299, 0.301, 0.999999], dtype=torch.float64)
     sampler = BatchSampler(Sampling(temperature=1.0, top_p=1.0), codec())
-    assert sampler.draw(logits, torch.zeros(6, 0), uniform).tolist() == [0, 0, 1, 1, 2, 2]
+    drawn = sampler.draw(logits, torch.zeros(6, 0), uniform)
+    assert [one.token for one in drawn] == [0, 0, 1, 1, 2, 2]
+    logprobs = [math.log(p) for p in (0.1, 0.1, 0.2, 0.2, 0.7, 0.7)]
+    assert [one.logprob for one in drawn] == pytest.approx(logprobs, rel=1e-6)
+
+
+@pytest.mark.parametrize("number", [0.0, 0.5, 1 - 1e-16, 1.0])
+def test_what_was_cut_is_not_drawn(number):
+    logits = torch.tensor([[-torch.inf, 0.0, -torch.inf, -200.0, 0.0, -torch.inf]])
+    sampler = BatchSampler(Sampling(temperature=1.0, top_p=1.0), codec())
+    (drawn,) = sampler.draw(logits, torch.zeros(1, 0), torch.tensor([number]))
+    assert (drawn.token, drawn.logprob) == (1 if number < 0.5 else 4, pytest.approx(math.log(0.5)))
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
+def test_what_is_no_numbers_is_drawn_at_no_number(broken):
+    logits = torch.tensor([[broken, broken], [0.0, -1.0]])
+    sampler = BatchSampler(Sampling(temperature=1.0, top_p=1.0), codec())
+    drawn = sampler.draw(logits, torch.zeros(2, 0), torch.tensor([0.1, 0.1]))
+    assert math.isnan(drawn[0].logprob)
+    assert drawn[1].token == 0
 
 
 def test_zero_temperature_is_greedy_as_on_the_page():
     logits = torch.tensor([[1.0, 3.0, 2.0], [0.5, 0.1, 0.2]])
     sampler = BatchSampler(Sampling(temperature=0), codec())
     uniform = torch.tensor([0.99, 0.99], dtype=torch.float64)
-    assert sampler.draw(logits, torch.zeros(2, 0), uniform).tolist() == [1, 0]
+    assert sampler.draw(logits, torch.zeros(2, 0), uniform) == [Drawn(1, 0.0), Drawn(0, 0.0)]
 
 
 def test_top_p_and_temperature_shape_the_draws():
     logits = torch.tensor([[0.1, 0.2, 0.7]]).log().repeat(2, 1)
     uniform = torch.tensor([0.0, 0.5], dtype=torch.float64)
     nucleus = BatchSampler(Sampling(temperature=1.0, top_p=0.6), codec())
-    assert nucleus.draw(logits, torch.zeros(2, 0), uniform).tolist() == [2, 2]
+    assert nucleus.draw(logits, torch.zeros(2, 0), uniform) == [Drawn(2, 0.0)] * 2
     # At temperature .5 the probabilities are .01 .04 .49 over .54.
     cold = BatchSampler(Sampling(temperature=0.5, top_p=1.0), codec())
     edges = torch.tensor([0.01 / 0.54 - 1e-4, 0.05 / 0.54 + 1e-4], dtype=torch.float64)
-    assert cold.draw(logits, torch.zeros(2, 0), edges).tolist() == [0, 2]
+    assert [one.token for one in cold.draw(logits, torch.zeros(2, 0), edges)] == [0, 2]

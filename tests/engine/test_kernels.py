@@ -5,11 +5,13 @@ import pytest
 import torch
 
 from talecraft.engine.kernels import (
+    Matrix,
     Norm,
     attend,
     exponentials,
     keep,
     layer_norm,
+    multiply,
     rms_norm,
     sigmoids,
 )
@@ -30,6 +32,19 @@ def test_a_row_is_kept_in_sixteen_bits():
     held, worth = kept(row)
     np.testing.assert_allclose(held * worth[:, None], row, atol=2 / 32_767 / 2)
     assert held[0].tolist() == [8192, -32767, 4096, 0]
+
+
+@pytest.mark.parametrize("rows", [1, 4, 8])
+@pytest.mark.parametrize("outputs", [1, 2, 3, 5, 12, 31])
+def test_a_product_is_numpys(rows, outputs):
+    """Weights are read from several places at once, of which some may be left over."""
+    draw = np.random.default_rng(rows + outputs)
+    weight = draw.integers(-127, 128, (2, outputs, 40), np.int8)
+    scale, bias = (draw.normal(size=(2, outputs)).astype(F) for _ in range(2))
+    x, out = draw.normal(size=(rows, 40)).astype(F), np.full((rows, outputs), np.nan, F)
+    multiply(x, Matrix(weight, scale, bias), 1, out)
+    expected = x @ (weight[1] * scale[1][:, None]).T + bias[1]
+    np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-3)
 
 
 def test_exponentials_are_those_of_the_library():
