@@ -22,6 +22,8 @@ from torch import Tensor, nn
 from transformers.activations import NewGELUActivation
 from transformers.pytorch_utils import Conv1D
 
+from talecraft.engine.lean.afresh import afresh
+
 FEWEST_ROWS = 8
 
 
@@ -69,11 +71,12 @@ def _plain(tensor: Tensor) -> bool:
 @cache
 def _row_kernel() -> Callable[..., None] | None:
     """The kernel, compiled or taken from where it was kept; None where that fails, in whatever
-    manner: there is no numba for this machine, no room for its code, or its code is damaged."""
+    manner: there is no numba for this machine, or no room for its code."""
     try:
         from talecraft.engine.kernels import row_product
 
-        row_product(*(torch.ones(*shape).numpy() for shape in ((2,), (3, 2), (3,))))
+        given = [torch.ones(*shape).numpy() for shape in ((2,), (3, 2), (3,))]
+        afresh(lambda: row_product(*given))
     except Exception:
         logging.getLogger(__name__).exception("rows are multiplied by torch")
         return None

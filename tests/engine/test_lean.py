@@ -7,6 +7,7 @@ import logging
 import sys
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from transformers.pytorch_utils import Conv1D
 from talecraft.config import lean
 from talecraft.engine import kernels, products
 from talecraft.engine.cache import empty_cache
+from talecraft.engine.lean import afresh as fresh
 from talecraft.engine.lean import choice, compiled
 from talecraft.engine.lean.choice import build, distance, lean_steps
 from talecraft.engine.lean.products import WAYS, Way, order, ranked
@@ -393,6 +395,31 @@ def test_a_way_that_fails_leaves_the_others(
     assert "compiled steps failed" in caplog.text
     monkeypatch.setattr(kernels, "row_product", fails)
     assert products._row_kernel.__wrapped__() is None
+
+
+def test_code_that_is_damaged_is_compiled_anew_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("kernels.a.nbi", "kernels.a.nbc", "kernels.cpython-311.pyc", "others.a.nbi"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(fresh, "kept", lambda: tmp_path)
+
+    def use() -> str:
+        if (tmp_path / "kernels.a.nbi").exists():
+            raise EOFError
+        return "worked"
+
+    assert fresh.afresh(use) == "worked"
+    assert sorted(one.name for one in tmp_path.iterdir()) == [
+        "kernels.cpython-311.pyc",
+        "others.a.nbi",
+    ]
+
+    def never() -> str:
+        raise OSError(28, "disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        fresh.afresh(never)
 
 
 @torch.inference_mode()

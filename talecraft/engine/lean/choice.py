@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from talecraft.config import lean
+from talecraft.engine.lean.afresh import afresh
 from talecraft.engine.lean.gpt2 import Gpt2Steps
 from talecraft.engine.lean.llama import LlamaSteps
 from talecraft.engine.lean.products import Way, ranked
@@ -50,11 +51,11 @@ def _checked(model: Any, window: int) -> LeanSteps:
     for way in ways:
         try:
             steps = build(base, way)
-            apart = distance(model, steps)
+            apart = _tried(model, steps, way)
         except Unfit as why:
             told = f"{why}, which {way.name} steps do not do"
             continue
-        except Exception as error:  # memory, a damaged cache of compiled code: others may do
+        except Exception as error:  # memory, a full disk: others may do
             told = f"{way.name} steps failed: {error}"
             _LOG.warning("%s", told)
             continue
@@ -63,6 +64,12 @@ def _checked(model: Any, window: int) -> LeanSteps:
         told = f"{steps.mode} is {apart:.1e} nats a token from the model's own forward"
         _LOG.warning("%s", told)
     raise Unfit(told)
+
+
+def _tried(model: Any, steps: LeanSteps, way: Way) -> float:
+    if not way.fused:
+        return distance(model, steps)
+    return afresh(lambda: distance(model, steps))
 
 
 def build(base: Any, way: Way) -> LeanSteps:

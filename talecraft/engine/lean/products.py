@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from talecraft.engine.frugal import trim
+from talecraft.engine.lean.afresh import afresh
 from talecraft.engine.lean.weights import rounded
 
 Product = Callable[[Tensor], Tensor]  # float32 (1, K) to float32 (1, N)
@@ -66,6 +67,7 @@ def _compiled(weight: Tensor, bias: Tensor | None) -> Product:
         multiply(x.numpy(), matrix, 0, made.numpy())
         return made
 
+    afresh(lambda: product(torch.zeros(1, weight.shape[1])))
     return product
 
 
