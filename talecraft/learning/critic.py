@@ -37,7 +37,7 @@ LATE = 0.7  # of the room for prose: from here on it runs out
 
 
 # Of one sequence of T tokens: log-probs (T,), clues (T, C), its worth, its outline's, by parts.
-Appraised = tuple[Tensor, Tensor, Tensor, Tensor, dict[str, Tensor]]
+Appraised = tuple[Tensor, Tensor, Tensor, Tensor, dict[str, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ class Appraisal:
                 known.total[row],
                 known.outline[row],
                 {name: values[row] for name, values in known.parts.items()},
+                known.early[row],
             )
             for row, length in enumerate((self.batch.targets >= 0).sum(1).tolist())
         ]
@@ -72,9 +73,9 @@ class Appraisal:
         for row, (one, told, *_) in enumerate(rows):
             logprobs[row, : len(one)] = one.to(logprobs)
             clues[row, : len(told)] = told.to(clues)
-        _, _, totals, outlines, parts = zip(*rows, strict=True)
+        _, _, totals, outlines, parts, early = zip(*rows, strict=True)
         shares = {name: torch.stack([one[name] for one in parts]) for name in parts[0]}
-        valued = Valued(torch.stack(totals), torch.stack(outlines), shares)
+        valued = Valued(torch.stack(totals), torch.stack(outlines), shares, torch.stack(early))
         return cls(replace(batch, clues=clues), logprobs, valued)
 
 

@@ -125,7 +125,7 @@ class Ppo(Learner):
         settings = self._settings
         seen = self._appraised(sampled)
         batch, valued = seen.batch, seen.valued
-        baseline = self._baseline(valued.total), self._baseline(valued.outline)
+        baseline = self._baseline(valued.at_end), self._baseline(valued.at_plan)
         worth = valued.total + valued.outline - sum(baseline)
         kept = arithmetic.most_varied(worth, settings.batch).to(batch.mask.device)
         order = torch.argsort(batch.positions.amax(1), stable=True)
@@ -135,12 +135,13 @@ class Ppo(Learner):
         old = self._judge_all(batch, read, entropy=True)
         penalties = arithmetic.kl_penalty(old.logprobs, seen.logprobs)
         rewards = arithmetic.token_rewards(
-            valued.total.to(batch.mask.device), penalties, self._beta, batch.mask
+            valued.at_end.to(batch.mask.device), penalties, self._beta, batch.mask
         )
-        # An outline is worth what it is worth where it ends: its tokens earned that, not the prose.
+        # What an outline is worth, and what else it decides, counts where it ends: its tokens
+        # earned that, not the prose.
         starts = torch.tensor([one.prose_start for one in sampled], device=batch.mask.device)
         outlines = batch.mask * (torch.arange(batch.mask.shape[1]).to(starts) < starts[:, None])
-        rewards = arithmetic.add_at_end(rewards, valued.outline.to(rewards.device), outlines)
+        rewards = arithmetic.add_at_end(rewards, valued.at_plan.to(rewards.device), outlines)
         if self._critic:
             advantages, returns = arithmetic.advantages_and_returns(
                 rewards, old.values, batch.mask, settings.gamma, settings.lam

@@ -32,7 +32,9 @@ class Names:
         return 10 * found[:, NAMES] - 1
 
     def __call__(self, rollouts, found, outlines=None):
-        return Valued(self.taste(found).float(), torch.zeros(len(found)), {})
+        return Valued(
+            self.taste(found).float(), torch.zeros(len(found)), {}, torch.zeros(len(found))
+        )
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ class Short:
 
     def __call__(self, rollouts, features, outlines=None):
         total = torch.tensor([1 - len(r.prose) / 100 for r in rollouts])
-        return Valued(total, torch.zeros(len(total)), {"taste": total})
+        return Valued(total, 0 * total, {"taste": total}, 0 * total)
 
     def taste(self, features):
         return torch.zeros(len(features))
@@ -108,7 +108,7 @@ class Articles(Short):
         words = [one.prose.lower().split() for one in rollouts]
         shares = [sum(w in ("a", "the") for w in said) / max(1, len(said)) for said in words]
         total = 10 * torch.tensor(shares)
-        return Valued(total, torch.zeros(len(total)), {"taste": total})
+        return Valued(total, 0 * total, {"taste": total}, 0 * total)
 
 
 def test_it_learns_what_the_reward_asks_for():
@@ -163,7 +163,8 @@ def test_rewards_that_are_no_numbers_stop_the_run_at_once():
     class Broken(Short):
         def __call__(self, rollouts, features, outlines=None):
             nothing = torch.full((len(rollouts),), float("nan"))
-            return Valued(nothing, torch.zeros(len(rollouts)), {"taste": nothing * torch.nan})
+            zeros = torch.zeros(len(rollouts))
+            return Valued(nothing, zeros, {"taste": nothing * torch.nan}, zeros)
 
     policy, ppo = made(reward=Broken())
     before = policy.snapshot()
@@ -226,10 +227,19 @@ class Plans(Short):
     def __call__(self, rollouts, features, outlines=None):
         assert outlines.shape == features.shape
         nothing = torch.zeros(len(rollouts))
-        return Valued(nothing, nothing + 2, {})
+        return Valued(nothing, nothing + 2, {}, nothing)
 
 
-def test_an_outline_earns_where_it_ends(monkeypatch):
+class Decided(Short):
+    """All that there is to earn, 2, is decided by the plan."""
+
+    def __call__(self, rollouts, features, outlines=None):
+        nothing = torch.zeros(len(rollouts))
+        return Valued(nothing + 2, nothing, {}, nothing + 2)
+
+
+@pytest.mark.parametrize("reward", [Plans(), Decided()])
+def test_an_outline_earns_where_it_ends(reward, monkeypatch):
     laid = {}
 
     def keep(rewards, values, mask, gamma, lam):
@@ -237,7 +247,7 @@ def test_an_outline_earns_where_it_ends(monkeypatch):
         return rewards, rewards
 
     monkeypatch.setattr(arithmetic, "advantages_and_returns", keep)
-    _, ppo = made(reward=Plans())
+    _, ppo = made(reward=reward)
     sampled = ppo._roll_out(1)
     ppo._experience(sampled, 1)
     for row, one in enumerate(sampled):

@@ -16,17 +16,22 @@ _MARKDOWN = re.compile(r"^\s*(?:#{1,6}\s|[-*•]\s|```)", re.MULTILINE)
 def format_(rollout: Rollout) -> float:
     """How much of the form is kept, less 1: a quarter each for a plan that the model closed, for
     one of some short lines, for prose there is, and for prose without tags, headings or bullets."""
-    beats = beats_of(rollout.outline)
     kept = (
-        closed(rollout),
-        FEWEST_BEATS <= len(beats) <= MOST_BEATS
-        and all(len(beat.split()) <= LONGEST_BEAT for beat in beats),
         bool(rollout.prose.strip()),
         bool(rollout.prose.strip())
         and not _TAG.search(rollout.outline + rollout.prose)
         and not _MARKDOWN.search(rollout.prose),
     )
-    return sum(kept) / len(kept) - 1
+    return of_plan(rollout) + sum(kept) / 4 - 1
+
+
+def of_plan(rollout: Rollout) -> float:
+    """The two quarters that are for the plan."""
+    beats = beats_of(rollout.outline)
+    in_beats = FEWEST_BEATS <= len(beats) <= MOST_BEATS and all(
+        len(beat.split()) <= LONGEST_BEAT for beat in beats
+    )
+    return (closed(rollout) + in_beats) / 4
 
 
 def closed(rollout: Rollout) -> bool:
@@ -44,4 +49,4 @@ def beats_of(outline: str) -> list[str]:
 
 
 def build(_ground: Ground) -> Part:
-    return Part.each(format_)
+    return Part.each(format_, of_plan=of_plan)

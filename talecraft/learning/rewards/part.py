@@ -45,19 +45,29 @@ class Ground:
 @dataclass(frozen=True, slots=True)
 class Part:
     """`of` gives what rollouts (N) are worth by this part, (N,) in float64; the more the better.
-    Its z-score divides by no less than `least_spread`."""
+    Its z-score divides by no less than `least_spread`. `of_plan` gives how much of that their plans
+    have decided, where these decide any of it."""
 
     of: Callable[[Sequence[Rollout]], Tensor]
     least_spread: float = LEAST_SPREAD
+    of_plan: Callable[[Sequence[Rollout]], Tensor] | None = None
 
     @classmethod
-    def each(cls, of: Callable[[Rollout], float], least_spread: float = LEAST_SPREAD) -> Part:
+    def each(
+        cls,
+        of: Callable[[Rollout], float],
+        least_spread: float = LEAST_SPREAD,
+        of_plan: Callable[[Rollout], float] | None = None,
+    ) -> Part:
         """A part that looks at one rollout at a time."""
+        return cls(_every(of), least_spread, _every(of_plan) if of_plan is not None else None)
 
-        def every(rollouts: Sequence[Rollout]) -> Tensor:
-            return torch.tensor([of(one) for one in rollouts], dtype=torch.float64)
 
-        return cls(every, least_spread)
+def _every(of: Callable[[Rollout], float]) -> Callable[[Sequence[Rollout]], Tensor]:
+    def every(rollouts: Sequence[Rollout]) -> Tensor:
+        return torch.tensor([of(one) for one in rollouts], dtype=torch.float64)
+
+    return every
 
 
 Build = Callable[[Ground], Part]

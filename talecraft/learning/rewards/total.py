@@ -31,11 +31,23 @@ Taste = Callable[[Tensor], Tensor]
 @dataclass(frozen=True, slots=True)
 class Valued:
     """`total` (N,), what the `outline` is worth beside it (N,), and what each part contributes
-    (N,), in reference standard deviations."""
+    (N,), in reference standard deviations. So much of the total is `early` (N,): decided where the
+    plan ends, and earned by its tokens."""
 
     total: Tensor
     outline: Tensor
     parts: dict[str, Tensor]
+    early: Tensor
+
+    @property
+    def at_plan(self) -> Tensor:
+        """What is earned where the plan ends (N,)."""
+        return self.outline + self.early
+
+    @property
+    def at_end(self) -> Tensor:
+        """What is earned where the turn ends (N,)."""
+        return self.total - self.early
 
     @property
     def means(self) -> dict[str, float]:
@@ -113,9 +125,12 @@ class Reward:
             self._standing = Standing.of(taste(features))
         self._parts = {name: part for name, part in parts.items() if name in weights}
         self._scales = {}
+        self._usual_plan = {}
         for name, part in self._parts.items():
             values = part.of(reference)
             self._scales[name] = (values.mean(), values.std().clamp(min=part.least_spread))
+            if part.of_plan is not None:
+                self._usual_plan[name] = part.of_plan(reference).mean()
 
     def taste(self, features: Tensor) -> Tensor:
         """The learned part alone (N,), within the limits of the whole."""
@@ -153,7 +168,19 @@ class Reward:
         of_outlines = self._outline(outlines, len(rollouts))
         if self.judges_outlines:
             contributions["outline"] = of_outlines
-        return Valued(total.float(), of_outlines.float(), contributions)
+        early = self._early(rollouts)
+        return Valued(total.float(), of_outlines.float(), contributions, early.float())
+
+    def _early(self, rollouts: Sequence[Rollout]) -> Tensor:
+        """How much of the contributions the plans decide (N,), as it differs from the reference's
+        mean."""
+        early = torch.zeros(len(rollouts), dtype=torch.float64)
+        for name, part in self._parts.items():
+            if part.of_plan is not None:
+                _, spread = self._scales[name]
+                decided = part.of_plan(rollouts) - self._usual_plan[name]
+                early += self._weights[name] * decided / spread
+        return early
 
     def raw(self, rollouts: Sequence[Rollout]) -> dict[str, Tensor]:
         """What each part but the taste says of them (N,), in its own unit."""

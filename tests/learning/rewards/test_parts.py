@@ -11,7 +11,7 @@ from talecraft.learning.rewards import registry, semantic
 from talecraft.learning.rewards.completeness import completeness
 from talecraft.learning.rewards.finished import finished
 from talecraft.learning.rewards.form import dialogue_share, form, human_share
-from talecraft.learning.rewards.format import format_
+from talecraft.learning.rewards.format import format_, of_plan
 from talecraft.learning.rewards.part import Ground
 from talecraft.learning.rewards.repetition import human_repetition, repetition
 from talecraft.learning.rollouts import Rollout
@@ -142,6 +142,12 @@ def test_dialogue_costs_what_is_more_than_people_have():
 )
 def test_the_form_of_the_pattern(one, worth):
     assert format_(one) == worth
+
+
+def test_half_of_the_form_is_decided_by_the_plan():
+    assert of_plan(rollout(prose="")) == 0.5
+    assert of_plan(rollout(forced=(True, True))) == 0.25
+    assert of_plan(rollout(outline="- " + "word " * 31, forced=(True, True))) == 0.0
 
 
 def test_a_turn_is_complete_when_it_ends_and_takes_up_its_beats():

@@ -99,3 +99,18 @@ def test_outlines_are_worth_something_of_their_own():
     assert found.means["outline"] == pytest.approx((1.349 / 2 + LIMIT) / 2)
     plain = Reward(first, {}, {}, REFERENCE, FEATURES)(written("a"), column(1.0))
     assert (plain.outline.tolist(), "outline" in plain.parts) == ([0.0], False)
+
+
+def test_what_the_plan_decides_is_earned_where_it_ends():
+    """Of a whole of 1 to 5, weighed by a half, the plan decides a tenth of the letters."""
+    part = Part.each(lambda one: float(len(one.prose)), of_plan=lambda one: len(one.prose) / 10)
+    reward = Reward(None, {"long": part}, {"long": 0.5}, REFERENCE)
+    found = reward(written("aaa", "aaaaa", ""))
+    deviation = 2.5**0.5
+    assert found.early.tolist() == pytest.approx([0, 0.1 / deviation, -0.15 / deviation], rel=1e-5)
+    assert found.at_plan.tolist() == found.early.tolist()
+    whole = [0, 1 / deviation, -LIMIT]
+    assert (found.at_plan + found.at_end).tolist() == pytest.approx(whole, rel=1e-5)
+    assert found.total.tolist() == pytest.approx(whole, rel=1e-5)
+    plain = Reward(None, {"long": LONG}, {"long": 0.5}, REFERENCE)(written("aaaa"))
+    assert plain.at_plan.tolist() == [0]
