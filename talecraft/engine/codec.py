@@ -67,7 +67,7 @@ class Codec:
             written = str(self._tokenizer.convert_ids_to_tokens(token) or "")
             word = written.lstrip("".join(_SPACES))
             begins = written[:1] in _SPACES or not written[:1].isalnum()
-            divides = token in self.end_ids or not _DIVIDERS.isdisjoint(self.decode([token]))
+            divides = token in self.end_ids or not _DIVIDERS.isdisjoint(self._decode([token]))
             self._pieces[token] = Piece(begins, divides, word[:1].isupper())
         return self._pieces[token]
 

@@ -79,6 +79,7 @@ def _drawn(row: np.ndarray[Any, Any], number: float) -> Drawn:
     left = np.flatnonzero(row > -np.inf)
     weights = np.exp(row[left] - best, dtype=np.float64)
     cdf = weights.cumsum()
-    # Rounding may let the draw be the whole sum.
-    at = min(int(np.searchsorted(cdf, number * cdf[-1], "right")), len(left) - 1)
-    return Drawn(int(left[at]), math.log(weights[at] / cdf[-1]))
+    # Rounding may let the draw be the whole sum: the last is taken that weighs something.
+    most = int(np.searchsorted(cdf, cdf[-1]))
+    at = min(int(np.searchsorted(cdf, number * cdf[-1], "right")), most)
+    return Drawn(int(left[at]), float(row[left[at]] - best) - math.log(cdf[-1]))

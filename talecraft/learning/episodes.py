@@ -17,30 +17,31 @@ from talecraft.process import evidence, run_client
 from talecraft.process.evidence import FROM_ELSEWHERE, Episode, Evidence, Preference
 from talecraft.story.context import Block
 
-_LONGEST = 320  # tokens of an edited passage's prose that are read: twice what is practised with
+_MOST_EDITED = 2  # times the room for prose: what is longer is read to there
 
 
-def read(folder: Path, codec: Codec) -> Evidence:
+def read(folder: Path, codec: Codec, prose_tokens: int) -> Evidence:
     """What the run learns from, in the order of the log; edited passages with ids of their own,
-    of which there is a limit."""
+    at most twice the `prose_tokens` that a turn has room for."""
     found = evidence.read((folder / run_client.EPISODES).read_bytes().splitlines())
-    passages = [_with_ids(one, codec) if one.edited else one for one in found.passages]
+    longest = _MOST_EDITED * prose_tokens
+    passages = [_with_ids(one, codec, longest) if one.edited else one for one in found.passages]
     return msgspec.structs.replace(found, passages=passages)
 
 
-def _with_ids(edited: Episode, codec: Codec) -> Episode:
+def _with_ids(edited: Episode, codec: Codec, longest: int) -> Episode:
     """An edited passage's text as the model would read it, after what was told before it."""
     if edited.turn_id == FROM_ELSEWHERE:
         style, told = codec.style, edited.told
         begun = told if told.startswith(style.premise_open) else f"{style.premise_open}{told}\n"
-        outline = codec.cut(edited.outline, _LONGEST)
+        outline = codec.cut(edited.outline, longest)
         plan = f"{style.think_open}{outline}" if outline else ""
         opening = style.opening_of_prose(plan) if plan else style.story_open
         ids = codec.encode(f"{plan}{opening}")
         edited = msgspec.structs.replace(
             edited, prompt_ids=codec.premise(Block(begun)), response_ids=ids, prose_start=len(ids)
         )
-    ids = [*edited.response_ids, *codec.encode(f"{edited.prose}\n")[:_LONGEST]]
+    ids = [*edited.response_ids, *codec.encode(f"{edited.prose}\n")[:longest]]
     return msgspec.structs.replace(edited, response_ids=ids, prose_end=len(ids))
 
 

@@ -17,7 +17,7 @@ def look(folder: Path, settings: RunSettings) -> TasteLearned:
     reader = opened.base
     if settings.root is not None:  # as the run reads: every feature is the root's
         reader = loading.attach(reader, settings.root, settings.model)
-    found = episodes.read(folder, opened.codec)
+    found = episodes.read(folder, opened.codec, settings.ppo.prose_tokens)
     known = lessons.prose(reader, opened.codec, opened.pad, found, settings.ppo, settings.seed)
     return known.event()
 

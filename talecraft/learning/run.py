@@ -115,7 +115,7 @@ class Run:
         model = self._settings.model
         opened = loading.open_model(model)
         self._codec, self._pad = opened.codec, opened.pad
-        self._found = episodes.read(self._folder, self._codec)
+        self._found = episodes.read(self._folder, self._codec, self._ppo.prose_tokens)
         self._prompts = Prompts(
             self._codec, self._ppo, self._found.prompts, self._texts["prompt"],
             self._texts["gate"], self._settings.seed,

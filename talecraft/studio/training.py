@@ -122,8 +122,7 @@ class Training(Settling):
         self, model: ModelSpec, updates: int | None = None, recipe: Recipe = AS_SET
     ) -> PpoSettings:
         """The hyperparameters of a run: the program's, the model's, over these the writer's, and
-        over these what is asked for this once. Turns have no more room than on the page: what a
-        shorter one needs is learned in that. Where runs are launched in several processes, which
+        over these what is asked for this once. Where runs are launched in several processes, which
         share no reward model, none is tried unasked."""
         chosen = msgspec.structs.asdict(self._settings().training)
         chosen["updates"] = updates or chosen["updates"]
@@ -133,12 +132,9 @@ class Training(Settling):
         if self._launcher and chosen["taste_model"] in (None, "auto"):
             chosen["taste_model"] = "head"
         chosen = {k: v for k, v in chosen.items() if v is not None and k not in _OF_THE_ORDER}
-        usual, page = PpoSettings(), self._settings().writing.of(model)
         return msgspec.structs.replace(
-            usual,
+            PpoSettings(),
             micro_batch=model.micro_batch,
-            outline_tokens=min(usual.outline_tokens, page.outline_tokens),
-            prose_tokens=min(usual.prose_tokens, page.prose_tokens),
             **{"learning_rate": model.learning_rate, **chosen},
         )
 

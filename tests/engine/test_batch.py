@@ -234,9 +234,10 @@ def test_draws_follow_the_probabilities():
 
 @pytest.mark.parametrize("number", [0.0, 0.5, 1 - 1e-16, 1.0])
 def test_what_was_cut_is_not_drawn(number):
-    logits = torch.tensor([[-torch.inf, 0.0, -torch.inf, -200.0, 0.0, -torch.inf]])
+    logits = torch.tensor([[-torch.inf, 0.0, -torch.inf, -800.0, 0.0, -800.0, -torch.inf]])
     sampler = BatchSampler(Sampling(temperature=1.0, top_p=1.0), codec())
-    (drawn,) = sampler.draw(logits, torch.zeros(1, 0), torch.tensor([number]))
+    uniform = torch.tensor([number], dtype=torch.float64)
+    (drawn,) = sampler.draw(logits, torch.zeros(1, 0), uniform)
     assert (drawn.token, drawn.logprob) == (1 if number < 0.5 else 4, pytest.approx(math.log(0.5)))
 
 

@@ -167,19 +167,6 @@ def test_a_run_and_a_passage_are_asked_for_with_what_holds_now(studio: Studio) -
     assert studio._prompting()[1].prose_tokens == 9
 
 
-def test_a_run_practises_in_no_more_room_than_the_page_has(studio: Studio) -> None:
-    def room() -> tuple[int, int]:
-        ppo = studio.training.ppo(studio.model)
-        return ppo.outline_tokens, ppo.prose_tokens
-
-    usual = room()
-    put(studio.preferences, "writing.prose_tokens", "900")
-    assert room() == usual
-    put(studio.preferences, "writing.prose_tokens", "80")
-    put(studio.preferences, "writing.outline_tokens", "24")
-    assert room() == (24, 80)
-
-
 def test_another_model_in_the_settings_writes_from_now_on(studio: Studio, here: Home) -> None:
     folder = here.models / "openai-community--gpt2"
     folder.mkdir(parents=True)
