@@ -34,8 +34,6 @@ from talecraft.studio.waiting import follow
 HELD = 96
 PREMISES = 4 * HELD  # a quarter is held back
 ALONE = tuple(name for name in NAMES if name not in (TASTE, STYLE))  # a manner: manner.py
-
-
 TIGHT = {"finished": ("prose_tokens", 80), "format": ("outline_tokens", 24)}
 
 
@@ -65,14 +63,12 @@ def cell(part: str, method: Method, seed: int, tight: bool) -> PartCell:
         studio = writer.studio
         studio.preferences.put(entries.find("training.gate_prompts"), str(HELD))
         room = None
+        ppo = studio.training.ppo(studio.model, recipe=recipe)
         if tight:  # on the page and in practice
             name, room = TIGHT[part]
             studio.preferences.put(entries.find(f"writing.{name}"), str(room))
-            usual = studio.training.ppo(studio.model, recipe=recipe)
-            tighter = msgspec.structs.replace(usual, **{name: room})
-            with mock.patch.object(studio.training, "ppo", return_value=tighter):
-                run = studio.training.start(studio.model, seed, recipe=recipe)
-        else:
+            ppo = msgspec.structs.replace(ppo, **{name: room})
+        with mock.patch.object(studio.training, "ppo", return_value=ppo):
             run = studio.training.start(studio.model, seed, recipe=recipe)
         steps = [one for one in follow(studio.training, run.id) if isinstance(one, Step)]
         studio.training.settle()
@@ -116,11 +112,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tight", action="store_true", help="those that are learned in less room")
     options = parser.parse_args()
+    chosen = [part for part in options.only if part in TIGHT or not options.tight]
+    if not chosen:
+        parser.error(f"--tight is for {' and '.join(TIGHT)}")
     os.environ.update({k: v for k, v in child_environment().items() if k.startswith("OMP")})
     KEPT.mkdir(parents=True, exist_ok=True)
-    for part in options.only:
-        if options.tight and part not in TIGHT:
-            continue
+    for part in chosen:
         how = f"{options.method}-tight" if options.tight else options.method
         file = KEPT / f"part-{part}-{how}-{options.seed}.json"
         if file.exists() and msgspec.json.decode(file.read_bytes(), type=PartCell).code == code():

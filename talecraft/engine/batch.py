@@ -7,7 +7,6 @@ else is in the batch (up to the rounding of the matrix products).
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Sequence, Set
 from typing import Any, Protocol
 
@@ -21,10 +20,9 @@ from talecraft.engine.codec import Codec, TextStream
 from talecraft.engine.decoding import GRACE, Response, ends_a_sentence
 from talecraft.engine.dry import Dry
 from talecraft.engine.lookahead import Opening
-from talecraft.engine.sampling import Drawn, pick
+from talecraft.engine.sampling import Drawn, ensure_numbers, pick
 from talecraft.engine.session import CHUNK
 from talecraft.engine.shaping import Shaping
-from talecraft.errors import EngineError
 from talecraft.story.outline import OutlineSplitter, Piece
 from talecraft.story.turns import Sampling, StopReason
 
@@ -378,17 +376,14 @@ class Batch:
         self, tokens: list[int], done: list[bool], logits: Tensor, drawn: list[Drawn]
     ) -> None:
         """The log-probs of each row's token, raw and sampled, but of rows that were done before."""
-        at = torch.tensor([0 if over else one for one, over in zip(tokens, done, strict=True)])
-        at = at[:, None]
+        # What pads need not be in the model's vocabulary.
+        own = [0 if over else token for token, over in zip(tokens, done, strict=True)]
+        at = torch.tensor(own)[:, None]
         logprobs = torch.log_softmax(logits.float(), -1)
         best, raw = logprobs.amax(-1).tolist(), logprobs.gather(1, at)[:, 0].tolist()
         for i, row in enumerate(self._rows):
             if done[i] or row.taken_back:
                 continue
-            if not math.isfinite(best[i]):
-                raise EngineError(
-                    "The model's probabilities are not numbers.",
-                    "Roll back the adapter or choose another model.",
-                )
+            ensure_numbers(best[i])
             row.response.raw.append(raw[i])
             row.response.sampled.append(0.0 if row.response.forced[-1] else drawn[i].logprob)

@@ -22,6 +22,7 @@ class Nucleus(TopPLogitsWarper):  # type: ignore[misc]
         rows = scores.float().cpu().numpy()
         kept = np.full_like(rows, self.filter_value)
         for row, into in zip(rows, kept, strict=True):
+            # Not ">=": what is no number is handed on.
             np.copyto(into, row, where=~(row < self._least(row)))
         return torch.from_numpy(kept).to(scores)
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from transformers.activations import NewGELUActivation
 from transformers.pytorch_utils import Conv1D
 
-from talecraft.engine.lean.afresh import afresh
+from talecraft.engine.afresh import afresh
 
 FEWEST_ROWS = 8
 

@@ -40,11 +40,7 @@ class Sampler:
         """
         raw = logits.float().cpu()
         logprobs = torch.log_softmax(raw, -1)
-        if not torch.isfinite(logprobs.max()):
-            raise EngineError(
-                "The model's probabilities are not numbers.",
-                "Roll back the adapter or choose another model.",
-            )
+        ensure_numbers(float(logprobs.max()))
         scores = self._dry(raw, text)[None]
         if without:
             scores = scores.index_fill(1, torch.tensor(list(without)), -torch.inf)
@@ -57,6 +53,15 @@ class Sampler:
         uniform = torch.rand(1, generator=self._generator, dtype=torch.float64)
         (drawn,) = pick(scores, uniform)
         return drawn.token, float(logprobs[drawn.token]), drawn.logprob
+
+
+def ensure_numbers(best: float) -> None:
+    """Raises EngineError where the `best` of a model's log-probabilities is no number."""
+    if not math.isfinite(best):
+        raise EngineError(
+            "The model's probabilities are not numbers.",
+            "Roll back the adapter or choose another model.",
+        )
 
 
 class Drawn(NamedTuple):

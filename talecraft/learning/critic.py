@@ -36,7 +36,8 @@ MOST_PROGRESS = 1.5  # times the usual length
 LATE = 0.7  # of the room for prose: from here on it runs out
 
 
-# Of one sequence of T tokens: log-probs (T,), clues (T, C), its worth, its outline's, by parts.
+# Of one sequence of T tokens: log-probs (T,), clues (T, C), its worth, its outline's, by parts, and
+# how much of its worth is early.
 Appraised = tuple[Tensor, Tensor, Tensor, Tensor, dict[str, Tensor], Tensor]
 
 

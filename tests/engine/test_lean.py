@@ -24,9 +24,9 @@ from transformers import (
 from transformers.pytorch_utils import Conv1D
 
 from talecraft.config import lean
+from talecraft.engine import afresh as fresh
 from talecraft.engine import kernels, products
 from talecraft.engine.cache import empty_cache
-from talecraft.engine.lean import afresh as fresh
 from talecraft.engine.lean import choice, compiled
 from talecraft.engine.lean.choice import build, distance, lean_steps
 from talecraft.engine.lean.products import WAYS, Way, order, ranked

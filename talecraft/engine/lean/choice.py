@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from talecraft.config import lean
-from talecraft.engine.lean.afresh import afresh
+from talecraft.engine.afresh import afresh
 from talecraft.engine.lean.gpt2 import Gpt2Steps
 from talecraft.engine.lean.llama import LlamaSteps
 from talecraft.engine.lean.products import Way, ranked

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from talecraft.engine.afresh import afresh
 from talecraft.engine.frugal import trim
-from talecraft.engine.lean.afresh import afresh
 from talecraft.engine.lean.weights import rounded
 
 Product = Callable[[Tensor], Tensor]  # float32 (1, K) to float32 (1, N)
