@@ -1,6 +1,7 @@
 """Simulated writers through the whole program: written, scored, trained, judged on unseen prompts.
 
-python -m benchmarks.learning [--only dialogue] [--seeds 3] [--table]
+python -m benchmarks.learning [--only dialogue] [--seeds 3] [--first 1]
+[--table]
 
 A cell is one writer and one seed. Cells are kept in .cache/learning as they are done and not done
 again while the code that learns is the same: kill it and start it again at will, also side by side
@@ -202,9 +203,9 @@ def _save(file: Path, value: object) -> None:
     new.rename(file)
 
 
-def _cells(only: Iterable[str], seeds: int) -> None:
+def _cells(only: Iterable[str], first: int, seeds: int) -> None:
     for name in only:
-        for seed in range(1, (NULL_SEEDS if name == NULL else seeds) + 1):
+        for seed in range(first, (NULL_SEEDS if name == NULL else seeds) + 1):
             makes = {ROUNDS: taste_round, GROWN: growing, BY_METHOD: by_method}
             _do(name, seed, next((make for group, make in makes.items() if name in group), cell))
 
@@ -214,13 +215,14 @@ def main() -> None:
     every = (*TASTES, *ROUNDS, *GROWN, NULL, ADVERSARY)
     choices = (*every, *BY_METHOD)
     parser.add_argument("--only", nargs="+", choices=choices, default=every, metavar="CELL")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="the last seed")
+    parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     os.environ.update({k: v for k, v in child_environment().items() if k.startswith("OMP")})
     KEPT.mkdir(parents=True, exist_ok=True)
     if not options.table:
-        _cells(options.only, options.seeds)
+        _cells(options.only, options.first, options.seeds)
     learning_report.write(done(), code(), options.only)
 
 
