@@ -1,7 +1,6 @@
 """Simulated writers through the whole program: written, scored, trained, judged on unseen prompts.
 
-python -m benchmarks.learning [--only dialogue] [--seeds 3] [--first 1]
-[--table]
+python -m benchmarks.learning [--only dialogue] [--seeds 3] [--first 1] [--table]
 
 A cell is one writer and one seed. Cells are kept in .cache/learning as they are done and not done
 again while the code that learns is the same: kill it and start it again at will, also side by side

@@ -40,7 +40,7 @@ from talecraft.studio.events import AlternativesFailed, Listener, StudioEvent
 if TYPE_CHECKING:
     from talecraft.app.screens.form import Form
 
-WATCH_SECONDS = 0.25
+WATCH_SECONDS, SETTINGS_SECONDS = 0.25, 1.0
 # Garbage that lives long is looked for seldom: a long story is no garbage.
 GARBAGE = (1_000, 10, 100)
 # Text that comes is shown this often at most, and while the writer types (a key in the last half
@@ -164,6 +164,7 @@ class TalecraftApp(TrainingRuns, Fetches):
         self.settle_runs()
         self._look_for_run()
         self.set_interval(WATCH_SECONDS, self._watch_run)
+        self.set_interval(SETTINGS_SECONDS, lambda: preferring.watch(self))
 
     def end(self) -> None:
         """Leave at once, what was typed saved as far as the disk allows."""

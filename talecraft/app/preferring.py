@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
 from talecraft.app.keymap import hint
 from talecraft.config.entries import Entry, find
 from talecraft.config.presets import AS_SETTINGS
@@ -26,6 +29,13 @@ def look(app: TalecraftApp) -> None:
     _changing(app, app.studio.preferences.refresh)
 
 
+def watch(app: TalecraftApp) -> None:
+    """Look where the file was changed by another hand, unless something is just being asked."""
+    typing = isinstance(app.screen, ModalScreen) or isinstance(app.focused, Input)
+    if not typing and app.studio.preferences.stale:
+        look(app)
+
+
 def _changing(app: TalecraftApp, change: Callable[[], bool]) -> bool:
     before = app.studio.settings
     try:
@@ -36,7 +46,7 @@ def _changing(app: TalecraftApp, change: Callable[[], bool]) -> bool:
     finally:
         _take(app, before)  # also where a hand in the file was in the way: what it wrote holds
     if by_hand:
-        app.say("What was changed in config.toml is kept, and holds now.", "Read again")
+        app.say("What was changed in config.toml holds now.", "Settings")
     return True
 
 

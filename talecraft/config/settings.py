@@ -84,7 +84,12 @@ class WritingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         int, Meta(ge=8, le=1024, description="The longest plan, in tokens.")
     ] = 64
     prose_tokens: Annotated[
-        int, Meta(ge=8, le=8192, description="The longest passage, in tokens.")
+        int,
+        Meta(
+            ge=8,
+            le=8192,
+            description="The longest passage, in tokens; 24 more may finish its sentence.",
+        ),
     ] = 200
 
     banned: Annotated[

@@ -17,7 +17,7 @@ from torch import Tensor
 from talecraft.engine.banning import Bans
 from talecraft.engine.cache import empty_cache
 from talecraft.engine.codec import Codec, TextStream
-from talecraft.engine.decoding import GRACE, Response, ends_a_sentence
+from talecraft.engine.decoding import GRACE, Response, may_end
 from talecraft.engine.dry import Dry
 from talecraft.engine.lookahead import Opening
 from talecraft.engine.sampling import Drawn, ensure_numbers, pick
@@ -158,7 +158,7 @@ class Row:
         """Has the prose used its budget, to the end of its sentence or of its grace?"""
         used = len(self.response.ids) - self.response.prose_start - self._given
         over = used - self._sampling.prose_tokens
-        return over >= self._grace or (over >= 0 and ends_a_sentence(self.response.prose))
+        return over >= self._grace or (over >= 0 and may_end(self.response.prose))
 
     def _end(self, reason: StopReason) -> None:
         self.done = True

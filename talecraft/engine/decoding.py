@@ -6,7 +6,6 @@ the turn inside it, the program closes it. So every model shows a plan before it
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -20,11 +19,11 @@ from talecraft.engine.session import CHUNK, Cancelled, ReadingCancelled, Session
 from talecraft.errors import EngineError
 from talecraft.process.messages import Begun
 from talecraft.story.outline import OutlineSplitter, Part, Piece
+from talecraft.story.spans import ends_a_sentence
 from talecraft.story.turns import Sampling, StopReason
 
 # Prose that reaches its budget may go on this far to finish its sentence.
 GRACE = 24
-_SENTENCE_END = re.compile(r"[.!?…][\"'”’)]*\s*$")
 
 OnPiece = Callable[[Piece], None]
 
@@ -33,8 +32,12 @@ def _logprob(logits: Tensor, token: int) -> float:
     return float(torch.log_softmax(logits.float(), -1)[token])
 
 
-def ends_a_sentence(prose: str) -> bool:
-    return _SENTENCE_END.search(prose[-8:]) is not None
+def may_end(prose: str) -> bool:
+    """Is a sentence over, and with it what is being said? A quotation is closed in its paragraph;
+    single marks are apostrophes as well and count for nothing."""
+    paragraph = prose[prose.rfind("\n") + 1 :]
+    quoting = paragraph.count('"') % 2 == 1 or paragraph.count("“") > paragraph.count("”")
+    return not quoting and ends_a_sentence(prose)
 
 
 @dataclass(slots=True)
@@ -287,7 +290,7 @@ class Writer:
         if used < self._sampling.prose_tokens:
             return False
         over = used >= self._sampling.prose_tokens + GRACE
-        return over or ends_a_sentence(self.response.prose)
+        return over or may_end(self.response.prose)
 
     def _end(self, reason: StopReason, tag: bool = False) -> Response:
         if not tag:

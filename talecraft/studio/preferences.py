@@ -141,7 +141,20 @@ class Preferences:
         self._take(source)
         return True
 
+    @property
+    def stale(self) -> bool:
+        """Was the file changed since it was read last?"""
+        return self._stamp() != self._seen
+
     # ------------------------------------------------------------------ the file
+    def _stamp(self) -> tuple[int, int, int] | None:
+        """What tells one state of the file from another without reading it; None: there is none."""
+        try:
+            found = self._home.settings_file.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
     def _take(self, source: str) -> None:
         self.settings = self._parse(source)
         self._source = source
@@ -150,6 +163,7 @@ class Preferences:
         return strict.parse(source, self._home.settings_file, Settings)
 
     def _read(self) -> str:
+        self._seen = self._stamp()
         path = self._home.settings_file
         return strict.text(path) if path.exists() else ""
 

@@ -7,6 +7,7 @@ import os
 import pytest
 from textual.widgets import Input
 
+from talecraft.app import preferring
 from talecraft.app.screens.dialogs import AskName, Choose
 from talecraft.app.screens.settings import SettingsScreen
 from talecraft.app.screens.writing import WritingScreen
@@ -197,9 +198,14 @@ async def test_a_model_is_chosen_and_writes(running, place):
 async def test_a_hand_in_the_file_is_respected(running, place):
     async with running((100, 40)) as (app, pilot):
         await settings_of(app, pilot, "measure")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen.query(Input))
         place.config.mkdir(parents=True)
         place.settings_file.write_text("# by hand\n[page]\nmeasure = 50\ngoal = 9\n")
-        await value(pilot, "60")
+        preferring.watch(app)  # not while a value is being typed
+        assert row(app, "goal") == "0"
+        await typed(pilot, "60")
+        await pilot.press("enter")
         assert "page.measure was changed in the file meanwhile, to 50" in notices(pilot)
         assert row(app, "measure") == "• 50"
         assert row(app, "goal") == "• 9"
@@ -220,6 +226,24 @@ async def test_what_was_written_by_hand_holds_when_the_screen_opens(running, pla
         await settings_of(app, pilot)
         assert "config.toml:2: " in notices(pilot)
         assert row(app, "theme") == "• paper"
+
+
+async def test_a_change_by_another_hand_holds_on_an_open_page(running, place, monkeypatch):
+    monkeypatch.setattr("talecraft.app.app.SETTINGS_SECONDS", 0.05)
+    async with running((100, 40)) as (app, pilot):
+        place.config.mkdir(parents=True)
+        place.settings_file.write_text("[writing]\nprose_tokens = 40\n[training]\nupdates = 3\n")
+        await until(pilot, lambda: app.studio.settings.writing.prose_tokens == 40)
+        assert "What was changed in config.toml holds now." in notices(pilot)
+        assert app.studio.settings.training.updates == 3
+        page = await begun(app, pilot, "A lamp.")
+        made = app.studio.library.stories.turn(page.page.path[-1].id).generation
+        assert made.sampling.prose_tokens == 40
+        place.settings_file.write_text("[writing]\nprose_tokens = \n")
+        await until(pilot, lambda: "config.toml:2: " in notices(pilot))
+        await pilot.pause(0.3)
+        assert notices(pilot).count("config.toml:2: ") == 1  # said once for a change
+        assert app.studio.settings.writing.prose_tokens == 40
 
 
 async def test_a_theme_written_by_hand_that_there_is_not_is_told(running, place):

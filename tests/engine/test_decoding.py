@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from talecraft.engine.decoding import GRACE, Writer
+from talecraft.engine.decoding import GRACE, Writer, may_end
 from talecraft.engine.session import ReadingCancelled, Session
 from talecraft.story.context import Block
 from talecraft.story.turns import Sampling
@@ -129,6 +129,24 @@ def test_prose_over_its_budget_may_finish_its_sentence():
         assert used <= 12 + GRACE
         if response.stop_reason == "length" and used < 12 + GRACE:
             assert response.prose.rstrip().rstrip("\"'").endswith((".", "!", "?"))
+
+
+@pytest.mark.parametrize(
+    ("prose", "over"),
+    [
+        ("He ran.", True),
+        ("He ran", False),
+        ('He said, "I ran.', False),  # the quotation is still open
+        ('He said, "I ran."', True),
+        ("He said, “I ran.", False),
+        ("He said, “I ran.”", True),
+        ('"I ran. And now?\nHe was tired.', True),  # closed with its paragraph
+        ("The dogs' dinner. It's late.", True),
+        ("", False),
+    ],
+)
+def test_prose_may_end_where_a_sentence_and_its_quotation_do(prose, over):
+    assert may_end(prose) is over
 
 
 def test_a_given_plan_is_followed_as_it_is():

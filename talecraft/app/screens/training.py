@@ -101,6 +101,9 @@ class TrainingScreen(LearnFromTales, ReportsRuns):
         if self.is_mounted:
             self._show_all()
 
+    def settings_changed(self) -> None:
+        self.run_changed()
+
     def on_screen_resume(self) -> None:
         """Back from a taste round or a comparison: there may be more to learn from."""
         super().on_screen_resume()
