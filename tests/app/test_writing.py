@@ -339,6 +339,21 @@ async def test_a_letter_without_meaning_in_the_manuscript_goes_to_the_composer(r
         assert page.composer.text == "The"
 
 
+async def test_a_letter_without_meaning_at_the_plan_goes_to_the_composer(running):
+    async with running((120, 40)) as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await pilot.press("tab", "p")
+        assert page.query_one("#plan").has_focus
+        await pilot.press("v")
+        assert "v (Versions) is for the manuscript. Shift+Tab goes there." in notices(pilot)
+        assert page.query_one("#plan").has_focus
+        await pilot.press("shift+tab")
+        assert page.manuscript.has_focus
+        await pilot.press("tab", "T", "h", "e")
+        assert page.composer.has_focus
+        assert page.composer.text == "The"
+
+
 async def test_a_passage_further_up_can_be_chosen_scored_and_copied(running):
     async with running((120, 40)) as (app, pilot):
         page = await begun(app, pilot, "A harbour", turns=2)

@@ -361,6 +361,29 @@ async def test_ctrl_z_takes_back_the_score_of_the_passage_that_was_scored(runnin
         assert first.id not in page.page.scores
 
 
+async def test_ctrl_z_means_what_was_done_last_the_throwing_away_or_the_typing(running):
+    async with running() as (app, pilot):
+        page = await three(app, pilot)
+        there = [turn.id for turn in page.page.path]
+        await typed(pilot, "A draft")
+        await pilot.press("tab", "x")
+        assert "Ctrl+Z brings it back" in notices(pilot)
+        page.composer.focus()
+        await pilot.press("ctrl+z")
+        assert [turn.id for turn in page.page.path] == there
+        assert page.composer.text == "A draft"
+        await pilot.press("ctrl+y")
+        assert len(page.page.path) < len(there)
+        await pilot.press("ctrl+z", "ctrl+z")
+        assert [turn.id for turn in page.page.path] == there
+        assert page.composer.text == ""
+        await typed(pilot, "Another")
+        await pilot.press("tab", "x")
+        page.composer.focus()
+        await pilot.press("end", "s", "ctrl+z")  # typing came last
+        assert len(page.page.path) < len(there)
+
+
 async def test_what_was_thrown_away_comes_back_from_the_composer_too(running):
     async with running() as (app, pilot):
         page = await three(app, pilot)
@@ -457,5 +480,5 @@ async def test_a_function_key_of_the_page_waits_while_it_is_edited(running):
     async with running() as (app, pilot):
         await editing(pilot, await three(app, pilot))
         await pilot.press("f4")
-        await until(pilot, lambda: "(Tree) can do nothing just now." in notices(pilot))
+        await until(pilot, lambda: "First finish what you are editing." in notices(pilot))
         assert isinstance(app.screen, WritingScreen)

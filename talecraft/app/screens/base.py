@@ -132,6 +132,9 @@ class TalecraftScreen(Screen[None]):
     def text_came(self) -> None:
         """More of the passage being written has come."""
 
+    def stepped(self, story_id: int) -> None:
+        """The writer has changed this story by a step that can be taken back."""
+
     def engine_changed(self) -> None:
         """The engine is in another phase."""
 

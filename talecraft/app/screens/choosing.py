@@ -112,6 +112,8 @@ class ChoosingScreen(TalecraftScreen):
             self.talecraft.tell(error)
             return
         self._close()
+        for screen in self.talecraft._screens():
+            screen.stepped(chosen.story_id)
         undo = hint("story.undo", "Ctrl+Z")
         self.talecraft.say(f"The story goes on with {_key(letter)}. {undo} takes it back.")
 

@@ -208,6 +208,7 @@ class EditingActions(PassageActions):
             self.talecraft.tell(error)
             return False
         if changed:
+            self.stepped(self.story_id)
             self.talecraft.say(f"Edited. {hint('story.undo', 'Ctrl+Z')} takes it back.")
         return self._keep_draft(turn_id, "prose", None)
 
@@ -283,6 +284,7 @@ class EditingActions(PassageActions):
             return
         self.manuscript.choose_none()
         self.reload()
+        self.stepped(self.story_id)
         opinion = " That counts as an opinion." if turn.author == "model" else ""
         undo = hint("story.undo", "Ctrl+Z")
         self.talecraft.say(f"Thrown away{after}.{opinion} {undo} brings it back.")

@@ -173,6 +173,10 @@ class PassageActions(TakingIn):
         size = count(len(turn.prose.split()), "word")
         self.talecraft.say(f"{size} copied, if your terminal allows it.", "Passage copied")
 
+    def stepped(self, story_id: int) -> None:
+        if story_id == self.story_id:
+            self.query_one(ScoringComposer).stepped_last = True
+
     # ------------------------------------------------------------------ the tree
     def action_tree(self) -> None:
         from talecraft.app.screens.tree import TreeScreen

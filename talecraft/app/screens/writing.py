@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
+from talecraft.app import keymap
 from talecraft.app.keymap import hint
 from talecraft.app.preferring import choose_preset
 from talecraft.app.screens.ghosting import GhostActions
@@ -19,6 +20,7 @@ from talecraft.app.screens.token_actions import TokenActions
 from talecraft.app.widgets.composer import Composer
 from talecraft.app.widgets.editor import Editor
 from talecraft.app.widgets.ghost import GhostLine
+from talecraft.app.widgets.letters import Letters
 from talecraft.app.widgets.lines import ScoreLine
 from talecraft.app.widgets.manuscript import Manuscript
 from talecraft.app.widgets.outline import OutlinePane
@@ -210,6 +212,10 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
             case _:
                 return super().check_action(action, parameters)
 
+    def why_not_do(self, action: str) -> str:
+        waits = action in ("tree", "context", "focus_mode", "fold_plan")
+        return self.why_not if waits and self.editor.is_open else super().why_not_do(action)
+
     # ------------------------------------------------------------------ going on
     def on_composer_submitted(self, event: Composer.Submitted) -> None:
         """Once: of two Enters in one burst the second finds the model writing already."""
@@ -341,8 +347,14 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
         right = max(0, self.size.width - event.left - event.width)
         self.query_one("#below").styles.padding = (0, right, 0, event.left)
 
-    def on_manuscript_typed(self, event: Manuscript.Typed) -> None:
-        self.composer.type_in(event.character)
+    def on_letters_typed(self, event: Letters.Typed) -> None:
+        meant = keymap.in_force().bound(self.manuscript, event.key)
+        if meant and not self.manuscript.has_focus:
+            key = self.app.get_key_display(meant[0])
+            words = f"{key} ({meant[0].description}) is for the manuscript. Shift+Tab goes there."
+            self.talecraft.say(words)
+        else:
+            self.composer.type_in(event.character)
 
     def on_paste(self, event: events.Paste) -> None:
         """Pasted where nothing is typed, as letters are: into the composer."""

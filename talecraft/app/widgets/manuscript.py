@@ -13,11 +13,11 @@ from textual.message import Message
 from textual.selection import Selection
 from textual.strip import Strip
 
-from talecraft.app import keymap
 from talecraft.app.live import Live
 from talecraft.app.marks import mark, plain
 from talecraft.app.widgets.block_view import BlockView
 from talecraft.app.widgets.blocks import Block, Column, Place, Setting
+from talecraft.app.widgets.letters import Letters
 from talecraft.app.widgets.pages import Layout, Line, Stream, byline, selected_text
 from talecraft.story.turns import Turn
 from talecraft.studio.reading import Page
@@ -29,7 +29,7 @@ _CHOSEN_TOLD, _THINKING_TOLD = "Chosen. ", "The model is thinking."
 _STRIPS = 1000  # painted rows that are kept
 
 
-class Manuscript(BlockView, can_focus=True):
+class Manuscript(BlockView, Letters, can_focus=True):
     """Shows a `Page`, and after it the passage being written.
 
     Stays at the end while text comes if the reader was at the end, and never moves otherwise.
@@ -104,13 +104,6 @@ class Manuscript(BlockView, can_focus=True):
         "manuscript--note",
         "manuscript--chosen",
     }
-
-    class Typed(Message):
-        """The writer typed a letter that is no command here: it belongs into the composer."""
-
-        def __init__(self, character: str) -> None:
-            self.character = character
-            super().__init__()
 
     class Chosen(Message):
         """Another passage is the chosen one, or none."""
@@ -391,17 +384,6 @@ class Manuscript(BlockView, can_focus=True):
             along = event.x - self._left - _GUTTER
             before = max(0, self._column.place(row).characters)
             self.clicked = before + max(0, min(along, len(line.text)))
-
-    async def on_key(self, event: events.Key) -> None:
-        """Any letter that is no command here types; so one never has to find the composer."""
-        if not event.is_printable or not event.character:
-            return
-        if event.key not in self.screen.active_bindings:
-            event.stop()
-            if keymap.actions(self, event.key):  # a command that cannot be obeyed now is no letter
-                await self.run_action("screen.say_why_not")
-                return
-            self.post_message(self.Typed(event.character))
 
     @property
     def visible_text(self) -> Sequence[str]:

@@ -15,6 +15,7 @@ from textual.widgets import Static
 from talecraft.app.keymap import grade_keys, hint
 from talecraft.app.marks import mark
 from talecraft.app.text import MUTED, beats, count, said, stars
+from talecraft.app.widgets.letters import Letters
 from talecraft.story.feedback import Score
 
 KEPT, LEFT = "✓", "•"
@@ -32,7 +33,7 @@ class Shown(NamedTuple):
     score: Score | None = None
 
 
-class OutlinePane(VerticalScroll, can_focus=True):
+class OutlinePane(VerticalScroll, Letters, can_focus=True):
     """The beats of one passage's plan."""
 
     HELP = "The plan (Tab from the manuscript)"

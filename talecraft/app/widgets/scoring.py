@@ -19,7 +19,8 @@ _ORDINALS = frozenset(("1s", "2n", "3r", "4t", "5t"))
 class ScoringComposer(GhostComposer):
     """A composer that, while it is empty, scores the last passage with digits and signs.
 
-    `scored_last` says that a score was the last thing done here: see `takes_score_back`.
+    `scored_last` says that a score was the last thing done here: see `takes_score_back`;
+    `stepped_last` that the story was changed since a text was typed: Ctrl+Z means that first.
 
     "3 wolves", "1984" and "- Who goes?" begin like scores. When the next key shows that a text was
     meant, the score is put back as it was and its keys become text; so they do where nothing could
@@ -48,7 +49,7 @@ class ScoringComposer(GhostComposer):
 
     def __init__(self, placeholder: str) -> None:
         super().__init__(placeholder)
-        self.scored_last = False
+        self.scored_last = self.stepped_last = False
         self._pressed = ""  # what the key that is being handled would type
         self._score_keys = ""  # the keys of a score, given or not, while they may still be text
         self._keys_before = ""  # the same, before the key that is being handled
@@ -80,7 +81,7 @@ class ScoringComposer(GhostComposer):
 
     def edit(self, edit: Edit) -> EditResult:
         if edit.text or edit.top != edit.bottom:  # to delete nothing is no edit
-            self.scored_last = False
+            self.scored_last = self.stepped_last = False
         return super().edit(edit)
 
     @property
@@ -114,13 +115,20 @@ class ScoringComposer(GhostComposer):
         """Undo what was done last: the score, typing, or a change of the story."""
         if self.takes_score_back:
             await self.run_action("screen.unrate_last")
-        elif self.history.undo_stack:
+        elif self.history.undo_stack and not self.stepped_last:
             self.undo()
-        elif not await self.app.run_action("screen.undo_step", self):
-            await self.run_action("screen.say_why_not")
+        else:
+            await self._step("undo")
 
     async def action_do_again(self) -> None:
-        if self.history.redo_stack:
+        if self.history.redo_stack and not self.stepped_last:
             self.redo()
-        elif not await self.app.run_action("screen.redo_step", self):
+        else:
+            await self._step("redo")
+
+    async def _step(self, way: str) -> None:
+        """Through the changes of the story; what was done again is what was done last."""
+        if await self.app.run_action(f"screen.{way}_step", self):
+            self.stepped_last = way == "redo"
+        else:
             await self.run_action("screen.say_why_not")
