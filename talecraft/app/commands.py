@@ -13,6 +13,8 @@ from talecraft.app.keys import Command, commands_of
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.text import said
 
+_CALLED = 100.0  # more than any match scores
+
 
 class Commands(Provider):
     """The commands of the app, the screen and its widgets that work at this moment."""
@@ -59,6 +61,9 @@ class Commands(Provider):
         matcher = self.matcher(query)
         for words, key, run in self._available():
             if (score := matcher.match(words)) > 0:
+                # What it is called comes before what only tells of it.
+                if words.casefold().startswith(query.casefold()):
+                    score += _CALLED
                 yield Hit(score, matcher.highlight(words), run, words, key or None)
 
 

@@ -73,6 +73,6 @@ class WordCount:
         """Session and day in words, for the dialog that sets the goal."""
         today = self._progress.today(self._now())
         return (
-            f"Today: {today.yours:,} yours, {today.together:,} together."
+            f"In all your stories, today: {today.yours:,} yours, {today.together:,} together."
             f" Since the start: {self.session.yours:,} yours, {self.session.together:,} together."
         )

@@ -60,7 +60,8 @@ class TrainingRuns(Manners, Navigation):
                 runs = [*runs, self.studio.library.runs.get(watch.run.id)]
         for run in runs:
             words, title, severity = verdict(run)
-            self.say(words, title, severity)
+            if not self._at_training:  # there it is the headline that a notice would lie over
+                self.say(words, title, severity)
             if watch is not None and watch.run.id == run.id:
                 self.tell_desktop(f"{title}. {words}")
         if any(run.state == "adopted" for run in runs) or self.studio.engine.asleep:
@@ -103,8 +104,7 @@ class TrainingRuns(Manners, Navigation):
         shown = watch.example
         if watch.read():
             if watch.example is not shown:
-                here = getattr(self.screen, "SHOWN_BY", "") == "training"
-                where = "It stands under the figures." if here else ""
+                where = "It stands under the figures." if self._at_training else ""
                 self.say(where or f"{hint('app.training', 'F3')} shows it.", "The example has come")
             self._run_changed()
         elif not watch.alive and not self._settling:
@@ -117,6 +117,10 @@ class TrainingRuns(Manners, Navigation):
                 self._look_for_run()
             return
         self.look_at_run()
+
+    @property
+    def _at_training(self) -> bool:
+        return getattr(self.screen, "SHOWN_BY", "") == "training"
 
     @property
     def _settling(self) -> bool:

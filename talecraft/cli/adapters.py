@@ -250,8 +250,8 @@ def _print_origin(origin: Origin) -> None:
     print_checks(outcome.checks)
     for number, sample in enumerate(outcome.samples, 1):
         console.out(f"\nSample {number}: {sample.prompt}")
-        console.out(f"  before | {_indented(sample.before)}")
-        console.out(f"  after  | {_indented(sample.after)}")
+        for when, text in zip(("before", "after "), sample.told, strict=True):
+            console.out(f"  {when} | {_indented(text)}")
 
 
 def _indented(text: str) -> str:

@@ -60,7 +60,7 @@ def _print(result: DemoResult) -> None:
         print_outcome(result.outcome, result.run.state_words, result.run.error)
     for sample in result.samples:
         console.out(f"\nPrompt: {sample.prompt}")
-        console.out(f"\nBefore:\n{sample.before}\n\nAfter:\n{sample.after}")
+        console.out("\nBefore:\n{}\n\nAfter:\n{}".format(*sample.told))
     console.out(
         f"\n{result.scores} scores; {result.turns_by_adapter} passages written by the new adapter."
     )

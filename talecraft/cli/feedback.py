@@ -13,11 +13,13 @@ from talecraft.errors import UsageError
 
 if TYPE_CHECKING:
     from talecraft.story.feedback import Feedback
+    from talecraft.story.turns import Story
     from talecraft.studio import Studio
 
 app = typer.Typer(help="List, add and export scores.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 THUMBS = {"up": 1.0, "down": -1.0}
+_TITLE = 28  # characters of a story's title in a table
 
 
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,14 +41,18 @@ def list_(
     """What stands now, in the order it was said."""
     with opening.studio() as studio:
         lines = _lines(studio, every)
+        stories = studio.library.stories
+        of = {turn.id: turn.story_id for turn in stories.turns([line.turn_id for line in lines])}
+        titles = {one.id: _short(one) for one in stories.every() if one.kind == "story"}
     if as_json:
         console.out_json([shapes.opinion(line) for line in lines])
         return
     console.table(
-        ("id", "turn", "kind", "value", "at", "note"),
+        ("id", "story", "turn", "kind", "value", "at", "note"),
         [
             (
                 line.id,
+                titles.get(of[line.turn_id], "(a taste round)"),
                 line.turn_id,
                 line.kind + _of(line),
                 "withdrawn" if line.value is None else f"{line.value:g}",
@@ -203,6 +209,11 @@ def _of(line: Feedback) -> str:
     if of_a_span(line):
         return " of words"
     return {"outline": " of the plan", "prose": " of the prose"}.get(line.aspect, "")
+
+
+def _short(story: Story) -> str:
+    title = f"{story.id} {story.title}"
+    return title if len(title) <= _TITLE else title[: _TITLE - 1].rstrip() + "…"
 
 
 def _lines(studio: Studio, every: bool) -> list[Feedback]:

@@ -146,8 +146,9 @@ def recipe(
 
 
 def _print_opinions(found: TrainingPlan) -> None:
-    stories = "1 story" if found.stories == 1 else f"{found.stories} stories"
-    console.out(f"Scores: {found.scores} in {stories}")
+    console.out(f"Scores: {found.scores} in {found.places}")
+    if found.lighter:
+        console.out(found.lighter_words)
     others = {"Choices": found.choices, "Edits": found.edits, "Thrown away": found.discards}
     for name, number in others.items():
         if number:
@@ -335,8 +336,9 @@ def sample(as_json: Json = False) -> None:
         console.out_json(msgspec.to_builtins(found))
         return
     console.out(f"{found.sample.prompt}\n")
-    console.out(f"As it writes now:\n{found.sample.before}\n")
-    console.out(f"After update {found.step}:\n{found.sample.after}")
+    before, after = found.sample.told
+    console.out(f"As it writes now:\n{before}\n")
+    console.out(f"After update {found.step}:\n{after}")
 
 
 def follow(studio: Studio, run_id: str) -> TrainingRun:
@@ -399,9 +401,9 @@ def describe(event: RunEvent) -> str:
         case GoingOn():
             return f"going on after {event.seconds:.0f} s"
         case Example(sample=sample):
+            before, now = sample.told
             return (
-                f"an example after update {event.step}: {sample.prompt}"
-                f" BEFORE: {sample.before} NOW: {sample.after}"
+                f"an example after update {event.step}: {sample.prompt} BEFORE: {before} NOW: {now}"
             )
         case Outcome():
             return f"{state_words(event.state)}: {event.words}"
@@ -428,7 +430,7 @@ def print_outcome(outcome: Outcome, state: str, error: str = "") -> None:
         per = " in 1,000 words" if phrase.words_before else ""
         console.out(f'  {way}{per}: "{phrase.text}" {" -> ".join(phrase.told)}')
     for sample in outcome.samples:
-        console.out(f"After: {sample.prompt}\n  was: {sample.before}\n  is: {sample.after}")
+        console.out("After: {}\n  was: {}\n  is: {}".format(sample.prompt, *sample.told))
     if outcome.adapter_id:
         console.out(f"Adapter: {outcome.adapter_id}")
     console.out(f"{outcome.steps} steps in {outcome.seconds:.0f} s")

@@ -9,6 +9,7 @@ import msgspec
 from talecraft.process.messages import AdapterRef, ModelRef
 from talecraft.story.methods import OFFLINE, Method, TasteModel
 from talecraft.story.rewards import DEFAULT_WEIGHTS, TASTE
+from talecraft.story.spans import ends_a_sentence
 from talecraft.story.turns import Sampling
 
 RunState = Literal[
@@ -337,6 +338,15 @@ class Sample(msgspec.Struct, frozen=True):
     prompt: str
     before: str
     after: str
+
+    @property
+    def told(self) -> tuple[str, str]:
+        """Both as they are shown: what was cut off at its length says so."""
+        before, after = (
+            one if ends_a_sentence(one) else f"{one}…"
+            for one in (self.before.strip(), self.after.strip())
+        )
+        return before, after
 
 
 class Phrase(msgspec.Struct, frozen=True):

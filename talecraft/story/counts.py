@@ -15,8 +15,9 @@ class Words(msgspec.Struct, frozen=True):
     A passage counts while it stands there: one that was undone, retried, thrown away or is
     another version than the one that is read does not, and counts again when it is back. `yours`
     are the words of the writer's passages and of the first lines that the writer made up, and
-    those that an edit brought into any passage; `models` what is left of the model's. Words that
-    were taken out of older passages take nothing away.
+    those that an edit brought into any passage (what was taken from a ghost or a proposal, too:
+    the writer put it there); `models` what is left of the model's. Words that were taken out of
+    older passages take nothing away.
     """
 
     yours: int = 0

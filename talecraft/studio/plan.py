@@ -44,7 +44,9 @@ class TrainingPlan(msgspec.Struct, frozen=True):
     choices: int
     edits: int
     discards: int
-    stories: int
+    stories: int  # of the writer's
+    beginnings: int  # of taste rounds
+    elsewhere: int  # beginnings that came with others' opinions
     histogram: list[int]
     unusable: int
     minutes: float
@@ -64,6 +66,30 @@ class TrainingPlan(msgspec.Struct, frozen=True):
     rewards: dict[str, float] = {}
     prompts: int = 0  # of the run's own; with none the shipped ones are practised on
     trial_minutes: float = 0.0  # beside the others, where a reward model is tried
+    lighter: int = 0  # of the scores: thumbs, and grades of some words alone
+
+    @property
+    def places(self) -> str:
+        """How many stories and beginnings they are of, in words."""
+        begun = "beginning" if self.beginnings == 1 else "beginnings"
+        found = [
+            (self.stories, "story" if self.stories == 1 else "stories"),
+            (self.beginnings, f"{begun} of taste rounds"),
+            (self.elsewhere, "from elsewhere"),
+        ]
+        some = [f"{number} {what}" for number, what in found if number]
+        return ", ".join([*some[:-2], " and ".join(some[-2:])]) or "0 stories"
+
+    @property
+    def lighter_words(self) -> str:
+        """That some scores weigh less, and which; nothing where none does."""
+        if not self.lighter:
+            return ""
+        what = "score weighs" if self.lighter == 1 else "scores weigh"
+        return (
+            f"{self.lighter} {what} less: a thumb (5 or 1 stars; two for a neither in a taste"
+            " round), or of some words alone."
+        )
 
     @property
     def trial_words(self) -> str:
@@ -108,6 +134,8 @@ class Planning:
         thrown = {one.worse for one in found.preferences if one.kind == "discard"}
         graded = [Score(one.stars, one.weight) for one in found.passages if one.stars]
         histogram = feedback.histogram(graded)
+        groups = {one.group for one in found.passages}
+        stories = {one.id for one in self._library.stories.every() if one.kind == "story"}
         minutes, trial, measured = self._minutes(model, ppo, method, found)
         by_opinions = ppo.by_taste or method in OFFLINE
         room = self._room(model, ppo)
@@ -116,7 +144,9 @@ class Planning:
             choices=kinds["choice"],
             edits=kinds["edit"],
             discards=len(thrown),
-            stories=len({one.group for one in found.passages}),
+            stories=len(groups & stories),
+            beginnings=sum(one > 0 for one in groups - stories),
+            elsewhere=sum(one < 0 for one in groups),
             histogram=histogram,
             unusable=gathered.left_out,
             minutes=minutes,
@@ -135,6 +165,7 @@ class Planning:
             rewards=ppo.rewards,
             prompts=len(found.prompts),
             trial_minutes=trial,
+            lighter=sum(one.weight < 1 for one in graded),
         )
 
     def _minutes(

@@ -292,6 +292,15 @@ async def test_a_palette_command_does_what_it_says(running, place):
         assert [path.suffix for path in place.exports.iterdir()] == [".md"]
 
 
+async def test_what_is_called_so_comes_first_in_the_palette(running):
+    async with running((100, 40)) as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        hits = [hit async for hit in Commands(page).search("words")]
+        first = max(hits, key=lambda hit: hit.score)
+        assert str(first.text).startswith("Words: a goal for the day")
+        assert len(hits) > 3
+
+
 async def test_the_key_line_is_true(running):
     async with running() as (app, pilot):
         await page_of(app, pilot, app.studio.writing.new_story("SLOW harbour").id)

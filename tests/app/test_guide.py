@@ -65,7 +65,7 @@ async def learned(app, pilot) -> None:
     for number in range(24):
         await until(pilot, lambda: app.screen._round and app.screen._round.pair is not None)
         await pilot.press("ab"[number % 2])
-    await told(app, pilot, "4 of 5", "F3 leads to training; there s starts a run")
+    await told(app, pilot, "4 of 5", "F3 reads it all; there s starts a run")
     await pilot.press("f3")
     await on(app, pilot, TrainingScreen)
     assert [type(one) for one in app.screen_stack].count(TrainingScreen) == 1
@@ -257,4 +257,4 @@ def test_every_key_it_names_is_that_of_a_binding_and_the_writers_own(monkeypatch
     own = {"app.training": ("f7",), "training.start": ("S",)}
     monkeypatch.setattr(keymap, "_in_force", keymap.Keymap(own))
     words = str(guide_words(Next("train"), "taste"))
-    assert "F7 leads to training; there S starts a run." in words
+    assert "F7 reads it all; there S starts a run." in words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import threading
 
 import msgspec
@@ -54,7 +55,7 @@ async def test_too_few_scores_are_refused_in_plain_words(running, studio):
     async with running((100, 50), loaded=False) as (app, pilot):
         await shown(app, pilot)
         text = static(pilot, "#training-plan")
-        assert "3 scores in 1 story" in text
+        assert re.search(r"3 scores of passages by .+, in 1 story", text)
         assert "Not yet. 17 more scores or choices are needed." in text
         assert "★★★★  ━━━━━━━━━━━━━━━━━━━━━━━━ 2" in text
         await pilot.press("s")
@@ -104,7 +105,7 @@ async def test_the_plan_counts_what_another_model_wrote(running, studio):
         await shown(app, pilot)
         await until(pilot, lambda: "Press s to start." in seen(pilot))
         text = static(pilot, "#training-plan")
-        assert "20 scores in 1 story" in text
+        assert re.search(r"20 scores of passages by .+, in 1 story", text)
         assert "1 other opinion is left out" in text
         assert "Press s to start. It takes about" in text
         assert "estimated" in text
@@ -463,6 +464,17 @@ async def test_a_run_that_ends_while_writing_is_told_and_settled(running, studio
         assert "✗ Not adopted. It does not write better." in seen(pilot)
         assert "✗ preferred on 72 of 100" in seen(pilot)
         assert "✓ other prose" in seen(pilot)
+
+
+async def test_no_notice_lies_over_the_verdict_that_is_shown(running, studio, place):
+    run = HandRun(place, studio)
+    run.say(*phase_events(), step(1))
+    async with running((100, 40)) as (app, pilot):
+        await shown(app, pilot)
+        run.say(outcome("rejected", "It does not write better."))
+        run.end()
+        await until(pilot, lambda: "✗ Not adopted. It does not write better." in seen(pilot))
+        assert "not adopted" not in notices(pilot)
 
 
 async def test_a_run_that_dies_without_a_word_is_interrupted(running, studio, place):

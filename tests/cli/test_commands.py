@@ -173,6 +173,7 @@ def test_what_of_a_passage_was_meant_is_listed(talecraft_: Talecraft) -> None:
     told = talecraft_("feedback", "list").out
     assert "stars of the plan" in told
     assert "thumb of words" in told
+    assert "1 A fox" in told, "of which story"
     assert sum("stars  " in line for line in told.splitlines()) == 1
 
 
@@ -617,7 +618,7 @@ def test_opinions_from_elsewhere_are_taken_in_and_withdrawn(
     came = talecraft_("feedback", "import", str(file))
     assert (came.code, "24 opinions came, as batch 1." in came.err) == (0, True)
     plan = data(talecraft_, "train", "plan")
-    assert (plan["choices"], plan["stories"], plan["refusal"]) == (24, 6, "")
+    assert (plan["choices"], plan["elsewhere"], plan["refusal"]) == (24, 6, "")
     (batch,) = data(talecraft_, "feedback", "brought")
     assert (batch["opinions"], batch["name"], batch["withdrawn"]) == (24, str(file), False)
     assert talecraft_("feedback", "brought", "--withdraw", "1").code == 0

@@ -18,7 +18,7 @@ from talecraft.process.messages import Loaded
 from talecraft.process.run_events import FEWEST_OPINIONS, Outcome
 from talecraft.story.turns import Turn
 from talecraft.studio import Studio
-from talecraft.studio.plan import closing_steps
+from talecraft.studio.plan import TrainingPlan, closing_steps
 from talecraft.studio.recipe import Recipe
 from talecraft.studio.waiting import follow
 from tests.studio.conftest import run
@@ -385,3 +385,21 @@ def test_with_a_launcher_a_reward_model_is_tried_only_where_it_is_asked_for(
     assert not studio.training.ppo(model).tries_adapter("ppo", 5000)
     asked = Recipe(taste_model="adapter")
     assert studio.training.ppo(model, recipe=asked).tries_adapter("ppo", 20)
+
+
+def test_a_plan_says_where_its_opinions_are_of_and_which_weigh_less():
+    def plan(stories=0, beginnings=0, elsewhere=0, lighter=0):
+        return TrainingPlan(
+            0, 0, 0, 0, stories, beginnings, elsewhere, [0] * 5, 0, 1.0, False, lighter=lighter
+        )
+
+    assert plan().places == "0 stories"
+    assert plan(1).places == "1 story"
+    assert plan(0, 1).places == "1 beginning of taste rounds"
+    assert plan(3, 24).places == "3 stories and 24 beginnings of taste rounds"
+    assert plan(3, 24, 2).places == (
+        "3 stories, 24 beginnings of taste rounds and 2 from elsewhere"
+    )
+    assert plan().lighter_words == ""
+    assert plan(lighter=1).lighter_words.startswith("1 score weighs less: ")
+    assert plan(lighter=2).lighter_words.startswith("2 scores weigh less: ")

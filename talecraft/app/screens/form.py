@@ -172,5 +172,5 @@ class Form(ModalScreen[None]):
                 self.dismiss()
 
         self.app.push_screen(
-            Confirm("Leave it as it was?", "What you typed here is lost.", "Leave it"), leave
+            Confirm("Throw away what you typed?", "It is kept nowhere else.", "Throw away"), leave
         )

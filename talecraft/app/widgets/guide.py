@@ -55,9 +55,9 @@ _WORDS: dict[Step, dict[str, str]] = {
         "taste": "`a` or `b`, as you like it. What is clear to you teaches most; ties are fair.",
     },
     "train": {
-        "": "Enough for a run to try: `F3`, then `s` trains. You can write on meanwhile.",
-        "training": "Enough for a run to try: `s` trains. You can write on meanwhile.",
-        "taste": "Enough for a run to try. `F3` leads to training; there `s` starts a run.",
+        "": "Perhaps enough to learn from: `F3` reads it all, then `s` trains. Write on meanwhile.",
+        "training": "What you said is read first; then `s` trains, or it says what is missing.",
+        "taste": "Perhaps enough to learn from. `F3` reads it all; there `s` starts a run.",
     },
     "watch": {
         "": "It is learning; `F3` shows how it goes. Write on, or quit: it goes on by itself.",

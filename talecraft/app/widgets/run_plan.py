@@ -138,10 +138,12 @@ def _opinions(plan: TrainingPlan, title: str) -> list[Content]:
     lines = [
         said(("What a run would learn from", "bold $text-primary")),
         said(
-            f"{', '.join(counted(plan))} in {_places(plan)}",
-            f" of passages by {clean_line(title)}",
+            f"{', '.join(counted(plan))} of passages by {clean_line(title)},",
+            f" in {plan.places}",
         ),
     ]
+    if plan.lighter:
+        lines.append(said((plan.lighter_words, MUTED)))
     if plan.unusable:
         what = "is" if plan.unusable == 1 else "are"
         lines.append(
@@ -165,13 +167,6 @@ def _parts_alone(title: str) -> list[Content]:
             " rewarded, and no score of yours is needed."
         ),
     ]
-
-
-def _places(plan: TrainingPlan) -> str:
-    """How many stories they are of; a taste round's beginnings are no stories of the writer's."""
-    if not plan.choices:
-        return count(plan.stories, "story", "stories")
-    return count(plan.stories, "story or beginning", "stories and beginnings")
 
 
 def counted(plan: TrainingPlan) -> list[str]:

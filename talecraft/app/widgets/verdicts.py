@@ -137,9 +137,7 @@ class SampleView(Vertical):
     def compose(self) -> ComposeResult:
         yield Static(said((clean_line(self._sample.prompt), "italic")), classes="sample-prompt")
         with Horizontal(classes="sample-texts"):
-            for label, text in zip(
-                self._labels, (self._sample.before, self._sample.after), strict=True
-            ):
+            for label, text in zip(self._labels, self._sample.told, strict=True):
                 yield Static(self._text(label, text), classes="sample-text", markup=False)
 
     @staticmethod

@@ -210,7 +210,7 @@ def _samples(told: Told) -> Html | None:
 def _pair(after: str, before: str, sample: Sample) -> Html:
     sides = (
         el("div", el("p", label, class_="label"), el("p", words, class_="story", dir="auto"))
-        for label, words in ((before, sample.before.strip()), (after, sample.after.strip()))
+        for label, words in zip((before, after), sample.told, strict=True)
     )
     prompt = el("p", sample.prompt.strip(), class_="prompt", dir="auto")
     return el("div", prompt, el("div", *sides, class_="sides"), class_="pair")
