@@ -7,6 +7,15 @@ The codes are an interface (scripts rely on them) and are listed in README.md:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """What was probably meant by a name that is none, as a question; '' where nothing is near."""
+    near = get_close_matches(name, list(known), 1)
+    return f"Is it {near[0]}?" if near else ""
+
 
 class TalecraftError(Exception):
     """Something the user can understand and act on; never a programming error.

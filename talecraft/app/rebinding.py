@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from textual.app import App
@@ -16,6 +15,7 @@ from talecraft.app.keymap import Keymap, Keys
 from talecraft.app.keys import Place, bindings_of, help_groups, places
 from talecraft.config import strict
 from talecraft.config.settings import Settings
+from talecraft.errors import meant
 from talecraft.paths import Home
 
 # Where one key has a meaning of its own in each place: what they have in common.
@@ -115,8 +115,7 @@ def _of(place: Place) -> Iterator[Binding]:
 
 def _checked(name: str, keys: str, known: Mapping[str, Known]) -> Keys:
     if name not in known:
-        near = get_close_matches(name, known, 1)
-        raise ValueError(f"there is no such name{f'; is it {near[0]}?' if near else ''}")
+        raise ValueError(f"there is no such name. {meant(name, known)}".strip())
     parsed = parse(keys)
     for key in parsed:
         typed = character(key)

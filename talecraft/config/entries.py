@@ -12,7 +12,7 @@ import msgspec
 from msgspec import inspect
 
 from talecraft.config.settings import Settings
-from talecraft.errors import UsageError
+from talecraft.errors import UsageError, meant
 from talecraft.story.clean import clean_line
 
 Kind = Literal["text", "number", "whole", "switch", "choice"]
@@ -102,7 +102,8 @@ def find(key: str) -> Entry:
     found = [one for one in entries() if key in (one.key, one.name)]
     if len(found) == 1:
         return found[0]
-    raise UsageError(f"There is no setting '{key}'.", "See `talecraft config list`.")
+    near = meant(key, [name for one in entries() for name in (one.key, one.name)])
+    raise UsageError(f"There is no setting '{key}'.", f"{near} See `talecraft config list`.")
 
 
 def about(section: str) -> str:

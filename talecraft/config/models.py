@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from talecraft.config import fetched, strict
 from talecraft.config.precision import Quantisation
-from talecraft.errors import ConfigError, UsageError
+from talecraft.errors import ConfigError, UsageError, meant
 from talecraft.paths import Home
 from talecraft.story.context import PromptStyle
 
@@ -98,7 +98,8 @@ class Catalogue:
             return self._specs[model_id]
         except KeyError:
             raise UsageError(
-                f"There is no model '{model_id}'.", f"Known: {', '.join(self._specs)}."
+                f"There is no model '{model_id}'.",
+                f"{meant(model_id, self._specs)} Known: {', '.join(self._specs)}.",
             ) from None
 
     def declared(self, model_id: str) -> ModelSpec:

@@ -61,7 +61,7 @@ def test_what_is_left_out_is_an_empty_line_and_null(talecraft_: Talecraft) -> No
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["get", "temprature"], "no setting 'temprature'"),
+        (["get", "temprature"], "no setting 'temprature'. Is it temperature?"),
         (["set", "temprature", "1"], "no setting 'temprature'"),
         (["reset", "page"], "no setting 'page'"),
         (["set", "temperature", "9"], "a number from 0 to 5, not '9'"),

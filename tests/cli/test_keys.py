@@ -41,7 +41,7 @@ def test_the_writers_own_are_marked_and_what_does_not_hold_is_told(
     assert ["*", "page.retry", "f14"] in told
     assert result.err == (
         f'talecraft: {keymap}:3: page.rety = "f7" does not hold:'
-        " there is no such name; is it page.retry?\n"
+        " there is no such name. Is it page.retry?\n"
     )
 
 

@@ -113,6 +113,8 @@ def test_the_shipped_catalogue() -> None:
     assert catalogue.folder(catalogue.get("gpt2"), home()).name == "openai-community--gpt2"
     with pytest.raises(UsageError, match=r"no model 'x'\. Known: llama-ember"):
         catalogue.get("x")
+    with pytest.raises(UsageError, match=r"no model 'gtp2'\. Is it gpt2\? Known: "):
+        catalogue.get("gtp2")
 
 
 def test_a_users_entry_adds_and_overrides(here: Home) -> None:
