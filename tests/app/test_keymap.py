@@ -377,7 +377,6 @@ async def test_what_is_changed_by_hand_holds_from_the_next_start_on(running, key
     async with running((120, 40)) as (_app, pilot):
         text = place.settings_file.read_text()
         place.settings_file.write_text(text.replace("f14", "f10"))
-        await pilot.press("escape", "f5")
         await until(pilot, lambda: "other keys: from the next start on" in notices(pilot))
 
 
