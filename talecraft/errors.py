@@ -13,7 +13,7 @@ from difflib import get_close_matches
 
 def meant(name: str, known: Iterable[str]) -> str:
     """What was probably meant by a name that is none, as a question; '' where nothing is near."""
-    near = get_close_matches(name, list(known), 1)
+    near = get_close_matches(name, list(known), 1, 0.7)
     return f"Is it {near[0]}?" if near else ""
 
 

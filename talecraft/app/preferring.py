@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from textual.screen import ModalScreen
-from textual.widgets import Input
 
 from talecraft.app.keymap import hint
 from talecraft.config.entries import Entry, find
@@ -31,8 +30,9 @@ def look(app: TalecraftApp) -> None:
 
 def watch(app: TalecraftApp) -> None:
     """Look where the file was changed by another hand, unless something is just being asked."""
-    typing = isinstance(app.screen, ModalScreen) or isinstance(app.focused, Input)
-    if not typing and app.studio.preferences.stale:
+    # The terminal itself may have lost the focus: to the editor in which the file is changed.
+    typing = isinstance(app.screen, ModalScreen) or bool(app.screen.query(".-editing"))
+    if not typing and app.studio.preferences.stale():
         look(app)
 
 
@@ -45,8 +45,9 @@ def _changing(app: TalecraftApp, change: Callable[[], bool]) -> bool:
         return False
     finally:
         _take(app, before)  # also where a hand in the file was in the way: what it wrote holds
-    if by_hand:
-        app.say("What was changed in config.toml holds now.", "Settings")
+    if by_hand and app.studio.settings != before:
+        key = hint("app.settings", "F5")
+        app.say(f"config.toml was changed; {key} says from when on what holds.", "Settings")
     return True
 
 
@@ -69,7 +70,8 @@ def _take(app: TalecraftApp, before: Settings) -> None:
         app.tell(error)
     app.counts.refresh()
     for screen in app._screens():
-        screen.settings_changed()
+        if screen.is_mounted:  # else it reads them when it is
+            screen.settings_changed()
     app.refresh_status()
 
 

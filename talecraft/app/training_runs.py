@@ -60,7 +60,8 @@ class TrainingRuns(Manners, Navigation):
                 runs = [*runs, self.studio.library.runs.get(watch.run.id)]
         for run in runs:
             words, title, severity = verdict(run)
-            if not self._at_training:  # there it is the headline that a notice would lie over
+            # Where it is shown a notice would lie over the headline that says it.
+            if not any(one.shows_verdict(run) for one in self._screens()[-1:]):
                 self.say(words, title, severity)
             if watch is not None and watch.run.id == run.id:
                 self.tell_desktop(f"{title}. {words}")

@@ -24,6 +24,7 @@ from talecraft.story.turns import Sampling, StopReason
 
 # Prose that reaches its budget may go on this far to finish its sentence.
 GRACE = 24
+_OPENS = " \t([—–-"  # what stands before a quotation mark that opens
 
 OnPiece = Callable[[Piece], None]
 
@@ -33,10 +34,15 @@ def _logprob(logits: Tensor, token: int) -> float:
 
 
 def may_end(prose: str) -> bool:
-    """Is a sentence over, and with it what is being said? A quotation is closed in its paragraph;
-    single marks are apostrophes as well and count for nothing."""
-    paragraph = prose[prose.rfind("\n") + 1 :]
-    quoting = paragraph.count('"') % 2 == 1 or paragraph.count("“") > paragraph.count("”")
+    """Is a sentence over, and with it what is being said? Single marks are apostrophes as well
+    and count for nothing."""
+    paragraph = prose[prose.rfind("\n") + 1 :]  # a quotation ends with it at the latest
+    opened, closed = ("„", "“") if "„" in paragraph else ("“", "”")
+    quoting = paragraph.rfind(opened) > paragraph.rfind(closed)
+    straight = paragraph.rfind('"')
+    if straight >= 0:  # by its side: it may go on from the paragraph before, or mean inches
+        before, after = paragraph[:straight][-1:], paragraph[straight + 1 :][:1]
+        quoting |= (not before or before in _OPENS) and bool(after.strip())
     return not quoting and ends_a_sentence(prose)
 
 

@@ -130,7 +130,8 @@ _QUICK: dict[type, type] = {nn.Linear: QuickLinear, Conv1D: QuickConv1D}
 def quicken(model: Any) -> None:
     """Let the float32 layers of `model` on the CPU multiply by oneDNN.
 
-    Activations that are written out in several steps get their fused twin, on any device.
+    Activations that are written out in several steps get their fused twin, and the output head its
+    rows side by side, on any device.
     """
     for module in list(model.modules()):
         quick = _QUICK.get(type(module))
@@ -141,3 +142,12 @@ def quicken(model: Any) -> None:
         for name, child in module.named_children():
             if type(child) is NewGELUActivation:
                 setattr(module, name, nn.GELU(approximate="tanh"))
+    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    if isinstance(head, nn.Linear):
+        head.register_forward_pre_hook(_side_by_side)
+
+
+def _side_by_side(_: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The last positions of several sequences are a view with gaps, for which torch copies the
+    weights once a row: in GPT-2's bfloat16 head 4.2 s and 1.2 GB for 20 rows instead of 0.02 s."""
+    return tuple(one.contiguous() for one in given)

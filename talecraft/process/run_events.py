@@ -9,7 +9,6 @@ import msgspec
 from talecraft.process.messages import AdapterRef, ModelRef
 from talecraft.story.methods import OFFLINE, Method, TasteModel
 from talecraft.story.rewards import DEFAULT_WEIGHTS, TASTE
-from talecraft.story.spans import ends_a_sentence
 from talecraft.story.turns import Sampling
 
 RunState = Literal[
@@ -332,6 +331,11 @@ class Check(msgspec.Struct, frozen=True):
     high: float | None = None
 
 
+def _cut(text: str) -> str:
+    amid = text[-1:].isalnum() or text.endswith((",", ";", ":"))
+    return f"{text}…" if amid else text
+
+
 class Sample(msgspec.Struct, frozen=True):
     """The same prompt and seed before and after."""
 
@@ -341,12 +345,9 @@ class Sample(msgspec.Struct, frozen=True):
 
     @property
     def told(self) -> tuple[str, str]:
-        """Both as they are shown: what was cut off at its length says so."""
-        before, after = (
-            one if ends_a_sentence(one) else f"{one}…"
-            for one in (self.before.strip(), self.after.strip())
-        )
-        return before, after
+        """Both as they are shown; what stops amid a sentence says so."""
+        before, after = self.before.strip(), self.after.strip()
+        return _cut(before), _cut(after)
 
 
 class Phrase(msgspec.Struct, frozen=True):

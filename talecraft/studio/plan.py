@@ -66,7 +66,7 @@ class TrainingPlan(msgspec.Struct, frozen=True):
     rewards: dict[str, float] = {}
     prompts: int = 0  # of the run's own; with none the shipped ones are practised on
     trial_minutes: float = 0.0  # beside the others, where a reward model is tried
-    lighter: int = 0  # of the scores: thumbs, and grades of some words alone
+    lighter: int = 0  # of the scores: thumbs, grades of some words alone, or brought so
 
     @property
     def places(self) -> str:
@@ -75,7 +75,7 @@ class TrainingPlan(msgspec.Struct, frozen=True):
         found = [
             (self.stories, "story" if self.stories == 1 else "stories"),
             (self.beginnings, f"{begun} of taste rounds"),
-            (self.elsewhere, "from elsewhere"),
+            (self.elsewhere, f"beginning{'s' * (self.elsewhere > 1)} from elsewhere"),
         ]
         some = [f"{number} {what}" for number, what in found if number]
         return ", ".join([*some[:-2], " and ".join(some[-2:])]) or "0 stories"
@@ -87,8 +87,8 @@ class TrainingPlan(msgspec.Struct, frozen=True):
             return ""
         what = "score weighs" if self.lighter == 1 else "scores weigh"
         return (
-            f"{self.lighter} {what} less: a thumb (5 or 1 stars; two for a neither in a taste"
-            " round), or of some words alone."
+            f"{self.lighter} {what} less: thumbs (5 or 1 stars; a taste round's neither is two),"
+            " of some words alone, or brought so."
         )
 
     @property

@@ -30,6 +30,7 @@ class Preferences:
         self._home = home
         self._catalogue = catalogue
         self._source = self._read()
+        self._looked = self._seen
         self.settings = self._parse(self._source)
 
     # ------------------------------------------------------------------ looking
@@ -141,10 +142,11 @@ class Preferences:
         self._take(source)
         return True
 
-    @property
     def stale(self) -> bool:
-        """Was the file changed since it was read last?"""
-        return self._stamp() != self._seen
+        """Was the file changed since it was read last, and is it at rest: the same as when this was
+        asked last? An editor may put a file away before it writes it anew."""
+        before, self._looked = self._looked, self._stamp()
+        return self._looked == before != self._seen
 
     # ------------------------------------------------------------------ the file
     def _stamp(self) -> tuple[int, int, int] | None:

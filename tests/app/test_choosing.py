@@ -123,6 +123,16 @@ async def test_a_click_and_enter_choose_at_any_size(running, size):
         assert page.page.path[0].prose.startswith("She walked down"), "it was the first of these"
 
 
+@pytest.mark.parametrize("letter", "bc")
+async def test_a_click_on_the_head_of_one_that_is_not_read_chooses_it(running, letter):
+    async with running((80, 24)) as (app, pilot):
+        await begun(app, pilot, "A harbour")
+        await asked(app, pilot)
+        await pilot.pause()
+        await pilot.click(f"#version-{letter} .version-head")
+        await until(pilot, lambda: isinstance(app.screen, WritingScreen))
+
+
 async def test_they_can_be_stopped_and_what_was_typed_stays(running):
     async with running() as (app, pilot):
         story = app.studio.writing.new_story("SLOW harbour")

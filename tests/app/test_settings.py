@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from textual import events
 from textual.widgets import Input
 
 from talecraft.app import preferring
@@ -234,7 +235,7 @@ async def test_a_change_by_another_hand_holds_on_an_open_page(running, place, mo
         place.config.mkdir(parents=True)
         place.settings_file.write_text("[writing]\nprose_tokens = 40\n[training]\nupdates = 3\n")
         await until(pilot, lambda: app.studio.settings.writing.prose_tokens == 40)
-        assert "What was changed in config.toml holds now." in notices(pilot)
+        assert "config.toml was changed; F5 says from when on what holds." in notices(pilot)
         assert app.studio.settings.training.updates == 3
         page = await begun(app, pilot, "A lamp.")
         made = app.studio.library.stories.turn(page.page.path[-1].id).generation
@@ -244,6 +245,48 @@ async def test_a_change_by_another_hand_holds_on_an_open_page(running, place, mo
         await pilot.pause(0.3)
         assert notices(pilot).count("config.toml:2: ") == 1  # said once for a change
         assert app.studio.settings.writing.prose_tokens == 40
+
+
+async def test_a_value_being_typed_is_not_overtaken_while_the_terminal_has_no_focus(running, place):
+    async with running((100, 40)) as (app, pilot):
+        await settings_of(app, pilot, "measure")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen.query(Input))
+        app.post_message(events.AppBlur())
+        await pilot.pause()
+        place.config.mkdir(parents=True)
+        place.settings_file.write_text("[page]\nmeasure = 50\n")
+        preferring.watch(app)
+        preferring.watch(app)
+        assert app.studio.settings.page.measure == 72
+
+
+async def test_a_change_while_a_screen_comes_up_is_no_crash(running, place):
+    async with running((100, 40)) as (app, pilot):
+        place.config.mkdir(parents=True)
+        for measure in (50, 51):
+            place.settings_file.write_text(f"[page]\nmeasure = {measure}\n")
+            app.studio.preferences.stale()
+            story = app.studio.writing.new_story("A lamp.")
+            app.push_screen(SettingsScreen() if measure == 50 else WritingScreen(story.id))
+            preferring.watch(app)
+            assert app.studio.settings.page.measure == measure
+            await pilot.pause()
+
+
+async def test_a_score_given_last_is_taken_back_after_a_change_by_another_hand(running, place):
+    async with running((100, 40)) as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        turn = page.page.path[-1].id
+        await pilot.press("4")
+        place.config.mkdir(parents=True)
+        place.settings_file.write_text("[page]\nmeasure = 50\n")
+        preferring.watch(app)
+        preferring.watch(app)
+        assert app.studio.settings.page.measure == 50
+        await pilot.press("ctrl+z")
+        assert app.studio.writing.opinions(turn) == []
+        assert page.page.path[-1].id == turn
 
 
 async def test_a_theme_written_by_hand_that_there_is_not_is_told(running, place):

@@ -384,6 +384,59 @@ async def test_ctrl_z_means_what_was_done_last_the_throwing_away_or_the_typing(r
         assert len(page.page.path) < len(there)
 
 
+async def test_ctrl_y_where_there_is_nothing_to_do_again_changes_no_ctrl_z(running):
+    async with running() as (app, pilot):
+        page = await three(app, pilot)
+        there = [turn.id for turn in page.page.path]
+        await typed(pilot, "A draft")
+        await pilot.press("ctrl+y", "ctrl+z")
+        assert [turn.id for turn in page.page.path] == there
+        assert page.composer.text == ""
+
+
+async def test_two_that_were_thrown_away_come_back_before_the_typing_is_undone(running):
+    async with running() as (app, pilot):
+        page = await three(app, pilot)
+        there = [turn.id for turn in page.page.path]
+        await typed(pilot, "A draft")
+        await pilot.press("tab", "x", "x")
+        page.composer.focus()
+        await pilot.press("ctrl+z", "ctrl+z")
+        assert [turn.id for turn in page.page.path] == there
+        assert page.composer.text == "A draft"
+        await pilot.press("ctrl+y")
+        assert len(page.page.path) == len(there) - 1
+
+
+async def test_what_was_taken_back_in_the_manuscript_is_not_taken_back_again(running):
+    async with running() as (app, pilot):
+        page = await three(app, pilot)
+        there = [turn.id for turn in page.page.path]
+        await typed(pilot, "A draft")
+        await pilot.press("tab", "x", "ctrl+z")
+        assert [turn.id for turn in page.page.path] == there
+        page.composer.focus()
+        await pilot.press("ctrl+z")
+        assert [turn.id for turn in page.page.path] == there
+        assert page.composer.text == ""
+
+
+async def test_what_was_thrown_away_in_the_tree_is_what_ctrl_z_means(running):
+    async with running() as (app, pilot):
+        page = await three(app, pilot)
+        there = [turn.id for turn in page.page.path]
+        await typed(pilot, "A draft")
+        await pilot.press("f4")
+        await until(pilot, lambda: isinstance(app.screen, TreeScreen))
+        await pilot.press("x", "escape")
+        await until(pilot, lambda: app.screen is page)
+        assert len(page.page.path) < len(there)
+        page.composer.focus()
+        await pilot.press("ctrl+z")
+        assert [turn.id for turn in page.page.path] == there
+        assert page.composer.text == "A draft"
+
+
 async def test_what_was_thrown_away_comes_back_from_the_composer_too(running):
     async with running() as (app, pilot):
         page = await three(app, pilot)

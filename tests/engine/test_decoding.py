@@ -143,6 +143,10 @@ def test_prose_over_its_budget_may_finish_its_sentence():
         ('"I ran. And now?\nHe was tired.', True),  # closed with its paragraph
         ("The dogs' dinner. It's late.", True),
         ("", False),
+        ("Er sagte: „Ich lief.“ Dann ging er.", True),
+        ("Er sagte: „Ich lief.", False),
+        ('The 5" pipe broke.', True),
+        ('Go now," he said. She left.', True),  # a quotation of the paragraph before
     ],
 )
 def test_prose_may_end_where_a_sentence_and_its_quotation_do(prose, over):

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.activations import NewGELUActivation
 from transformers.pytorch_utils import Conv1D
 
@@ -89,6 +90,19 @@ def test_only_full_precision_is_touched():
     assert [type(one) for one in model] == (
         kinds if found else [nn.Linear, nn.Linear, Conv1D, Conv1D]
     )
+
+
+def test_the_output_head_gets_its_rows_side_by_side():
+    """A view of the last positions costs a copy of the weights for each row."""
+    config = GPT2Config(vocab_size=50, n_positions=8, n_embd=8, n_layer=1, n_head=1)
+    model = GPT2LMHeadModel(config).bfloat16().eval()
+    plain = model(torch.arange(12).view(3, 4), logits_to_keep=1).logits
+    quicken(model)
+    seen = []
+    model.lm_head.register_forward_hook(lambda _, given, made: seen.append(given[0]))
+    quick = model(torch.arange(12).view(3, 4), logits_to_keep=1).logits
+    assert [one.is_contiguous() for one in seen] == [True]
+    torch.testing.assert_close(quick, plain, rtol=0.02, atol=2e-3)
 
 
 def test_a_written_out_activation_has_a_fused_twin():

@@ -398,7 +398,7 @@ def test_a_plan_says_where_its_opinions_are_of_and_which_weigh_less():
     assert plan(0, 1).places == "1 beginning of taste rounds"
     assert plan(3, 24).places == "3 stories and 24 beginnings of taste rounds"
     assert plan(3, 24, 2).places == (
-        "3 stories, 24 beginnings of taste rounds and 2 from elsewhere"
+        "3 stories, 24 beginnings of taste rounds and 2 beginnings from elsewhere"
     )
     assert plan().lighter_words == ""
     assert plan(lighter=1).lighter_words.startswith("1 score weighs less: ")

@@ -29,6 +29,8 @@ from talecraft.studio.events import (
 
 if TYPE_CHECKING:
     from talecraft.app.app import TalecraftApp
+    from talecraft.app.widgets.scoring import StepWay
+    from talecraft.library.runs import TrainingRun
 
 
 class TalecraftScreen(Screen[None]):
@@ -132,8 +134,8 @@ class TalecraftScreen(Screen[None]):
     def text_came(self) -> None:
         """More of the passage being written has come."""
 
-    def stepped(self, story_id: int) -> None:
-        """The writer has changed this story by a step that can be taken back."""
+    def stepped(self, story_id: int, how: StepWay = "new") -> None:
+        """The writer has changed this story, or taken a change back, or done it again."""
 
     def engine_changed(self) -> None:
         """The engine is in another phase."""
@@ -155,6 +157,10 @@ class TalecraftScreen(Screen[None]):
 
     def run_changed(self) -> None:
         """The training run that is watched has said something, or has ended."""
+
+    def shows_verdict(self, run: TrainingRun) -> bool:
+        """Will the verdict of this run, which has just ended, stand here, and in sight?"""
+        return False
 
     def fetch_changed(self) -> None:
         """The model that is being fetched has come further, or nothing is any more."""

@@ -27,7 +27,12 @@ def _key(letter: str) -> str:
 
 
 class Version(VerticalScroll, can_focus=True):
-    """One version: its letter, its plan, its prose. A click on it chooses it."""
+    """One version: its letter, its plan, its prose. A click on it chooses it.
+
+    The one that has the focus, or had it last, is the one that is read.
+    """
+
+    FOCUS_ON_CLICK = False  # what is read has another height: the click would end elsewhere
 
     def __init__(self, letter: str, turn: Turn) -> None:
         super().__init__(id=f"version-{letter}", classes="version")
@@ -46,6 +51,9 @@ class Version(VerticalScroll, can_focus=True):
         super().watch_has_focus(has_focus)
         if self.is_mounted:
             self._show_head()
+        if has_focus:
+            for one in self.screen.query(Version):
+                one.set_class(one is self, "-read")
 
     def _show_head(self) -> None:
         """On a plain page with a word for where one is."""

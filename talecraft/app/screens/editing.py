@@ -13,6 +13,7 @@ from talecraft.app.screens.passages import PassageActions
 from talecraft.app.step_words import REDONE, UNDONE, told
 from talecraft.app.widgets.editor import LEAST_ROWS, Editor
 from talecraft.app.widgets.outline import OutlinePane
+from talecraft.app.widgets.scoring import StepWay
 from talecraft.app.widgets.text_area import PASTE_LIMIT
 from talecraft.errors import TalecraftError
 from talecraft.library.branches import EditedPart
@@ -220,7 +221,7 @@ class EditingActions(PassageActions):
 
     # ------------------------------------------------------------------ undo, redo, throwing away
     def action_undo_step(self) -> None:
-        step = self._moved(self.talecraft.studio.branching.undo)
+        step = self._moved(self.talecraft.studio.branching.undo, "undo")
         if step is None:
             self.talecraft.say("There is nothing more to take back.")
             return
@@ -229,7 +230,7 @@ class EditingActions(PassageActions):
         self.talecraft.say(f"{told(step, UNDONE)} {hint('story.redo', 'Ctrl+Y')} does it again.")
 
     def action_redo_step(self) -> None:
-        step = self._moved(self.talecraft.studio.branching.redo)
+        step = self._moved(self.talecraft.studio.branching.redo, "redo")
         if step is None:
             self.talecraft.say("There is nothing to do again.")
             return
@@ -237,13 +238,14 @@ class EditingActions(PassageActions):
             self._take_from_composer(step)
         self.talecraft.say(f"{told(step, REDONE)} {hint('story.undo', 'Ctrl+Z')} takes it back.")
 
-    def _moved(self, move: Callable[[int], Step | None]) -> Step | None:
+    def _moved(self, move: Callable[[int], Step | None], how: StepWay) -> Step | None:
         try:
             step = move(self.story_id)
         except TalecraftError as error:
             self.talecraft.tell(error)
             return None
         if step is not None:
+            self.stepped(self.story_id, how)
             self.manuscript.choose_none()
             self.reload()
         return step

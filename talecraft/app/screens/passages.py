@@ -7,7 +7,7 @@ from typing import Literal
 from talecraft.app.screens.taking_in import TakingIn
 from talecraft.app.text import count
 from talecraft.app.widgets.manuscript import Manuscript
-from talecraft.app.widgets.scoring import ScoringComposer
+from talecraft.app.widgets.scoring import ScoringComposer, StepWay
 from talecraft.errors import TalecraftError
 from talecraft.story import feedback
 from talecraft.story.feedback import Feedback
@@ -173,9 +173,9 @@ class PassageActions(TakingIn):
         size = count(len(turn.prose.split()), "word")
         self.talecraft.say(f"{size} copied, if your terminal allows it.", "Passage copied")
 
-    def stepped(self, story_id: int) -> None:
-        if story_id == self.story_id:
-            self.query_one(ScoringComposer).stepped_last = True
+    def stepped(self, story_id: int, how: StepWay = "new") -> None:
+        if story_id == self.story_id and self.is_mounted:
+            self.query_one(ScoringComposer).stepped(how)
 
     # ------------------------------------------------------------------ the tree
     def action_tree(self) -> None:

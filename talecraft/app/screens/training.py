@@ -104,6 +104,10 @@ class TrainingScreen(LearnFromTales, ReportsRuns):
     def settings_changed(self) -> None:
         self.run_changed()
 
+    def shows_verdict(self, run: TrainingRun) -> bool:
+        mine = run.model_id == self.talecraft.studio.model.id
+        return mine and self.is_mounted and not self._view.scroll_y
+
     def on_screen_resume(self) -> None:
         """Back from a taste round or a comparison: there may be more to learn from."""
         super().on_screen_resume()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from talecraft.app.keymap import hint
 from talecraft.app.screens.base import TalecraftScreen
@@ -10,8 +11,11 @@ from talecraft.app.step_words import REDONE, UNDONE, told
 from talecraft.app.text import count
 from talecraft.app.widgets.tree import TreeList
 from talecraft.errors import TalecraftError
-from talecraft.story.turns import Step, StepKind
+from talecraft.story.turns import Step
 from talecraft.studio.branching import Place
+
+if TYPE_CHECKING:
+    from talecraft.app.widgets.scoring import StepWay
 
 NAME_LIMIT = 60
 
@@ -47,14 +51,21 @@ class TreeActions(TalecraftScreen):
             return False
         return True
 
-    def _done(self, what: Callable[[], object]) -> bool:
-        """Do something to the tree, or say why it could not be done."""
+    def _done(self, what: Callable[[], object], step: bool = True) -> bool:
+        """Do something to the tree, a `step` that can be taken back, or say why it could not be
+        done."""
         try:
             what()
         except TalecraftError as error:
             self.talecraft.tell(error)
             return False
+        if step:
+            self._stepped("new")
         return True
+
+    def _stepped(self, how: StepWay) -> None:
+        for screen in self.talecraft._screens():
+            screen.stepped(self.story_id, how)
 
     # ------------------------------------------------------------------ bookmarks
     def action_next_bookmark(self, step: int) -> None:
@@ -122,23 +133,24 @@ class TreeActions(TalecraftScreen):
 
     # ------------------------------------------------------------------ undo and redo
     def action_undo(self) -> None:
-        self._step(self.talecraft.studio.branching.undo, UNDONE, "There is nothing to undo.")
+        self._step(self.talecraft.studio.branching.undo, "undo", "There is nothing to undo.")
 
     def action_redo(self) -> None:
-        self._step(self.talecraft.studio.branching.redo, REDONE, "There is nothing to redo.")
+        self._step(self.talecraft.studio.branching.redo, "redo", "There is nothing to redo.")
 
     def _step(
-        self, take: Callable[[int], Step | None], done: Mapping[StepKind, str], none: str
+        self, take: Callable[[int], Step | None], how: Literal["undo", "redo"], none: str
     ) -> None:
         if not self._idle():
             return
         steps: list[Step | None] = []
-        if not self._done(lambda: steps.append(take(self.story_id))):
+        if not self._done(lambda: steps.append(take(self.story_id)), step=False):
             return
         if (step := steps[0]) is None:
             self.talecraft.say(none)
             return
-        self.talecraft.say(told(step, done))
+        self._stepped(how)
+        self.talecraft.say(told(step, UNDONE if how == "undo" else REDONE))
         of_turn = next((change.turn_id for change in step.changes if change.turn_id), None)
         leaf = self.talecraft.studio.library.stories.get(self.story_id).leaf_id
         self.show(of_turn if of_turn is not None else leaf)

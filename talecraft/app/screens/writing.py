@@ -146,7 +146,8 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
     def settings_changed(self) -> None:
         self.let_ghosts_come()
         self.manuscript.set_measure(self.talecraft.studio.settings.page.measure)
-        self.reload()
+        self._page = None
+        self._show()  # what was done last stays what was done last
 
     def text_came(self) -> None:
         """More of the passage being written has come."""
@@ -276,6 +277,7 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
 
     def _begin(self, request: int, keep: int, draft: tuple[int, EditedPart] | None = None) -> None:
         self.no_ghost()
+        self.stepped(self.story_id)
         self.manuscript.choose_none()
         self.begin_live(request, keep, draft)
         self.manuscript.scroll_to(y=self.manuscript.max_scroll_y, animate=False, force=True)
@@ -319,6 +321,7 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
             else:
                 versions = studio.library.stories.versions(self.page.path[at].id)
                 studio.branching.go_to(versions[self.version[0] - 1 + step])
+            self.stepped(self.story_id)
         except TalecraftError as error:
             self.talecraft.tell(error)
         self.reload()

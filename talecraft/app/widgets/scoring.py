@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -13,14 +13,15 @@ from talecraft.app.widgets.ghost import GhostComposer
 
 TEXT_SECONDS = 1.5  # after this a score is a score, whatever is typed next
 QUICK_SECONDS = 0.3  # so quickly a number goes on: "1984", "20 years", "3rd"
+StepWay = Literal["new", "undo", "redo"]
 _ORDINALS = frozenset(("1s", "2n", "3r", "4t", "5t"))
 
 
 class ScoringComposer(GhostComposer):
     """A composer that, while it is empty, scores the last passage with digits and signs.
 
-    `scored_last` says that a score was the last thing done here: see `takes_score_back`;
-    `stepped_last` that the story was changed since a text was typed: Ctrl+Z means that first.
+    `scored_last` says that a score was the last thing done here: see `takes_score_back`. What the
+    writer has changed in the story since a text was typed (`stepped`) is what Ctrl+Z means first.
 
     "3 wolves", "1984" and "- Who goes?" begin like scores. When the next key shows that a text was
     meant, the score is put back as it was and its keys become text; so they do where nothing could
@@ -49,7 +50,9 @@ class ScoringComposer(GhostComposer):
 
     def __init__(self, placeholder: str) -> None:
         super().__init__(placeholder)
-        self.scored_last = self.stepped_last = False
+        self.scored_last = False
+        self._steps = 0  # of the writer's in the story since a text was typed
+        self._taken_back = 0  # of the story's, since then
         self._pressed = ""  # what the key that is being handled would type
         self._score_keys = ""  # the keys of a score, given or not, while they may still be text
         self._keys_before = ""  # the same, before the key that is being handled
@@ -81,8 +84,17 @@ class ScoringComposer(GhostComposer):
 
     def edit(self, edit: Edit) -> EditResult:
         if edit.text or edit.top != edit.bottom:  # to delete nothing is no edit
-            self.scored_last = self.stepped_last = False
+            self.scored_last = False
+            self._steps = self._taken_back = 0
         return super().edit(edit)
+
+    def stepped(self, how: StepWay) -> None:
+        """The writer has changed the story, or taken a change back, or done it again."""
+        if how == "undo":
+            self._steps, self._taken_back = max(0, self._steps - 1), self._taken_back + 1
+        else:
+            self._taken_back = max(0, self._taken_back - 1) if how == "redo" else 0
+            self._steps += 1
 
     @property
     def takes_score_back(self) -> bool:
@@ -115,20 +127,14 @@ class ScoringComposer(GhostComposer):
         """Undo what was done last: the score, typing, or a change of the story."""
         if self.takes_score_back:
             await self.run_action("screen.unrate_last")
-        elif self.history.undo_stack and not self.stepped_last:
+        elif self.history.undo_stack and not self._steps:
+            self._taken_back = 0
             self.undo()
-        else:
-            await self._step("undo")
+        elif not await self.app.run_action("screen.undo_step", self):
+            await self.run_action("screen.say_why_not")
 
     async def action_do_again(self) -> None:
-        if self.history.redo_stack and not self.stepped_last:
+        if self.history.redo_stack and not self._taken_back:
             self.redo()
-        else:
-            await self._step("redo")
-
-    async def _step(self, way: str) -> None:
-        """Through the changes of the story; what was done again is what was done last."""
-        if await self.app.run_action(f"screen.{way}_step", self):
-            self.stepped_last = way == "redo"
-        else:
+        elif not await self.app.run_action("screen.redo_step", self):
             await self.run_action("screen.say_why_not")
