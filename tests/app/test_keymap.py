@@ -157,7 +157,7 @@ def test_these_hold(wanted: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("wanted", "name", "why"),
     [
-        ({"page.rety": "f14"}, "page.rety", "is it page.retry?"),
+        ({"page.rety": "f14"}, "page.rety", "Is it page.retry?"),
         ({"page.retry": "qq"}, "page.retry", "no key called 'qq'"),
         ({"page.retry": "ctrl+t"}, "page.retry", "ctrl+t is the key of plan.fold"),
         ({"page.retry": "f14", "plan.fold": "f14"}, "plan.fold", "f14 is the key of page.retry"),
