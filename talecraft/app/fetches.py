@@ -87,15 +87,10 @@ class Fetches(Manners, Navigation):
                 self.tell_desktop(f"{title} is here.")
         elif error is None:
             self.say(f"What came of {title} is kept; the next time it goes on there.", "Stopped")
-        elif isinstance(error, TokenWanted) and not self._token_given and self._asks_here:
+        elif isinstance(error, TokenWanted) and not self._token_given and self.at("models"):
             self._ask_for_token(model_id, error)
         else:
             self.tell(error)
-
-    @property
-    def _asks_here(self) -> bool:
-        """Is the writer where such a question is expected?"""
-        return getattr(self.screen, "SHOWN_BY", "") == "models"
 
     def _ask_for_token(self, model_id: str, wanted: TokenWanted) -> None:
         from talecraft.app.screens.dialogs import AskName

@@ -14,6 +14,7 @@ from talecraft.story.turns import Turn
 
 if TYPE_CHECKING:
     from talecraft.app.screens.tasting import TastingScreen
+    from talecraft.app.widgets.scoring import StepWay
 
 
 _PLACES = (
@@ -26,6 +27,15 @@ class Navigation(App[int]):
 
     def _screens(self) -> list[TalecraftScreen]:
         return [screen for screen in self.screen_stack if isinstance(screen, TalecraftScreen)]
+
+    def at(self, place: str) -> bool:
+        """Is the screen that this action of the app leads to the one that is seen?"""
+        return getattr(self.screen, "SHOWN_BY", "") == place
+
+    def stepped(self, story_id: int, how: StepWay) -> None:
+        """Tell every screen that the writer has changed this story by a step."""
+        for screen in self._screens():
+            screen.stepped(story_id, how)
 
     def open_story(self, story_id: int, begin: bool = False) -> None:
         """Show a story's page over the library; with `begin` the model writes at once."""

@@ -105,7 +105,7 @@ class TrainingRuns(Manners, Navigation):
         shown = watch.example
         if watch.read():
             if watch.example is not shown:
-                where = "It stands under the figures." if self._at_training else ""
+                where = "It stands under the figures." if self.at("training") else ""
                 self.say(where or f"{hint('app.training', 'F3')} shows it.", "The example has come")
             self._run_changed()
         elif not watch.alive and not self._settling:
@@ -118,10 +118,6 @@ class TrainingRuns(Manners, Navigation):
                 self._look_for_run()
             return
         self.look_at_run()
-
-    @property
-    def _at_training(self) -> bool:
-        return getattr(self.screen, "SHOWN_BY", "") == "training"
 
     @property
     def _settling(self) -> bool:

@@ -41,12 +41,12 @@ def list_(
     """What stands now, in the order it was said."""
     with opening.studio() as studio:
         lines = _lines(studio, every)
+        if as_json:
+            console.out_json([shapes.opinion(line) for line in lines])
+            return
         stories = studio.library.stories
         of = {turn.id: turn.story_id for turn in stories.turns([line.turn_id for line in lines])}
         titles = {one.id: _short(one) for one in stories.every() if one.kind == "story"}
-    if as_json:
-        console.out_json([shapes.opinion(line) for line in lines])
-        return
     console.table(
         ("id", "story", "turn", "kind", "value", "at", "note"),
         [

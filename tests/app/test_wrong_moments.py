@@ -26,6 +26,13 @@ def told(app, page) -> list[str]:
     return [turn.prose for turn in reading.page(app.studio.library, page.story_id).path]
 
 
+async def drafted(app, pilot) -> tuple[WritingScreen, list[int]]:
+    """A page of three passages with a draft under them, and the passages' ids."""
+    page = await three(app, pilot)
+    await typed(pilot, "A draft")
+    return page, [turn.id for turn in page.page.path]
+
+
 async def three(app, pilot, premise: str = "A harbour") -> WritingScreen:
     """A page with three of the model's passages."""
     story, leaf = app.studio.writing.new_story(premise), None
@@ -363,9 +370,7 @@ async def test_ctrl_z_takes_back_the_score_of_the_passage_that_was_scored(runnin
 
 async def test_ctrl_z_means_what_was_done_last_the_throwing_away_or_the_typing(running):
     async with running() as (app, pilot):
-        page = await three(app, pilot)
-        there = [turn.id for turn in page.page.path]
-        await typed(pilot, "A draft")
+        page, there = await drafted(app, pilot)
         await pilot.press("tab", "x")
         assert "Ctrl+Z brings it back" in notices(pilot)
         page.composer.focus()
@@ -386,9 +391,7 @@ async def test_ctrl_z_means_what_was_done_last_the_throwing_away_or_the_typing(r
 
 async def test_ctrl_y_where_there_is_nothing_to_do_again_changes_no_ctrl_z(running):
     async with running() as (app, pilot):
-        page = await three(app, pilot)
-        there = [turn.id for turn in page.page.path]
-        await typed(pilot, "A draft")
+        page, there = await drafted(app, pilot)
         await pilot.press("ctrl+y", "ctrl+z")
         assert [turn.id for turn in page.page.path] == there
         assert page.composer.text == ""
@@ -396,9 +399,7 @@ async def test_ctrl_y_where_there_is_nothing_to_do_again_changes_no_ctrl_z(runni
 
 async def test_two_that_were_thrown_away_come_back_before_the_typing_is_undone(running):
     async with running() as (app, pilot):
-        page = await three(app, pilot)
-        there = [turn.id for turn in page.page.path]
-        await typed(pilot, "A draft")
+        page, there = await drafted(app, pilot)
         await pilot.press("tab", "x", "x")
         page.composer.focus()
         await pilot.press("ctrl+z", "ctrl+z")
@@ -410,9 +411,7 @@ async def test_two_that_were_thrown_away_come_back_before_the_typing_is_undone(r
 
 async def test_what_was_taken_back_in_the_manuscript_is_not_taken_back_again(running):
     async with running() as (app, pilot):
-        page = await three(app, pilot)
-        there = [turn.id for turn in page.page.path]
-        await typed(pilot, "A draft")
+        page, there = await drafted(app, pilot)
         await pilot.press("tab", "x", "ctrl+z")
         assert [turn.id for turn in page.page.path] == there
         page.composer.focus()
@@ -423,9 +422,7 @@ async def test_what_was_taken_back_in_the_manuscript_is_not_taken_back_again(run
 
 async def test_what_was_thrown_away_in_the_tree_is_what_ctrl_z_means(running):
     async with running() as (app, pilot):
-        page = await three(app, pilot)
-        there = [turn.id for turn in page.page.path]
-        await typed(pilot, "A draft")
+        page, there = await drafted(app, pilot)
         await pilot.press("f4")
         await until(pilot, lambda: isinstance(app.screen, TreeScreen))
         await pilot.press("x", "escape")

@@ -120,8 +120,7 @@ class ChoosingScreen(TalecraftScreen):
             self.talecraft.tell(error)
             return
         self._close()
-        for screen in self.talecraft._screens():
-            screen.stepped(chosen.story_id)
+        self.talecraft.stepped(chosen.story_id, "new")
         undo = hint("story.undo", "Ctrl+Z")
         self.talecraft.say(f"The story goes on with {_key(letter)}. {undo} takes it back.")
 

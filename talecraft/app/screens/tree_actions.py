@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from talecraft.app.keymap import hint
 from talecraft.app.screens.base import TalecraftScreen
@@ -13,9 +13,6 @@ from talecraft.app.widgets.tree import TreeList
 from talecraft.errors import TalecraftError
 from talecraft.story.turns import Step
 from talecraft.studio.branching import Place
-
-if TYPE_CHECKING:
-    from talecraft.app.widgets.scoring import StepWay
 
 NAME_LIMIT = 60
 
@@ -60,12 +57,8 @@ class TreeActions(TalecraftScreen):
             self.talecraft.tell(error)
             return False
         if step:
-            self._stepped("new")
+            self.talecraft.stepped(self.story_id, "new")
         return True
-
-    def _stepped(self, how: StepWay) -> None:
-        for screen in self.talecraft._screens():
-            screen.stepped(self.story_id, how)
 
     # ------------------------------------------------------------------ bookmarks
     def action_next_bookmark(self, step: int) -> None:
@@ -149,7 +142,7 @@ class TreeActions(TalecraftScreen):
         if (step := steps[0]) is None:
             self.talecraft.say(none)
             return
-        self._stepped(how)
+        self.talecraft.stepped(self.story_id, how)
         self.talecraft.say(told(step, UNDONE if how == "undo" else REDONE))
         of_turn = next((change.turn_id for change in step.changes if change.turn_id), None)
         leaf = self.talecraft.studio.library.stories.get(self.story_id).leaf_id
