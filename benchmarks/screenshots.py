@@ -65,6 +65,11 @@ async def shoot(home: Home) -> None:
         def steps() -> int:
             return len(app.run_watch.steps) if app.run_watch is not None else 0
 
+        def passages() -> int:
+            """Of the newest story. A passage may come and be over between two looks."""
+            stories = app.studio.library.stories
+            return len(stories.path(stories.list()[0].leaf_id))
+
         await until(lambda: app.phase.phase == "ready")
         await pilot.pause()
         save("library")
@@ -74,13 +79,12 @@ async def shoot(home: Home) -> None:
         await pilot.press(
             *"A lighthouse keeper finds a bottle with a very small ship in it", "enter"
         )
-        await until(lambda: app.live is not None)
-        await until(lambda: app.live is None)
+        await until(lambda: passages() == 1 and app.live is None)
         await pilot.press(*"The ship had a name, and the name was hers.", "enter")
-        await until(lambda: app.live is not None and len(app.live.prose) > 80)
+        await until(lambda: passages() == 3 or (app.live is not None and len(app.live.prose) > 80))
         await asyncio.sleep(0.15)  # the engine is some words ahead of what is painted
         save("writing")
-        await until(lambda: app.live is None)
+        await until(lambda: passages() == 3 and app.live is None)
         note(app.studio)
         await pilot.press("f6")
         await until(lambda: bool(app.screen.query_one(ContextList).rows))
