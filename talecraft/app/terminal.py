@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 
-from talecraft.story.clean import clean_line
+from talecraft.story.clean import bounded
 
 TITLE_LIMIT = 80
 NOTICE_LIMIT = 200
@@ -25,12 +25,6 @@ def usable(environment: Mapping[str, str] = os.environ) -> bool:
     """Is this a terminal that knows titles? Textual draws on stderr."""
     there = sys.__stderr__ is not None and sys.__stderr__.isatty()
     return there and environment.get("TERM", "") not in _DEAF
-
-
-def bounded(text: str, limit: int) -> str:
-    """`text` as one clean line of at most `limit` characters."""
-    line = clean_line(text)
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
 def title(text: str) -> str:

@@ -10,10 +10,10 @@ import typer
 
 from talecraft.cli import console, opening, shapes
 from talecraft.errors import UsageError
+from talecraft.story.clean import bounded
 
 if TYPE_CHECKING:
     from talecraft.story.feedback import Feedback
-    from talecraft.story.turns import Story
     from talecraft.studio import Studio
 
 app = typer.Typer(help="List, add and export scores.", no_args_is_help=True)
@@ -46,7 +46,11 @@ def list_(
             return
         stories = studio.library.stories
         of = {turn.id: turn.story_id for turn in stories.turns([line.turn_id for line in lines])}
-        titles = {one.id: _short(one) for one in stories.every() if one.kind == "story"}
+        titles = {
+            one.id: bounded(f"{one.id} {one.title}", _TITLE)
+            for one in stories.every()
+            if one.kind == "story"
+        }
     console.table(
         ("id", "story", "turn", "kind", "value", "at", "note"),
         [
@@ -209,11 +213,6 @@ def _of(line: Feedback) -> str:
     if of_a_span(line):
         return " of words"
     return {"outline": " of the plan", "prose": " of the prose"}.get(line.aspect, "")
-
-
-def _short(story: Story) -> str:
-    title = f"{story.id} {story.title}"
-    return title if len(title) <= _TITLE else title[: _TITLE - 1].rstrip() + "…"
 
 
 def _lines(studio: Studio, every: bool) -> list[Feedback]:

@@ -8,8 +8,9 @@ fitted anew, from all feedback, at every run (LEARNING 1.3).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -63,13 +64,19 @@ class Head:
 
 def fit(data: Scored, ridge: float, words: Sequence[int] = ()) -> Head:
     """The head for these scores; of the vocabulary it hears the columns `words`."""
+    return next(fits(data, [ridge], words))
+
+
+def fits(data: Scored, ridges: Iterable[float], words: Sequence[int] = ()) -> Iterator[Head]:
+    """`fit` for each of `ridges`: each is sought from where the one before it was found."""
     scale = Scale.of(data, words)
     z = scale(data.features)
     # The optimum lies in the span of the rows: N unknowns instead of F, the same solution.
     u, s, vt = torch.linalg.svd(z, full_matrices=False)
     keep = s > s.max() * 1e-10 if len(s) and s.max() > 0 else torch.zeros_like(s, dtype=torch.bool)
     reduced, back = u[:, keep] * s[keep], vt[keep]
-    return Head(scale, _optimum(reduced, data, ridge) @ back)
+    for optimum in _optima(reduced, data, ridges):
+        yield Head(scale, optimum @ back)
 
 
 def _balance(width: int, vocabulary: int, words: Sequence[int]) -> Tensor:
@@ -89,8 +96,9 @@ def _balance(width: int, vocabulary: int, words: Sequence[int]) -> Tensor:
     return scale
 
 
-def _optimum(z: Tensor, data: Scored, ridge: float) -> Tensor:
-    """w minimising the penalised negative log-likelihood, by L-BFGS in float64."""
+def _optima(z: Tensor, data: Scored, ridges: Iterable[float]) -> Iterator[Tensor]:
+    """For each ridge the w that minimises the penalised negative log-likelihood, by L-BFGS in
+    float64."""
     better, worse, pair_weights = _preferences(data)
     graded = data.stars > 0
     stars = data.stars[graded].long()
@@ -99,15 +107,8 @@ def _optimum(z: Tensor, data: Scored, ridge: float) -> Tensor:
     w = torch.zeros(z.shape[1], dtype=torch.float64, requires_grad=True)
     # Thresholds: the first, then the logs of the gaps, so that they stay in order.
     cuts = torch.zeros(max(0, len(used) - 1), dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.LBFGS(
-        [w, cuts],
-        max_iter=200,
-        tolerance_grad=1e-6,
-        tolerance_change=1e-10,
-        line_search_fn="strong_wolfe",
-    )
 
-    def loss() -> Tensor:
+    def loss(ridge: float, optimiser: torch.optim.LBFGS) -> Tensor:
         optimiser.zero_grad()
         u = z @ w
         total = ridge * (w @ w)
@@ -120,8 +121,16 @@ def _optimum(z: Tensor, data: Scored, ridge: float) -> Tensor:
         total.backward()
         return total
 
-    optimiser.step(loss)
-    return w.detach()
+    for ridge in ridges:
+        optimiser = torch.optim.LBFGS(
+            [w, cuts],
+            max_iter=200,
+            tolerance_grad=1e-6,
+            tolerance_change=1e-10,
+            line_search_fn="strong_wolfe",
+        )
+        optimiser.step(partial(loss, ridge, optimiser))
+        yield w.detach().clone()
 
 
 def _ordinal(u: Tensor, grade: Tensor, cuts: Tensor) -> Tensor:
@@ -213,17 +222,15 @@ def foretell(data: Scored, seed: int, ridges: Sequence[float]) -> Trust:
     A held-out fold is centred on what its own head thinks of the passages it was fitted to, so
     that predictions of different folds can be compared; its words, too, were chosen without it.
     """
-    parts = []
+    foretold = np.zeros((len(ridges), len(data)))
     for held in folds(data.folds_by, seed):
         rest = data.rows(np.setdiff1d(np.arange(len(data)), held))
         if len(rest):
-            parts.append((held, rest, telling(rest)))
-    best: Trust | None = None
-    for ridge in ridges:
-        predicted = np.zeros(len(data))
-        for held, rest, words in parts:
             unseen = data.features[torch.from_numpy(held)]
-            predicted[held] = fit(rest, ridge, words)(unseen).numpy()
+            for at, head in enumerate(fits(rest, ridges, telling(rest))):
+                foretold[at, held] = head(unseen).numpy()
+    best: Trust | None = None
+    for ridge, predicted in zip(ridges, foretold, strict=True):
         value, pairs = concordance(predicted, data.stars.numpy(), data.pairs)
         if best is None or value > best.concordance:
             best = Trust(ridge, value, 0, 1, pairs, predicted)

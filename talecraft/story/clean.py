@@ -40,6 +40,12 @@ def clean_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
+def bounded(text: str, limit: int) -> str:
+    """`text` as one line of at most `limit` characters, the last of them a sign where it is cut."""
+    line = clean_line(text)
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
 class CleanStream:
     """`clean` for text that comes in pieces: an escape cut by a piece's end is still caught.
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from talecraft.app import manners, terminal
 from talecraft.app.terminal import BELL, POP, PUSH, Terminal
+from talecraft.story.clean import bounded
 from tests.app.conftest import (
     HandRun,
     begun,
@@ -61,7 +62,7 @@ def test_a_terminal_takes_all_of_it_as_title_and_nothing_as_text(text: str) -> N
     screen = pyte.Screen(40, 5)
     stream = pyte.ByteStream(screen)
     stream.feed(terminal.title(text).encode())
-    assert screen.title == terminal.bounded(text, terminal.TITLE_LIMIT)
+    assert screen.title == bounded(text, terminal.TITLE_LIMIT)
     assert "".join(screen.display).strip() == ""
     assert (screen.cursor.x, screen.cursor.y) == (0, 0)
 

@@ -33,7 +33,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory, model):
-    with small_run.serving(tmp_path_factory.mktemp("server") / "s", model, "trl") as made:
+    with small_run.serving(tmp_path_factory.mktemp("server") / "s", model, *small_run.TRL) as made:
         yield made
 
 

@@ -24,7 +24,7 @@ def fitted(tmp_path_factory, model):
 
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory, model):
-    with small_run.serving(tmp_path_factory.mktemp("server") / "s", model, "trl") as made:
+    with small_run.serving(tmp_path_factory.mktemp("server") / "s", model, *small_run.TRL) as made:
         yield made
 
 

@@ -23,7 +23,7 @@ def model(tmp_path_factory):
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory, model):
     place = tmp_path_factory.mktemp("server") / "s"
-    with small_run.serving(place, model, "trl") as one:
+    with small_run.serving(place, model, *small_run.TRL) as one:
         yield one
 
 

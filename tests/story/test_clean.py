@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talecraft.story.clean import CleanStream, clean, clean_line
+from talecraft.story.clean import CleanStream, bounded, clean, clean_line
 
 # The payloads that RELIABILITY F9 names, each between two words that must survive.
 PAYLOADS = {
@@ -109,3 +109,9 @@ def test_a_line_end_cut_in_two_is_one_line_end() -> None:
 
 def test_a_line_is_one_line() -> None:
     assert clean_line("  [/oops]\n\x1b[2J title\t ") == "[/oops] title"
+
+
+def test_a_line_is_cut_with_a_sign_that_it_was() -> None:
+    assert bounded("\x1b[2JOnce  upon", 9) == "Once upon"
+    assert bounded("Once upon a time", 10) == "Once upon…"
+    assert bounded("Once upon a time", 6) == "Once…", "no blank before the sign"

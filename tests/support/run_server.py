@@ -29,13 +29,13 @@ from typing import Any
 FILES = ("open", "os.rename", "os.remove", "os.mkdir", "os.chmod")
 
 
-def serve(path: str, model_folder: str, more: str = "") -> None:
+def serve(path: str, model_folder: str, *more: str) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     import talecraft.learning.run  # noqa: F401 - loaded before the forks, not in each of them
 
-    if more:
-        importlib.import_module(more)
+    for name in more:
+        importlib.import_module(name)
     AutoTokenizer.from_pretrained(model_folder)
     AutoModelForCausalLM.from_pretrained(model_folder)
     with socket.socket(socket.AF_UNIX) as listening:
@@ -186,7 +186,7 @@ def ask(path: str, order: dict[str, Any], *fds: int) -> socket.socket:
 
 
 def main() -> None:
-    """`serve SOCKET MODEL [MODULE]`; or, as the command that launches a run: `launch SOCKET
+    """`serve SOCKET MODEL [MODULE ...]`; or, as the command that launches a run: `launch SOCKET
     [BREAKS] RUN`, which hands on every descriptor it was given and does not wait for the end."""
     what, path, *rest = sys.argv[1:]
     if what == "serve":

@@ -27,6 +27,11 @@ from tests.support import run_server
 from tests.support.models import bundled_ref, tokenizer
 
 SECONDS = 120.0
+# What a run whose trainer is TRL's imports beside that of PPO (learning/hosted.py).
+TRL = (
+    "datasets",
+    *(f"trl.trainer.{one}_trainer" for one in ("sft", "dpo", "kto", "grpo", "reward")),
+)
 SHORT = PpoSettings(
     updates=6,
     batch=8,
@@ -198,7 +203,13 @@ def serving(path: Path, model: ModelRef, *more: str) -> Iterator[Runner]:
         [sys.executable, run_server.__file__, "serve", str(path), model.folder, *more],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root},
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": root,
+            "TRL_EXPERIMENTAL_SILENCE": "1",
+            "HF_DATASETS_CACHE": str(path.parent),  # read when it is imported
+        },
         start_new_session=True,
     )
     try:
