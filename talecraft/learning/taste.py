@@ -10,13 +10,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from talecraft.learning.labels import WINSOR, Pairs, Scored, concordance
+from talecraft.learning.likelihood import Opinions, minima
 from talecraft.learning.words import telling
 from talecraft.story.traits import OPPOSITES, TRAITS
 
@@ -75,8 +75,8 @@ def fits(data: Scored, ridges: Iterable[float], words: Sequence[int] = ()) -> It
     u, s, vt = torch.linalg.svd(z, full_matrices=False)
     keep = s > s.max() * 1e-10 if len(s) and s.max() > 0 else torch.zeros_like(s, dtype=torch.bool)
     reduced, back = u[:, keep] * s[keep], vt[keep]
-    for optimum in _optima(reduced, data, ridges):
-        yield Head(scale, optimum @ back)
+    for optimum in minima(reduced.numpy(), _opinions(data), ridges):
+        yield Head(scale, torch.from_numpy(optimum) @ back)
 
 
 def _balance(width: int, vocabulary: int, words: Sequence[int]) -> Tensor:
@@ -96,56 +96,13 @@ def _balance(width: int, vocabulary: int, words: Sequence[int]) -> Tensor:
     return scale
 
 
-def _optima(z: Tensor, data: Scored, ridges: Iterable[float]) -> Iterator[Tensor]:
-    """For each ridge the w that minimises the penalised negative log-likelihood, by L-BFGS in
-    float64."""
-    better, worse, pair_weights = _preferences(data)
-    graded = data.stars > 0
-    stars = data.stars[graded].long()
-    used = torch.unique(stars)  # a grade nobody gave has no threshold of its own
-    grade = torch.searchsorted(used, stars)
-    w = torch.zeros(z.shape[1], dtype=torch.float64, requires_grad=True)
-    # Thresholds: the first, then the logs of the gaps, so that they stay in order.
-    cuts = torch.zeros(max(0, len(used) - 1), dtype=torch.float64, requires_grad=True)
-
-    def loss(ridge: float, optimiser: torch.optim.LBFGS) -> Tensor:
-        optimiser.zero_grad()
-        u = z @ w
-        total = ridge * (w @ w)
-        if len(used) > 1:
-            total = total + (data.weights[graded] * _ordinal(u[graded], grade, cuts)).sum()
-        if len(better):
-            total = (
-                total - (pair_weights * torch.nn.functional.logsigmoid(u[better] - u[worse])).sum()
-            )
-        total.backward()
-        return total
-
-    for ridge in ridges:
-        optimiser = torch.optim.LBFGS(
-            [w, cuts],
-            max_iter=200,
-            tolerance_grad=1e-6,
-            tolerance_change=1e-10,
-            line_search_fn="strong_wolfe",
-        )
-        optimiser.step(partial(loss, ridge, optimiser))
-        yield w.detach().clone()
+def _opinions(data: Scored) -> Opinions:
+    graded = np.flatnonzero(data.stars.numpy() > 0)
+    _, grade = np.unique(data.stars.numpy()[graded], return_inverse=True)
+    return Opinions(graded, grade, data.weights.numpy()[graded], *_preferences(data))
 
 
-def _ordinal(u: Tensor, grade: Tensor, cuts: Tensor) -> Tensor:
-    """-log[sigma(theta_g - u) - sigma(theta_{g-1} - u)] for each row (McCullagh 1980)."""
-    thresholds = torch.cat([cuts[:1], cuts[:1] + torch.cumsum(cuts[1:].exp(), 0)])
-    infinite = torch.tensor([torch.inf], dtype=u.dtype)
-    edges = torch.cat([-infinite, thresholds, infinite])
-    upper, lower = edges[grade + 1] - u, edges[grade] - u
-    # log(sigma(a) - sigma(b)) = log sigma(a) + log sigma(-b) + log(1 - e^(b - a)), stable for a > b
-    gap = torch.where(torch.isinf(upper) | torch.isinf(lower), -torch.inf, lower - upper)
-    log = torch.nn.functional.logsigmoid
-    return -(log(upper) + log(-lower) + torch.log1p(-gap.exp()))
-
-
-def _preferences(data: Scored) -> tuple[Tensor, Tensor, Tensor]:
+def _preferences(data: Scored) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows (better, worse) and weights of all that the writer preferred to something else.
 
     What choices, edits and discards say, a tie half each way; and passages of one prompt that
@@ -155,9 +112,9 @@ def _preferences(data: Scored) -> tuple[Tensor, Tensor, Tensor]:
     one_way = np.where(said.ties, 0.5, 1.0) * said.weights
     graded = _graded_pairs(data)
     return (
-        torch.from_numpy(np.concatenate([said.better, said.worse[said.ties], graded.better])),
-        torch.from_numpy(np.concatenate([said.worse, said.better[said.ties], graded.worse])),
-        torch.from_numpy(np.concatenate([one_way, one_way[said.ties], graded.weights])),
+        np.concatenate([said.better, said.worse[said.ties], graded.better]),
+        np.concatenate([said.worse, said.better[said.ties], graded.worse]),
+        np.concatenate([one_way, one_way[said.ties], graded.weights]),
     )
 
 
