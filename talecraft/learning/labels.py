@@ -139,16 +139,21 @@ def concordance(predicted: np.ndarray, stars: np.ndarray, pairs: Pairs) -> tuple
 
     Pairs are any two passages with different grades, and every preference that is no tie.
     """
-    a, b = np.triu_indices(len(stars), 1)
-    sign = np.sign(stars[a] - stars[b])
-    counted = (sign != 0) & (stars[a] > 0) & (stars[b] > 0)
-    agrees = sign[counted] * np.sign(predicted[a] - predicted[b])[counted]
+    right = even = total = 0.0
+    for grade in np.unique(stars[stars > 0]):  # Mann and Whitney 1947: no pair is looked at
+        lower = np.sort(predicted[(stars > 0) & (stars < grade)])
+        higher = predicted[stars == grade]
+        less = np.searchsorted(lower, higher, "left").sum()
+        right += less
+        even += np.searchsorted(lower, higher, "right").sum() - less
+        total += len(lower) * len(higher)
+    count = int(total)
     strict = pairs.strict
     preferred = np.sign(predicted[strict.better] - predicted[strict.worse])
     # A pair drawn twice by a bootstrap has twice the weight of one; edits weigh less than choices.
-    right = (agrees > 0).sum() + (strict.weights * (preferred > 0)).sum()
-    even = (agrees == 0).sum() + (strict.weights * (preferred == 0)).sum()
-    total = len(agrees) + strict.weights.sum()
+    right += (strict.weights * (preferred > 0)).sum()
+    even += (strict.weights * (preferred == 0)).sum()
+    total += strict.weights.sum()
     if not total:
         return 0.5, 0
-    return float((right + 0.5 * even) / total), len(agrees) + len(strict)
+    return float((right + 0.5 * even) / total), count + len(strict)

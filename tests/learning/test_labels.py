@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from talecraft.learning.labels import Pairs, Scored, concordance
 
@@ -81,3 +83,21 @@ def scored(stars, said):
 def test_what_there_is_to_learn_from(stars, said, opinions, one_sided):
     found = scored(stars, said)
     assert (found.opinions, found.one_sided) == (opinions, one_sided)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(-3, 3)), min_size=2, max_size=30).filter(
+        lambda said: len({stars for stars, _ in said if stars}) > 1
+    )
+)
+def test_concordance_is_that_of_all_pairs_looked_at_one_by_one(said):
+    """Passages without a grade (0) are in no pair; equal predictions count half."""
+    stars, u = (np.array(one, dtype=float) for one in zip(*said, strict=True))
+    looked_at = [
+        0.5 if u[a] == u[b] else float((u[a] > u[b]) == (stars[a] > stars[b]))
+        for a in range(len(said))
+        for b in range(a)
+        if 0 < stars[a] != stars[b] > 0
+    ]
+    share, count = concordance(u, stars, Pairs.none())
+    assert (share, count) == (pytest.approx(np.mean(looked_at)), len(looked_at))
