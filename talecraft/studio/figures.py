@@ -35,6 +35,10 @@ class Figure(NamedTuple):
     percent: bool = False
     measured: Callable[[Any], bool] = lambda step: True
 
+    def told_by(self, steps: Sequence[AnyStep]) -> list[AnyStep]:
+        """The steps that it was measured in; where there is none, all."""
+        return [step for step in steps if self.measured(step)] or list(steps)
+
     def course(self, values: Sequence[float]) -> str:
         """In words what the curve of `values` shows."""
         return course(self.shown(values[0]), values)

@@ -12,7 +12,7 @@ import pytest
 from textual.widgets import Static
 
 from talecraft.app.screens.training import TrainingScreen
-from talecraft.app.widgets.figures import taste_words
+from talecraft.app.widgets.figures import Curve, taste_words
 from talecraft.app.widgets.run_plan import RunPlan
 from talecraft.library.adapters import Adapter
 from talecraft.process.run_events import (
@@ -312,6 +312,29 @@ async def test_every_figure_is_told_in_words_and_as_a_curve_where_there_is_room(
         await pilot.resize_terminal(120, 40)
         await until(pilot, lambda: len(app.screen.query("Plot")) == 8)
         await until(pilot, lambda: all(plot._datasets for plot in app.screen.query("Plot")))
+    run.end()
+
+
+async def test_what_the_last_step_did_not_measure_is_told_of_the_one_before(running, studio, place):
+    """Turns that end a run are not learned from: nought is not what learning came to."""
+    run = HandRun(place, studio)
+    ended = msgspec.structs.replace(
+        step(3), note="Too far.", clip_fraction=0.0, value_loss=0.0, policy_loss=0.0
+    )
+    run.say(*phase_events(), step(1), step(2), ended)
+    async with running((120, 40), loaded=False) as (app, pilot):
+        await until(pilot, lambda: app.run_watch is not None)
+        await shown(app, pilot)
+        lines = static(pilot, "#figures").splitlines()
+        assert any(line.startswith("Misjudged (value)") and " 0.20 " in line for line in lines)
+        assert any(line.startswith("Reined in (clip)") and " 10.0% " in line for line in lines)
+        assert any(line.startswith("Change (KL)") and " 1.20 " in line for line in lines)
+        await until(pilot, lambda: all(plot._datasets for plot in app.screen.query("Plot")))
+        drawn = {
+            name: len(app.screen.query_one(f"#{name}", Curve)._data.values)
+            for name in ("value", "distance")
+        }
+        assert drawn == {"value": 2, "distance": 3}
     run.end()
 
 

@@ -54,10 +54,11 @@ class Running(Vertical):
             for figure in (one for one in figures if one.id not in NEVER):
                 curve = self.query_one(f"#{figure.id}", Curve)
                 if curve.display:
+                    told_by = figure.told_by(steps)
                     curve.show(
                         Drawn(
-                            [step.step for step in steps],
-                            [figure.of(step) for step in steps],
+                            [step.step for step in told_by],
+                            [figure.of(step) for step in told_by],
                             steps[-1].total,
                             figure.bound(steps[-1]),
                             figure.from_nought,

@@ -20,11 +20,12 @@ NEVER = ("rate", "one-shot")
 
 
 def figure_words(steps: Sequence[Any]) -> Content:
-    """Every figure of the last step: its name, its value, its course, and what it means."""
+    """Every figure of the last step that it was measured in: its name, its value, its course, and
+    what it means."""
     last = steps[-1]
     lines = []
     for figure in figures_of(steps):
-        values = [figure.of(step) for step in steps]
+        values = [figure.of(step) for step in figure.told_by(steps)]
         if plain():
             told = f"{figure.name}: {figure.shown(values[-1])}, {figure.course(values)}"
             lines.append(said(told, (f"; {figure.means(last)}", MUTED)))

@@ -101,7 +101,7 @@ class _Level(NamedTuple):
 
 def _line(figure: Figure, steps: Sequence[AnyStep]) -> Line:
     """A figure over the steps that it was measured in."""
-    measured = [step for step in steps if figure.measured(step)] or steps
+    measured = figure.told_by(steps)
     at = [float(step.step) for step in measured]
     return Line(figure.name, at, [figure.of(step) for step in measured])
 
