@@ -31,7 +31,7 @@ async def settings_of(app, pilot, key: str = "") -> SettingsList:
 
 def row(app, key: str) -> str:
     found = app.screen.query_one(SettingsList).row(find(key))
-    return str(found.query_one(".setting-value").visual).strip()
+    return found.value[0].strip()
 
 
 async def value(pilot, text: str) -> None:

@@ -8,38 +8,54 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from talecraft.app.marks import mark
+from talecraft.app.marks import mark, plain
 from talecraft.app.text import MUTED, said
 from talecraft.config.entries import AUTOMATIC, Entry
 
+VALUE, WORDS = 22, 12  # cells of a value; the fewest in which the meaning is begun
 
-class Row(Horizontal):
-    """One setting: its name, its value, what it means."""
+
+class Row(Widget):
+    """One setting: its name, its value, what it means. One widget, so that a screen full of them
+    opens at once; a field that is put into it lies over the value."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"setting--name"}
 
     def __init__(self, entry: Entry) -> None:
         super().__init__(classes="setting")
         self.entry = entry
+        self.value: tuple[str, str] = ("", "")  # and its style
 
-    def compose(self) -> ComposeResult:
-        yield Static(classes="setting-name", markup=False)
-        yield Static(markup=False, classes="setting-value")
-        yield Static(said((self.entry.description, MUTED)), classes="setting-words")
+    def render(self) -> Content:
+        chosen = self.has_class("-chosen")
+        before = mark("  ", "Chosen: " if chosen else "        ")  # plain: a word tells it
+        style = self.get_visual_style("setting--name", partial=True)
+        cells = [
+            Content.styled(before + self.entry.name, style).truncate(
+                31 if plain() else 23, pad=True
+            ),
+            said(self.value).truncate(VALUE, ellipsis=True, pad=True),
+        ]
+        room = self.content_size.width - sum(cell.cell_length for cell in cells)
+        if room >= WORDS:
+            cells.append(said((self.entry.description, MUTED)).truncate(room, ellipsis=True))
+        return Content("").join(cells)
 
     def choose(self, chosen: bool) -> None:
-        """Be the chosen one, or not; on a plain page a word tells it."""
         self.set_class(chosen, "-chosen")
-        before = mark("  ", "Chosen: " if chosen else "        ")
-        self.query_one(".setting-name", Static).update(said(before, self.entry.name))
+        self.refresh()
 
     def show(self, value: str, changed: bool) -> None:
         """A value that is not the default has a mark before it."""
         words = mark("• " if changed else "  ", "yours: " if changed else "") + value
-        style = "bold" if changed else MUTED if value == AUTOMATIC else ""
-        self.query_one(".setting-value", Static).update(said((words, style)))
+        self.value = (words, "bold" if changed else MUTED if value == AUTOMATIC else "")
+        self.refresh()
 
 
 class SettingsList(VerticalScroll, can_focus=True):
@@ -121,9 +137,9 @@ class SettingsList(VerticalScroll, can_focus=True):
         self._choose(self._rows.index(self.row(entry)))
 
     def _choose(self, at: int) -> None:
+        self._rows[self._at].choose(False)
         self._at = min(max(at, 0), len(self._rows) - 1)
-        for number, row in enumerate(self._rows):
-            row.choose(number == self._at)
+        self._rows[self._at].choose(True)
         first = self._at == 0  # with the title of its section
         self.scroll_to_widget(self._rows[self._at], animate=False, top=False)
         if first:
@@ -168,7 +184,7 @@ class SettingsList(VerticalScroll, can_focus=True):
         empty = AUTOMATIC if row.entry.optional else ""
         field = Input(value, empty, select_on_focus=True, compact=True, max_length=200)
         row.add_class("-editing")
-        await row.mount(field, after=0)
+        await row.mount(field)
         field.focus()
 
     async def stop_editing(self) -> None:
