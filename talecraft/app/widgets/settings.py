@@ -25,8 +25,6 @@ class Row(Widget):
     """One setting: its name, its value, what it means. One widget, so that a screen full of them
     opens at once; a field that is put into it lies over the value."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"setting--name"}
-
     def __init__(self, entry: Entry) -> None:
         super().__init__(classes="setting")
         self.entry = entry
@@ -35,11 +33,9 @@ class Row(Widget):
     def render(self) -> Content:
         chosen = self.has_class("-chosen")
         before = mark("  ", "Chosen: " if chosen else "        ")  # plain: a word tells it
-        style = self.get_visual_style("setting--name", partial=True)
+        name = said(before, (self.entry.name, "reverse" if chosen and self.app.no_color else ""))
         cells = [
-            Content.styled(before + self.entry.name, style).truncate(
-                31 if plain() else 23, pad=True
-            ),
+            name.truncate(31 if plain() else 23, pad=True),
             said(self.value).truncate(VALUE, ellipsis=True, pad=True),
         ]
         room = self.content_size.width - sum(cell.cell_length for cell in cells)
