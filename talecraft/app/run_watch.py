@@ -157,13 +157,14 @@ def reason(run: TrainingRun) -> str:
     return "It was tried, and did not prove better."
 
 
-def verdict(run: TrainingRun) -> tuple[str, str, str]:
-    """How a run ended, as a notice: text, title, severity."""
+def verdict(run: TrainingRun, model_id: str) -> tuple[str, str, str]:
+    """How a run ended, as a notice while this model writes: text, title, severity."""
     key = hint("app.training", "F3")
     title = f"Training: {clean_line(run.state_words)}"
     match run.state:
         case "adopted":
-            words = f"The new adapter writes from now on. {key} shows why."
+            when = "from now on" if run.model_id == model_id else "when its model does"
+            words = f"The new adapter writes {when}. {key} shows why."
             return words, title, "information"
         case "rejected":
             words = f"{reason(run)} So nothing changed; {key} shows all figures."

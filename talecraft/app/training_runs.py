@@ -59,7 +59,7 @@ class TrainingRuns(Manners, Navigation):
                 # Another program has settled it.
                 runs = [*runs, self.studio.library.runs.get(watch.run.id)]
         for run in runs:
-            words, title, severity = verdict(run)
+            words, title, severity = verdict(run, self.studio.model.id)
             # Where it is shown a notice would lie over the headline that says it.
             if not any(one.shows_verdict(run) for one in self._screens()[-1:]):
                 self.say(words, title, severity)

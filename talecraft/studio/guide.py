@@ -20,12 +20,12 @@ from talecraft.studio.settling import RESUMABLE
 
 Step = Literal[
     "begin", "write", "judge", "choose", "train", "watch", "stopped", "failed",
-    "adopted", "compare", "rejected", "refused", "over",
+    "adopted", "another", "compare", "rejected", "refused", "over",
 ]  # fmt: skip
 STEPS = 5
 _NUMBERS: dict[Step, int] = {
     "begin": 1, "write": 2, "judge": 2, "choose": 3, "train": 4, "watch": 4, "stopped": 4,
-    "failed": 4, "adopted": 5, "compare": 5, "rejected": 5, "refused": 5, "over": 5,
+    "failed": 4, "adopted": 5, "another": 5, "compare": 5, "rejected": 5, "refused": 5, "over": 5,
 }  # fmt: skip
 _VERDICTS = ("adopted", "rejected", "refused")
 _MOST = 1000  # bytes of the file
@@ -33,14 +33,16 @@ _MOST = 1000  # bytes of the file
 
 class Facts(msgspec.Struct, frozen=True):
     """What there is: a story, a passage by the model, an opinion of one, enough to learn from, how
-    the newest run stands ("" for none). What came after its verdict: an opinion; where it was
-    adopted, a passage by its adapter and a blind comparison."""
+    the newest run stands ("" for none), and whether it is `another` model's than the one that
+    writes. What came after its verdict: an opinion; where it was adopted, a passage by its adapter
+    and a blind comparison."""
 
     story: bool = False
     passage: bool = False
     judged: bool = False
     enough: bool = False
     run: str = ""
+    another: bool = False
     judged_since: bool = False
     written_since: bool = False
     compared_since: bool = False
@@ -62,6 +64,8 @@ def next_step(facts: Facts) -> Step:
     match facts.run:
         case "running":
             return "watch"
+        case "adopted" if facts.another and not facts.compared_since:
+            return "another"
         case "adopted" if not facts.written_since:
             return "adopted"
         case "adopted":
@@ -85,13 +89,21 @@ class Guide:
     """Looks at what has been done, and keeps on disk whether it is still to speak.
 
     It begins in a library without runs, ends after the first verdict, and can be put away and
-    brought back at any moment. `plan` is what a run would learn from now.
+    brought back at any moment. `plan` is what a run would learn from now, `model` the id of the
+    model that writes.
     """
 
-    def __init__(self, library: Library, home: Home, plan: Callable[[], TrainingPlan]) -> None:
+    def __init__(
+        self,
+        library: Library,
+        home: Home,
+        plan: Callable[[], TrainingPlan],
+        model: Callable[[], str],
+    ) -> None:
         self._library = library
         self._home = home
         self._plan = plan
+        self._model = model
         self._shown: bool | None = None  # None: not looked at yet
         self._over = False
         self._enough: tuple[int, bool] = (0, False)  # by how many lines of opinion, what was found
@@ -167,6 +179,7 @@ class Guide:
         return msgspec.structs.replace(
             facts,
             run=run.state,
+            another=run.model_id != self._model(),
             judged_since=since.judged,
             written_since=since.written,
             compared_since=since.compared,

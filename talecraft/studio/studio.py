@@ -131,7 +131,12 @@ class Studio:
         self.fetching = Fetching(
             self.home, self.catalogue, self._models_changed, lambda: self.model.id, self._learns
         )
-        self.guide = Guide(self.library, self.home, lambda: self.training.plan(self.model))
+        self.guide = Guide(
+            self.library,
+            self.home,
+            lambda: self.training.plan(self.model),
+            lambda: self.model.id,
+        )
 
     @property
     def settings(self) -> Settings:
@@ -143,7 +148,8 @@ class Studio:
         way. Raises UsageError."""
         wanted = self.settings.writing.model
         if wanted != before.writing.model:
-            self.choose_model(wanted or self.catalogue.default.id)
+            if (model := wanted or self.catalogue.default.id) != self.model.id:
+                self.choose_model(model)
         elif _way(self.settings) != _way(before):
             self.reload()
 

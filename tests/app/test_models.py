@@ -9,14 +9,27 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, OptionList, Static
 
+from talecraft.app.run_watch import verdict
 from talecraft.app.screens.dialogs import AskName, Confirm
 from talecraft.app.screens.models import ModelsScreen
 from talecraft.app.widgets.keyline import KeyLine
 from talecraft.paths import Home
-from talecraft.studio import memory
-from tests.app.conftest import finished, notices, options, page_of, static, typed, until
+from talecraft.studio import Studio, memory
+from tests.app.conftest import (
+    finished,
+    notices,
+    options,
+    outcome,
+    page_of,
+    past_run,
+    seen,
+    static,
+    typed,
+    until,
+)
 from tests.support.hub import COMMIT, HIDDEN, STRANGER, TOKEN, Hub
 from tests.support.hub_fixtures import ENTRY, ID, MIB, REPO
+from tests.support.models import bundled_ref
 
 FOLDER = "writers--small-tales"
 
@@ -240,3 +253,58 @@ async def test_of_another_machine_nothing_is_said_to_fit_or_to_be_installed(
         listed = options(pilot, "ModelList")
         assert "in use, where the engine is" in listed[0]
         assert any("not installed here" in one for one in listed)
+
+
+@pytest.fixture
+def second(place: Home) -> str:
+    """Another model that is installed: the bundled one's files under another name."""
+    folder = bundled_ref().folder
+    entry = ENTRY_OF_FILES.format(folder=folder)
+    place.models_file.write_text(f"{ENTRY}\n{entry}")
+    return "second"
+
+
+ENTRY_OF_FILES = """[[model]]
+id = "second"
+title = "Second"
+source = "local"
+location = "{folder}"
+revision = "1"
+context_length = 512
+licence = "MIT"
+parameters = "10 M"
+style = "tags"
+"""
+
+
+async def test_the_chosen_model_writes_the_next_time_too(running, place: Home, second: str) -> None:
+    async with running((100, 40)) as (app, pilot):
+        await pilot.press("f2", "end", "enter")
+        await until(pilot, lambda: "Second writes from the next passage on" in notices(pilot))
+        assert app.studio.model.id == second
+        assert app.studio.settings.writing.model == second
+        assert "in use" in last(pilot)
+        await pilot.press("home", "enter")
+        await until(pilot, lambda: app.studio.model.id == "llama-ember")
+        assert app.studio.settings.writing.model == "", "the default stands in no file"
+        await pilot.press("end", "enter")
+        await until(pilot, lambda: app.studio.model.id == second)
+    with Studio(at=place) as again:
+        assert again.model.id == second
+
+
+async def test_a_run_of_another_model_is_told_too(running, studio, second: str) -> None:
+    past_run(studio, outcome("adopted", "It writes as you like it."))
+    async with running((120, 40)) as (app, pilot):
+        await pilot.press("f2", "end", "enter")
+        await until(pilot, lambda: app.studio.model.id == second)
+        await pilot.press("escape", "f3")
+        await until(pilot, lambda: "It writes as you like it." in seen(pilot))
+        assert "It was a run of llama-ember; F2 chooses that model." in seen(pilot)
+        run = app.studio.library.runs.list()[0]
+        assert "when its model does" in verdict(run, second)[0]
+        assert "from now on" in verdict(run, run.model_id)[0]
+        app.studio.guide.show(True)
+        found = app.studio.guide.look()
+        assert found is not None
+        assert found.step == "another"

@@ -33,6 +33,7 @@ DOING = {
     "stopped": {"run": "running"},
     "failed": {"run": "running"},
     "adopted": {"written_since": True},
+    "another": {"another": False},
     "compare": {"compared_since": True},
     "rejected": {"judged_since": True},
     "refused": {"judged_since": True},

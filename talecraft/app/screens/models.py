@@ -12,12 +12,14 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from talecraft.app import preferring
 from talecraft.app.keymap import hint
 from talecraft.app.marks import mark
 from talecraft.app.screens.base import TalecraftScreen
 from talecraft.app.screens.dialogs import Confirm
 from talecraft.app.text import MUTED, Span, in_use, said
 from talecraft.app.widgets.lists import ToldList
+from talecraft.config.entries import find
 from talecraft.config.models import ModelSpec
 from talecraft.errors import TalecraftError
 from talecraft.story.clean import clean_line
@@ -175,7 +177,10 @@ class ModelsScreen(TalecraftScreen):
         except TalecraftError as error:
             self.talecraft.tell(error)
             return
-        self.talecraft.say(f"{spec.title} writes from the next passage on.")
+        # Kept, so that it writes the next time, too; the default is what stands in no file.
+        kept = None if spec.id == self.talecraft.studio.catalogue.default.id else spec.id
+        if preferring.prefer(self.talecraft, find("writing.model"), kept):
+            self.talecraft.say(f"{spec.title} writes from the next passage on.")
         self.talecraft.refresh_status()
         self._show(event.option_index)
 

@@ -105,8 +105,7 @@ class TrainingScreen(LearnFromTales, ReportsRuns):
         self.run_changed()
 
     def shows_verdict(self, run: TrainingRun) -> bool:
-        mine = run.model_id == self.talecraft.studio.model.id
-        return mine and self.is_mounted and not self._view.scroll_y
+        return self.is_mounted and not self._view.scroll_y
 
     def on_screen_resume(self) -> None:
         """Back from a taste round or a comparison: there may be more to learn from."""
@@ -158,13 +157,11 @@ class TrainingScreen(LearnFromTales, ReportsRuns):
         self.query_one(RunPlan).show(plan, studio.model.title, self._resumable)
         if not plan.refusal:
             self._look()
-        mine = [
-            run
-            for run in studio.library.runs.list()
-            if run.state != "running" and run.model_id == studio.model.id
-        ]
+        ended = [run for run in studio.library.runs.list() if run.state != "running"]
+        mine = [run for run in ended if run.model_id == studio.model.id]
         judged = [run for run in mine if run.state in ("adopted", "rejected")]
-        shown = mine[:1] + [run for run in judged[:1] if run not in mine[:1]]
+        # The newest, whatever model it was of; of this one the newest, and the newest verdict.
+        shown = list(dict.fromkeys([*ended[:1], *mine[:1], *judged[:1]]))
         self._ended = shown
         since = {run.id: self._since(run) for run in shown}
         self.query_one(OutcomeView).show(shown, self.talecraft.now(), since)
@@ -172,6 +169,9 @@ class TrainingScreen(LearnFromTales, ReportsRuns):
     def _since(self, run: TrainingRun) -> str:
         """What became of the adapter that a run adopted; nothing while it writes."""
         studio = self.talecraft.studio
+        if run.model_id != studio.model.id:
+            key = hint("app.models", "F2")
+            return f"It was a run of {clean_line(run.model_id)}; {key} chooses that model."
         if run.state != "adopted" or not run.adapter_id:
             return ""
         adapter = studio.library.adapters.get(run.adapter_id)

@@ -35,7 +35,7 @@ from talecraft.story.turns import Turn
 from talecraft.studio.events import AlternativesReady
 
 # Seconds after a passage's end in which the key that stops it was pressed for that.
-MEANT_TO_STOP = 0.7
+MEANT_TO_STOP = 2.5
 
 
 class WritingScreen(ScoreWords, TokenActions, GhostActions):

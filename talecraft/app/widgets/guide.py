@@ -76,6 +76,10 @@ _WORDS: dict[Step, dict[str, str]] = {
         "library": "It has learned, and writes from now on. `library.open:Enter` opens your story.",
         "page": "It has learned, and writes from now on. `Enter` writes on with it.",
     },
+    "another": {
+        "": "It has learned, and writes when its model does: `app.models:F2` chooses the model.",
+        "compare": "Which is which you learn at the end. `a` or `b`, as you like it.",
+    },
     "compare": {
         "": "Better to your ear? `F3`, then `v` compares before and after, blind.",
         "training": "Better to your ear? `v` compares before and after, blind.",
