@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast, get_args
 
+import msgspec
+
 from talecraft.errors import UsageError
 from talecraft.library import Library
 from talecraft.paths import Home, private_folder, private_write
-from talecraft.story.turns import Story, Turn
+from talecraft.story.turns import Story, Turn, title_from
 
 Format = Literal["txt", "md"]
+_FILE, _RECEIPTS = "exported.json", 1000
 # Markdown's own characters, so that a story's asterisks stay asterisks.
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])|^(\s*)(\d+)([.)])|^(\s*)([-+=])", re.MULTILINE)
 
 
 def render(story: Story, path: Sequence[Turn], form: Format, outlines: bool = False) -> str:
-    """The open branch as text, its first line first; `outlines` puts each plan before its prose."""
+    """The open branch as text, its first line first, under the title that it was given; `outlines`
+    puts each plan before its prose."""
     parts = [_prose(story.premise, form)]
     for turn in path:
         if outlines and turn.outline:
             parts.append(_plan(turn.outline, form))
         if turn.prose:
             parts.append(_prose(turn.prose, form))
-    head = (
-        f"# {escape(story.title)}" if form == "md" else f"{story.title}\n{'=' * len(story.title)}"
-    )
-    return "\n\n".join([head, *parts]) + "\n"
+    if story.title != title_from(story.premise):  # else it is the first line, and says no more
+        line = "=" * len(story.title)
+        parts.insert(0, f"# {escape(story.title)}" if form == "md" else f"{story.title}\n{line}")
+    return "\n\n".join(parts) + "\n"
 
 
 def _prose(prose: str, form: Format) -> str:
@@ -78,15 +84,47 @@ def export(
 ) -> Path:
     """Write the open branch of a story to `target`, or to a file of its name among the exports.
 
-    Raises UsageError for an unknown format or story, LibraryError where it cannot be written.
+    Only a file that is still as it was exported is written over; another keeps its name, and among
+    the exports this one gets the next number. Raises UsageError for an unknown format or story and
+    where `target` is such a file, LibraryError where it cannot be written.
     """
-    rendered = text(library, story_id, form, outlines)
+    rendered = text(library, story_id, form, outlines).encode()
+    receipts = _receipts(home)
     if target is None:
         title = library.stories.get(story_id).title
         # With the id: two stories of one title are two files.
-        target = private_folder(home.exports) / f"{file_name(title)}-{story_id}.{form}"
-    private_write(target, rendered.encode())
+        stem = private_folder(home.exports) / f"{file_name(title)}-{story_id}"
+        names = (f"{stem}{f'-{n}' if n > 1 else ''}.{form}" for n in itertools.count(1))
+        target = next(one for one in map(Path, names) if not _anothers(one, rendered, receipts))
+    target = target.expanduser().absolute()
+    if _anothers(target, rendered, receipts):
+        raise UsageError(f"{target} is already there.", "Name another place, or move it away.")
+    private_write(target, rendered)
+    older = [one for one in receipts.items() if one[0] != str(target)]
+    kept = dict([(str(target), _digest(rendered)), *older[: _RECEIPTS - 1]])
+    private_write(private_folder(home.data) / _FILE, msgspec.json.encode(kept))
     return target
+
+
+def _receipts(home: Home) -> dict[str, str]:
+    """What was exported: files and their digests, the newest first."""
+    try:
+        return msgspec.json.decode((home.data / _FILE).read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError):
+        return {}
+
+
+def _anothers(target: Path, rendered: bytes, receipts: dict[str, str]) -> bool:
+    """Is there a file that says anything that no export did, this one counted?"""
+    try:
+        found = _digest(target.read_bytes()) if target.is_file() else None
+    except OSError:
+        return True  # nobody can say
+    return found is not None and found not in (receipts.get(str(target)), _digest(rendered))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def file_name(title: str) -> str:

@@ -14,7 +14,9 @@ WIDE = (120, 40)
 
 
 async def asked(app, pilot) -> None:
-    await pilot.press("tab", "v")
+    if app.focused is app.screen.composer:
+        await pilot.press("tab")
+    await pilot.press("v")
     await until(pilot, lambda: isinstance(app.screen, ChoosingScreen))
 
 
@@ -36,6 +38,7 @@ async def test_a_version_is_chosen_by_its_letter(running):
         assert said.kind == "choice"
         assert first.id in said.others
         assert "She walked down" in seen(pilot)
+        assert app.focused is page.manuscript, "back where they were asked for"
         await pilot.press("ctrl+z")
         assert "The fox waited" in seen(pilot)
         assert app.studio.writing.opinions(path[0].id) == [], "the opinion goes with it"

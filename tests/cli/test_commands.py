@@ -50,15 +50,12 @@ def test_stories_list_show_and_export(talecraft_: Talecraft, tmp_path: Path) -> 
     assert "[turn 1: llama-ember, adapter none; stars 4]" in text
     assert "  | - plan 1\n" in text
     prose = [turn["prose"] for turn in shown["turns"]]
-    assert (
-        talecraft_("stories", "export", "1").out
-        == "A fox\n=====\n\nA fox.\n\n" + "\n\n".join(prose) + "\n"
-    )
+    assert talecraft_("stories", "export", "1").out == "A fox.\n\n" + "\n\n".join(prose) + "\n"
     target = tmp_path / "fox.md"
     assert (
         talecraft_("stories", "export", "1", "-f", "md", "-o", str(target), "--outlines").code == 0
     )
-    assert target.read_text().startswith("# A fox\n\nA fox.\n\n> \\- plan 1\n\n")
+    assert target.read_text().startswith("A fox.\n\n> \\- plan 1\n\n")
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
 

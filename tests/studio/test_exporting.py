@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talecraft.errors import LibraryError, UsageError
-from talecraft.story.turns import Story, Turn
+from talecraft.story.turns import Story, Turn, title_from
 from talecraft.studio import Studio, exporting
 from talecraft.studio.exporting import escape, file_name, render
 
@@ -89,6 +89,46 @@ def test_two_stories_of_one_title_are_two_private_files(studio: Studio) -> None:
     ]
     assert {path.stat().st_mode & 0o777 for path in paths} == {0o600}
     assert paths[0].parent == studio.home.exports
+
+
+def test_a_story_without_a_name_of_its_own_begins_with_its_first_line() -> None:
+    long = "A lighthouse keeper who had never once seen the sea by day went down to it."
+    story = Story(1, title_from(long), long, None, "", "")
+    assert story.title.endswith("…")
+    assert render(story, [], "txt") == f"{long}\n"
+    assert render(story, [], "md") == f"{long}\n"
+
+
+def test_what_was_changed_since_it_was_exported_is_never_written_over(
+    studio: Studio, tmp_path: Path
+) -> None:
+    story = studio.writing.new_story("P", title="Same")
+
+    def export(target: Path | None = None) -> Path:
+        return exporting.export(studio.library, studio.home, story.id, target=target)
+
+    first = export()
+    studio.writing.say(story.id, "One.")
+    assert export() == first, "it is as it was exported"
+    assert "One." in first.read_text()
+    first.write_text("My own line.")
+    second = export()
+    assert (second.name, first.read_text()) == ("same-1-2.txt", "My own line.")
+    studio.writing.say(story.id, "Two.")
+    assert export() == second
+    assert "Two." in second.read_text()
+    mine = tmp_path / "mine.txt"
+    mine.write_text("Kept.")
+    with pytest.raises(UsageError, match="already there"):
+        export(mine)
+    assert mine.read_text() == "Kept."
+    mine.unlink()
+    assert export(mine) == export(mine) == mine
+    (studio.home.data / "exported.json").write_text("{")
+    assert export(mine) == mine, "it says the same"
+    studio.writing.say(story.id, "Three.")
+    with pytest.raises(UsageError, match="already there"):
+        export(mine)
 
 
 def test_what_cannot_be_exported_is_said(studio: Studio, tmp_path: Path) -> None:

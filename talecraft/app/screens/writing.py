@@ -299,7 +299,6 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
             self.talecraft.tell(error)
             return
         self.manuscript.choose_none()
-        self.composer.focus()
         self.show_score()
         self.refresh_bindings()
 
