@@ -75,7 +75,7 @@ def compare(
             failure = error
         finally:
             studio.tasting.stop()
-            sitting.say_what_is_kept()
+            sitting.say_what_is_kept(teaches=isinstance(trial, Comparison))
         refusal = None
         if isinstance(trial, ModelComparison):
             _conclude_models(trial, as_json)

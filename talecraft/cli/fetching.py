@@ -53,10 +53,19 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete a model's files; its entry, your stories and its adapters stay."""
+    """Delete a model's files; its entry, your stories and its adapters stay.
+
+    Of a model in a folder of yours the files stay, and its entry is taken out of models.toml.
+    """
     from talecraft.studio.memory import size
 
     with opening.studio() as studio:
+        if studio.catalogue.declared(model).source == "local":
+            folder = studio.fetching.forget(model)
+            console.note(f"{model} is listed no more; its files stay in {folder}.")
+            if as_json:
+                console.out_json({"id": model, "freed": 0})
+            return
         freed = studio.fetching.removable(model)
         words = size(freed / 1e6)
         if not yes and not _agreed(studio.catalogue.get(model).title, words):

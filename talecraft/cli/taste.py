@@ -153,10 +153,11 @@ class Sitting:
     def _shape(self, turn: Turn) -> dict[str, Any]:
         return {key: value for key, value in shapes.turn(turn).items() if key not in self._hidden}
 
-    def say_what_is_kept(self) -> None:
+    def say_what_is_kept(self, teaches: bool = True) -> None:
         judged = self._round.judged
         kept = f"{judged} {'choice' if judged == 1 else 'choices'} of this round kept in the log."
-        console.note(f"{kept} `talecraft train plan` shows what a run would learn from them.")
+        learned = "`talecraft train plan` shows what a run would learn from them."
+        console.note(f"{kept} {learned if teaches else 'They train nobody.'}")
 
 
 def _indented(text: str) -> str:

@@ -44,6 +44,37 @@ def add(home: Home, spec: ModelSpec) -> None:
     private_write(path.resolve(), after.encode())  # of a link, what it leads to
 
 
+def remove(home: Home, spec: ModelSpec) -> None:
+    """Take the entry of `spec` out; all else stays as it stands there.
+
+    Raises ConfigError where the file cannot be read, has none of this id, or is laid out so that
+    it is changed better by hand; LibraryError where it cannot be written. Then nothing was.
+    """
+    import tomlkit
+
+    path = home.models_file
+    source = strict.text(path) if path.exists() else ""
+    before = strict.parse(source, path, ModelsFile)
+    at = next((n for n, entry in enumerate(before.model) if entry.id == spec.id), None)
+    if at is None:
+        raise ConfigError(f"{path} has no model '{spec.id}'.", "It was taken out already.")
+    document: Any = tomlkit.parse(source)
+    del document["model"][at]
+    after = document.as_string()
+    entries = [entry for entry in before.model if entry.id != spec.id]
+    try:
+        read = strict.parse(after, path, ModelsFile)
+    except ConfigError:
+        read = before
+    if read != msgspec.structs.replace(before, model=entries):
+        raise ConfigError(
+            f"{strict.where(path, 'model', at, 'id')}: model '{spec.id}' stands there in a way that"
+            " it cannot be taken out from here.",
+            "Take it out in an editor; nothing was written.",
+        )
+    private_write(path.resolve(), after.encode())
+
+
 def quantise(home: Home, spec: ModelSpec, quantisation: Quantisation) -> None:
     """Let the entry of `spec` ask for this quantisation; a shipped one is laid over by a copy.
 

@@ -177,7 +177,8 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a run learns."""
 
     method: Annotated[
-        Method, Meta(description="How: by a reward (the first four), or by what you said itself.")
+        Method,
+        Meta(description="By a reward (ppo, rloo and the grpos), or by what you said."),
     ] = "ppo"
     rewards: Annotated[
         str, Meta(description="What is rewarded, with weights, as `taste=1, length=0.3`.")

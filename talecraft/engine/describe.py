@@ -14,8 +14,10 @@ from talecraft.errors import EngineError
 from talecraft.process import tensors
 from talecraft.process.child import answers
 from talecraft.process.description import Description, Unfit
+from talecraft.story.clean import clean_line
 
 _SHORTEST, _LONGEST = 16, 100_000_000
+_LONGEST_WORDS = 200
 _THOUGHTS = ("<think>", "</think>")
 
 
@@ -32,7 +34,12 @@ def describe(folder: Path) -> Description | Unfit:
     if not _causal(config.get("model_type"), name):
         own = " It brings code of its own, which is never run." if "auto_map" in config else ""
         return Unfit(f"'{name}' is no causal language model that transformers has.{own}")
-    if (length := _context(folder)) is None:
+    try:
+        length = _context(folder)
+    except Exception as error:  # whatever a hostile table brings transformers to
+        why = clean_line(str(error).strip().partition("\n")[0])[:_LONGEST_WORDS]
+        return Unfit(f"Its config.json is not understood: {why or type(error).__name__}")
+    if length is None:
         return Unfit("Its config.json does not tell how long a text it can see.")
     if tensors.files(folder):  # of a repository only the configuration was fetched to be read
         try:
@@ -51,15 +58,10 @@ def _causal(kind: object, name: str) -> bool:
 
 
 def _context(folder: Path) -> int | None:
-    """Tokens, by transformers' own names for them (GPT-2 says n_positions)."""
+    """Tokens, by transformers' own names for them (GPT-2 says n_positions). Raises what it does."""
     from transformers import AutoConfig
 
-    try:
-        config = AutoConfig.from_pretrained(
-            str(folder), local_files_only=True, trust_remote_code=False
-        )
-    except Exception:  # whatever a hostile table brings it to
-        return None
+    config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     length = getattr(config, "max_position_embeddings", None)
     sound = isinstance(length, int) and _SHORTEST <= length <= _LONGEST
     return length if sound else None

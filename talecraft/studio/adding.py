@@ -95,10 +95,13 @@ def _sound(wish: Wish, catalogue: Catalogue) -> Wish:
 
 
 def _of_folder(folder: Path, wish: Wish) -> _Read:
-    if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
-        raise UsageError(
-            f"{folder} holds no model.", "It needs config.json, a tokenizer and safetensors."
-        )
+    needs = "It needs config.json, a tokenizer and safetensors."
+    if not folder.is_dir():
+        is_a = "is a file" if folder.exists() else "is not there"
+        raise UsageError(f"{folder} {is_a}.", f"Name the model's folder. {needs}")
+    for pattern in ("config.json", "*.safetensors"):
+        if not any(one.is_file() for one in folder.glob(pattern)):
+            raise UsageError(f"{folder} holds no model: no {pattern} is there.", needs)
     described = description.describe(folder)
     place = str(folder.resolve())
     return _Read("local", place, wish.revision or "1", described, Shape.read(folder))

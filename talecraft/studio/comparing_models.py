@@ -79,8 +79,7 @@ def _contestant(studio: Studio, name: str) -> Contestant:
     model, _, wanted = name.partition(_BETWEEN)
     spec = studio.catalogue.get(model)
     if not studio.catalogue.installed(spec, studio.home):
-        fetch = f"Fetch it: talecraft models pull {spec.id}"
-        raise UsageError(f"{spec.id} is not installed.", fetch)
+        raise studio.preferences.not_installed(spec)
     if wanted == BARE:
         return Contestant(spec, None)
     if not wanted:

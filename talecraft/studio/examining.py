@@ -48,9 +48,7 @@ def installed(studio: Studio, ids: Sequence[str]) -> list[ModelSpec]:
     here = [one for one in specs if studio.catalogue.installed(one, studio.home)]
     missing = [one.id for one in specs if one not in here]
     if ids and missing:
-        raise UsageError(
-            f"{missing[0]} is not installed.", f"Fetch it: talecraft models pull {missing[0]}"
-        )
+        raise studio.preferences.not_installed(studio.catalogue.get(missing[0]))
     return here
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from talecraft.config import fetched
+from talecraft.config import adding, fetched
 from talecraft.config.models import Catalogue, ModelSpec
 from talecraft.errors import BusyError, DoesNotFit, LibraryError, UsageError, os_reason
 from talecraft.paths import Home, file_stem, private_folder
@@ -129,10 +129,7 @@ class Fetching:
         folder = self._fetchable(spec)
         if spec.id == self.going:
             raise BusyError(f"{spec.title} is being fetched.", "Stop that first.")
-        if spec.id == self._learns():
-            raise BusyError(f"A training run of {spec.title} is going.", "Wait until it has ended.")
-        if spec.id == self._writes() and self._catalogue.installed(spec, self._home):
-            raise UsageError(f"{spec.title} is the one that writes.", "Choose another one first.")
+        self._check_unused(spec)
         places = places_of(folder)
         if not places:
             raise UsageError(f"{spec.title} is not here.", "There is nothing to remove.")
@@ -151,6 +148,28 @@ class Fetching:
         self._take_in()
         return freed
 
+    def forget(self, model_id: str) -> Path:
+        """Take the entry of a model in a folder of the user's own out of their models.toml; returns
+        the folder, which stays.
+
+        Raises UsageError for another one and the one that writes, BusyError while it learns,
+        ConfigError and LibraryError as `config.adding`.
+        """
+        spec = self._catalogue.declared(model_id)
+        if spec.source != "local":
+            raise UsageError(f"{spec.title} is in no folder of yours.", "Its entry stays.")
+        self._check_unused(spec)
+        folder = self._catalogue.folder(spec, self._home)
+        adding.remove(self._home, spec)
+        self._take_in()
+        return folder
+
+    def _check_unused(self, spec: ModelSpec) -> None:
+        if spec.id == self._learns():
+            raise BusyError(f"A training run of {spec.title} is going.", "Wait until it has ended.")
+        if spec.id == self._writes() and self._catalogue.installed(spec, self._home):
+            raise UsageError(f"{spec.title} is the one that writes.", "Choose another one first.")
+
     def _take_in(self) -> None:
         self._catalogue.read_again(self._home)
         self._changed()
@@ -161,7 +180,7 @@ class Fetching:
                 "bundled": "comes with Talecraft",
                 "local": f"is in a folder of yours, {spec.location}",
             }[spec.source]
-            raise UsageError(f"{spec.title} {where}.", "It is neither fetched nor removed.")
+            raise UsageError(f"{spec.title} {where}.", "There is nothing to fetch or delete.")
         return self._catalogue.folder(spec, self._home)
 
     def _already(self, spec: ModelSpec, folder: Path) -> Pulled | None:

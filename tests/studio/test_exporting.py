@@ -127,6 +127,7 @@ def test_what_was_changed_since_it_was_exported_is_never_written_over(
     (studio.home.data / "exported.json").write_text("{")
     assert export(mine) == mine, "it says the same"
     studio.writing.say(story.id, "Three.")
+    (studio.home.data / "exported.json").write_text("{")
     with pytest.raises(UsageError, match="already there"):
         export(mine)
 

@@ -48,7 +48,8 @@ class ModelsScreen(TalecraftScreen):
                 tooltip="Fetch the model from its hub, going on where that was stopped",
                 id="models.fetch"),
         Binding("d,delete", "remove", "Remove",
-                tooltip="Delete the model's files", id="models.remove"),
+                tooltip="Delete the model's files; one in a folder of yours leaves the list",
+                id="models.remove"),
         Binding("escape", "stop_fetch", "Stop fetching",
                 tooltip="Stop fetching and keep what came", id="models.stop"),
         Binding("escape", "leave", "Back", tooltip="Back to where you were", id="app.back"),
@@ -201,6 +202,8 @@ class ModelsScreen(TalecraftScreen):
         return spec.source == "hub" and not self.talecraft.fetching and not self._installed(spec)
 
     def _can_remove(self, spec: ModelSpec) -> bool:
+        if spec.source == "local":
+            return not self._in_use(spec)
         if spec.source != "hub" or spec.id == self.talecraft.fetching:
             return False
         there = self._installed(spec)
@@ -219,6 +222,9 @@ class ModelsScreen(TalecraftScreen):
         if (spec := self._chosen) is None:
             return
         fetching = self.talecraft.studio.fetching
+        if spec.source == "local":
+            self._forget(spec)
+            return
         try:
             words = size(fetching.removable(spec.id) / 1e6)
         except TalecraftError as error:
@@ -239,6 +245,26 @@ class ModelsScreen(TalecraftScreen):
         title = clean_line(spec.title)
         consequence = f"It takes {words}, and must be fetched again to write. Adapters stay."
         self.app.push_screen(Confirm(f"Remove {title}?", consequence, "Remove"), remove)
+
+    def _forget(self, spec: ModelSpec) -> None:
+        """Of a model in a folder of the writer's own nothing is deleted."""
+
+        def forget(yes: bool | None) -> None:
+            if not yes:
+                return
+            try:
+                folder = self.talecraft.studio.fetching.forget(spec.id)
+            except TalecraftError as error:
+                self.talecraft.tell(error)
+                return
+            self.talecraft.say(
+                f"Its files stay in {clean_line(str(folder))}.", "Taken off the list"
+            )
+            self.fetch_changed()
+
+        consequence = "Its files and adapters stay; talecraft models add lists it again."
+        question = f"Take {clean_line(spec.title)} off the list?"
+        self.app.push_screen(Confirm(question, consequence, "Take it off"), forget)
 
     def fetch_changed(self) -> None:
         if not self.is_mounted:
