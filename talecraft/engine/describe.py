@@ -14,7 +14,7 @@ from talecraft.errors import EngineError
 from talecraft.process import tensors
 from talecraft.process.child import answers
 from talecraft.process.description import Description, Unfit
-from talecraft.story.clean import clean_line
+from talecraft.story.clean import bounded
 
 _SHORTEST, _LONGEST = 16, 100_000_000
 _LONGEST_WORDS = 200
@@ -37,8 +37,8 @@ def describe(folder: Path) -> Description | Unfit:
     try:
         length = _context(folder)
     except Exception as error:  # whatever a hostile table brings transformers to
-        why = clean_line(str(error).strip().partition("\n")[0])[:_LONGEST_WORDS]
-        return Unfit(f"Its config.json is not understood: {why or type(error).__name__}")
+        why = bounded(str(error), _LONGEST_WORDS) or type(error).__name__
+        return Unfit(f"Its config.json is not understood: {why}")
     if length is None:
         return Unfit("Its config.json does not tell how long a text it can see.")
     if tensors.files(folder):  # of a repository only the configuration was fetched to be read

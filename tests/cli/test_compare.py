@@ -247,7 +247,7 @@ def test_a_model_alone_is_compared_with_the_one_in_use(talecraft_: Talecraft, se
     ("arguments", "words"),
     [
         (["llama-ember", "llama-ember/none"], "Both are llama-ember"),
-        (["gpt2"], "gpt2 is not installed"),
+        (["gpt2"], "GPT-2 is not installed"),
         (["second", "llama-ember/zz"], "no adapter here"),
         (["second", "--adopt"], "not adopted by a trial"),
     ],

@@ -171,7 +171,7 @@ def test_any_text_is_written_so_that_it_is_read_back(studio: Studio, model) -> N
         ({**CONFIG, "architectures": []}, "names no architecture"),
         ({**CONFIG, "architectures": "LlamaForCausalLM"}, "names no architecture"),
         ({**CONFIG, "quantization_config": {"quant_method": "gptq"}}, "quantised already"),
-        ({**CONFIG, "max_position_embeddings": "long"}, "how long a text"),
+        ({**CONFIG, "max_position_embeddings": "long"}, "is not understood"),
         ({**CONFIG, "max_position_embeddings": -5}, "how long a text"),
         ({**CONFIG, "max_position_embeddings": 10**12}, "how long a text"),
         ("[1, 2]", "is not a table"),
@@ -195,8 +195,48 @@ def test_code_in_the_folder_is_never_run(studio: Studio, model, tmp_path: Path, 
 
 
 def test_a_folder_without_weights(studio: Studio, tmp_path: Path) -> None:
-    assert "holds no model" in refused(studio, tmp_path, UsageError)
-    assert "holds no model" in refused(studio, tmp_path / "nowhere", UsageError)
+    assert "no config.json is there" in refused(studio, tmp_path, UsageError)
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    assert "no *.safetensors is there" in refused(studio, tmp_path, UsageError)
+    assert "is not there" in refused(studio, tmp_path / "nowhere", UsageError)
+    assert "is a file" in refused(studio, tmp_path / "config.json", UsageError)
+
+
+def test_what_transformers_makes_of_a_table_is_said(studio: Studio, model) -> None:
+    odd = {**CONFIG, "hidden_size": 30, "num_attention_heads": 4}
+    message = refused(studio, model(odd), UsageError)
+    assert "is not understood" in message
+    assert "30" in message, "by the numbers that do not fit"
+
+
+def test_an_entry_is_taken_out_and_all_else_stays(studio: Studio, model) -> None:
+    studio.home.config.mkdir(parents=True)
+    studio.home.models_file.write_text("# Mine.\n")
+    spec, other = added(studio, model()), added(studio, model(name="other"))
+    before = studio.home.models_file.read_text()
+    folder = studio.fetching.forget(spec.id)
+    assert (folder / "config.json").exists()
+    assert [one.id for one in studio.catalogue if one.source == "local"] == [other.id]
+    left = studio.home.models_file.read_text()
+    assert left.startswith("# Mine.\n")
+    assert set(left.splitlines()) < set(before.splitlines())
+    again = added(studio, folder)
+    assert again.id == spec.id
+    studio.fetching.forget(other.id)
+    studio.fetching.forget(again.id)
+    assert "Mine" in studio.home.models_file.read_text()
+    with pytest.raises(UsageError):
+        studio.fetching.forget(again.id)
+    with pytest.raises(UsageError, match="in no folder of yours"):
+        studio.fetching.forget("gpt2")
+
+
+def test_the_model_that_writes_stays_in_the_list(studio: Studio, model) -> None:
+    spec = added(studio, model())
+    studio.model = spec
+    with pytest.raises(UsageError, match="is the one that writes"):
+        studio.fetching.forget(spec.id)
 
 
 @pytest.mark.parametrize(

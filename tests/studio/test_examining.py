@@ -35,7 +35,7 @@ def test_what_reads_alike_has_no_best():
 def test_only_installed_models_are_measured():
     with Studio() as studio:
         assert [one.id for one in examining.installed(studio, [])] == ["llama-ember"]
-        with pytest.raises(UsageError, match="gpt2 is not installed"):
+        with pytest.raises(UsageError, match="GPT-2 is not installed"):
             examining.installed(studio, ["llama-ember", "gpt2"])
         with pytest.raises(UsageError, match="first lines, not 900"):
             examining.examine(studio, studio.model, 900, 1, lambda done: None)
