@@ -65,9 +65,12 @@ def info(model: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = Fa
         return
     for key, value in shown.items():
         text = ", ".join(value) if isinstance(value, list) else value
-        console.out(f"{key.replace('_', ' ')}: {text}")
-    if needs:
-        rest = f", {memory.size(free)} free" if free is not None else ""
+        unit = " GB" if key.startswith("memory_") else ""
+        console.out(f"{key.replace('_', ' ')}: {text}{unit}")
+    rest = f", {memory.size(free)} free" if free is not None else ""
+    if not needs:
+        console.out(f"Memory it needs on {where}{rest}: in each precision when its files are here.")
+    else:
         console.out(f"Memory it needs on {where}{rest}; '*' is what it would have:")
         console.table(
             ("", "precision", "to write", "to train", "both"),

@@ -158,8 +158,12 @@ class ModelsScreen(TalecraftScreen):
             parts += [(name, "bold" if one.chosen else ""), (figures, MUTED)]
             parts += [(" does not fit", "$text-warning")] if short else []
             parts.append("   ")
-        if parts:
-            parts.insert(0, ("To write, to train, both: ", MUTED))
+        told = "To write, to train, both: "
+        parts.insert(
+            0, (told if parts else "Each precision is told when its files are here", MUTED)
+        )
+        if free is not None:
+            parts.append((f"   {size(free)} of memory are free", MUTED))
         loaded = studio.loaded
         if loaded is not None and studio.engine.running and loaded.model_id == spec.id:
             parts += ["\n" if parts else "", ("Really in use: ", MUTED), in_use(loaded)]

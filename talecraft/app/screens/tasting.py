@@ -44,7 +44,7 @@ class TastingScreen(TalecraftScreen):
                 tooltip="Both are equally good", id="taste.equal"),
         Binding("space", "choose('neither')", "Neither",
                 tooltip="Neither of the two is good", id="taste.neither"),
-        Binding("u,backspace", "undo", "Undo",
+        Binding("u,backspace,ctrl+z", "undo", "Undo",
                 tooltip="Take the last choice back", id="taste.undo"),
         Binding("r", "again", "Try again",
                 tooltip="Ask once more for pairs that did not come", id="taste.again"),
