@@ -164,7 +164,17 @@ class TalecraftApp(TrainingRuns, Fetches):
         self.settle_runs()
         self._look_for_run()
         self.set_interval(WATCH_SECONDS, self._watch_run)
-        self.set_interval(SETTINGS_SECONDS, lambda: preferring.watch(self))
+        self.set_interval(SETTINGS_SECONDS, self._watch_others)
+
+    def _watch_others(self) -> None:
+        """Show what another hand has changed in the settings, or another program in the library;
+        this not while a passage comes, which is its turn."""
+        preferring.watch(self)
+        # Where it cannot be read, whoever asks for something next is told.
+        with contextlib.suppress(TalecraftError):
+            if self.live is None and self.studio.library.changed_elsewhere():
+                for screen in self._screens():
+                    screen.reload()
 
     def end(self) -> None:
         """Leave at once, what was typed saved as far as the disk allows."""

@@ -37,7 +37,7 @@ def closeness(kl: float, settings: PpoSettings) -> Check:
         kl,
         f"at most {limit:.1f} nats",
         kl <= limit,
-        f"It moved {kl:.1f} nats (KL) from where it began; {limit:.0f} are allowed.",
+        f"What was kept is {kl:.1f} nats (KL) from where it began; {limit:.0f} are allowed.",
     )
 
 

@@ -332,7 +332,9 @@ def _closing_words(
     words = "It learned, and is in use from the next passage on."
     if trial:
         words = "It learned, and would have been adopted; this was a trial."
-    return f"{words} {updates} of {planned} updates were enough. {stopped}" if stopped else words
+    return (
+        f"{words} Of {planned} updates the first {updates} count. {stopped}" if stopped else words
+    )
 
 
 def _program(

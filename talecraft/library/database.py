@@ -41,6 +41,17 @@ class Database:
             except BaseException:
                 self._connection.close()
                 raise
+            self._version = self._data_version()
+
+    def changed_elsewhere(self) -> bool:
+        """Has another process written since this was asked last, or since it was opened?"""
+        with self._lock, self._explained():
+            before, self._version = self._version, self._data_version()
+            return self._version != before
+
+    def _data_version(self) -> int:
+        """Another number after each commit of another connection, the same after one's own."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def _open(self) -> sqlite3.Connection:
         # Created by us first, so that the file is private from its first byte; SQLite gives its

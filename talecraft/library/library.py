@@ -43,5 +43,9 @@ class Library:
         with self.database.transaction():
             yield
 
+    def changed_elsewhere(self) -> bool:
+        """Has another process written since this was asked last? Raises LibraryError."""
+        return self.database.changed_elsewhere()
+
     def close(self) -> None:
         self.database.close()

@@ -16,6 +16,7 @@ from talecraft.app.screens.library import LibraryScreen
 from talecraft.app.screens.opening import OpeningScreen
 from talecraft.app.screens.writing import WritingScreen
 from talecraft.app.widgets.outline import OutlinePane, shown_plan
+from talecraft.library import Library
 from talecraft.process.messages import Delta
 from talecraft.studio import reading
 from tests.app.conftest import (
@@ -648,3 +649,21 @@ async def test_a_newer_notice_takes_the_place_of_one_of_its_kind(running):
         assert sorted(notices(pilot).splitlines()) == [
             ": The third.", "Careful: Grave.", "Titled: Another kind.",
         ]  # fmt: skip
+
+
+async def test_what_another_program_writes_is_seen_and_what_is_typed_stays(running, monkeypatch):
+    monkeypatch.setattr("talecraft.app.app.SETTINGS_SECONDS", 0.05)
+    async with running((120, 40)) as (app, pilot):
+        page = await begun(app, pilot, "A harbour")
+        await typed(pilot, "And then")
+        other = Library(app.studio.library.database.path)
+        leaf = page.page.story.leaf_id
+        other.stories.add_turn(page.story_id, leaf, "writer", prose="A bell rang elsewhere.")
+        await until(pilot, lambda: "A bell rang elsewhere." in seen(pilot))
+        assert page.composer.text == "And then"
+        await pilot.press("escape")
+        story = other.stories.create("Another shore", "Another shore.")
+        await until(pilot, lambda: "Another shore" in seen(pilot))
+        other.stories.rename(story.id, "A third shore")
+        await until(pilot, lambda: "A third shore" in seen(pilot))
+        other.close()

@@ -338,6 +338,6 @@ def test_to_be_stopped_is_told_as_a_failure_only_where_it_was_one():
     stopped = "It had moved 12.4 nats from where it began, more than 12."
     assert _closing_words([], "", 14, 14) == "It learned, and is in use from the next passage on."
     learned = _closing_words([], stopped, 9, 14)
-    assert learned.endswith(f"next passage on. 9 of 14 updates were enough. {stopped}")
+    assert learned.endswith(f"next passage on. Of 14 updates the first 9 count. {stopped}")
     failed = _closing_words(["It copies."], stopped, 9, 14)
     assert failed.endswith(f"goes on writing. It copies. Training ended early: {stopped}")

@@ -74,6 +74,10 @@ class LibraryScreen(TalecraftScreen):
         super().on_screen_resume()
         self.show_shelf()
 
+    def reload(self) -> None:
+        if self.is_current:
+            self.show_shelf()
+
     def show_shelf(self) -> None:
         """Read the library again; the same story stays highlighted where it is still there."""
         chosen = self._chosen

@@ -158,12 +158,9 @@ class ModelsScreen(TalecraftScreen):
             parts += [(name, "bold" if one.chosen else ""), (figures, MUTED)]
             parts += [(" does not fit", "$text-warning")] if short else []
             parts.append("   ")
-        told = "To write, to train, both: "
-        parts.insert(
-            0, (told if parts else "Each precision is told when its files are here", MUTED)
-        )
-        if free is not None:
-            parts.append((f"   {size(free)} of memory are free", MUTED))
+        there = f"{size(free)} of memory are free. " if free is not None else ""
+        told = "To write, to train, both: " if parts else "Each precision is told of what is here."
+        parts.insert(0, (there + told, MUTED))
         loaded = studio.loaded
         if loaded is not None and studio.engine.running and loaded.model_id == spec.id:
             parts += ["\n" if parts else "", ("Really in use: ", MUTED), in_use(loaded)]
