@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from talecraft.errors import TalecraftError, os_reason
+from talecraft.errors import ConfigError, TalecraftError, os_reason
 from talecraft.paths import Home
 from talecraft.process import adapter_files
 from talecraft.studio.memory import size
@@ -45,7 +45,9 @@ def examine(home: Home, open_studio: OpenStudio) -> Iterator[Finding]:
     try:
         studio = open_studio(inbox)
     except TalecraftError as error:
-        yield Finding("library", "fail", str(error))
+        yield Finding(
+            "settings" if isinstance(error, ConfigError) else "library", "fail", str(error)
+        )
         return
     matters: dict[str, Callable[[], Finding]] = {
         "library": lambda: _library(studio),

@@ -57,11 +57,12 @@ class Settling(RunControl):
         outcome = run_client.outcome(folder)
         if outcome is None:
             run_client.tidy(folder)
-            self._library.runs.end(
-                run.id,
-                "interrupted",
-                error=f"It ended without a word; see {folder / run_client.LOG}.",
+            can = run_client.can_resume(self._home.runs, run.id)
+            error = (
+                f"It ended without a word, killed perhaps;{' it can go on where it was;' * can}"
+                f" see {folder / run_client.LOG}."
             )
+            self._library.runs.end(run.id, "interrupted", error=error)
             return
         text = run_events.encode(outcome).decode()
         if outcome.files and _is_trial(run):

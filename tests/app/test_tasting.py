@@ -89,8 +89,9 @@ async def test_esc_stops_and_says_what_was_kept(running):
         a_round = app.screen._round
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
-        assert "2 choices kept. F3 shows what you have taught, and what is missing." in notices(
-            pilot
+        assert (
+            "2 choices kept. This screen shows what you have taught, and what is missing."
+            in notices(pilot)
         )
         assert a_round.stopped
         assert log(app) == [("choice", 1), ("choice", 1)]

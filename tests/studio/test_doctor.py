@@ -52,7 +52,7 @@ def broken_adapter(here: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "matter", "words"),
     [
-        (broken_settings, "library", "config.toml:1: contains unknown field 'speed'"),
+        (broken_settings, "settings", "config.toml:1: contains unknown field 'speed'"),
         (damaged_library, "library", "is damaged"),
         (broken_adapter, "adapter", "cannot be read"),
     ],

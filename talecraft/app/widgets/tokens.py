@@ -42,6 +42,7 @@ _SPACE, _BROKEN = "␣", "\ufffd"
 # From which probability on a token is drawn so; the last is for all below.
 STEPS = (("sure", 0.5), ("likely", 0.1), ("unlikely", 0.01), ("rare", 0.0))
 _LABEL, _BAR = 21, 6  # columns of an alternative's text, and of the bar of a sure one
+_EIGHTHS = "▏▎▍▌▋▊▉"
 
 
 def share(logprob: float) -> float:
@@ -243,7 +244,8 @@ def _choice(number: int, one: Candidate, taken: bool) -> Content:
     if plain():
         there = ", which stands there" if taken else ""
         return said(f"{number} {label(one.text)}, {percent(probability)}{there}")
-    bar = "█" * round(_BAR * probability) or "▏"
+    whole, eighths = divmod(max(1, round(8 * _BAR * probability)), 8)
+    bar = "█" * whole + _EIGHTHS[:eighths][-1:]
     return said(
         (f"{number} ", "bold $text-primary"),
         ("● " if taken else "  ", "$text-accent"),
