@@ -106,7 +106,7 @@ async def test_the_plan_counts_what_another_model_wrote(running, studio):
         await until(pilot, lambda: "Press s to start." in seen(pilot))
         text = static(pilot, "#training-plan")
         assert re.search(r"20 scores of passages by .+, in 1 story", text)
-        assert "1 other opinion is left out" in text
+        assert "1 passage that you judged left out: another model wrote it." in text
         assert "Press s to start. It takes about" in text
         assert "estimated" in text
 

@@ -145,16 +145,10 @@ def _opinions(plan: TrainingPlan, title: str) -> list[Content]:
     if plan.lighter:
         lines.append(said((plan.lighter_words, MUTED)))
     if plan.unusable:
-        what = "is" if plan.unusable == 1 else "are"
-        lines.append(
-            said(
-                (
-                    f"{count(plan.unusable, 'other opinion')} {what} left out:"
-                    " another model wrote those passages.",
-                    MUTED,
-                )
-            )
-        )
+        judged = count(plan.unusable, "passage")
+        what = "it" if plan.unusable == 1 else "them"
+        left_out = f"{judged} that you judged left out: another model wrote {what}."
+        lines.append(said((left_out, MUTED)))
     return [*lines, Content(""), histogram(plan.histogram)]
 
 
