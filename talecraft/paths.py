@@ -54,6 +54,11 @@ class Home:
         return self.data / "styles"
 
     @property
+    def exported(self) -> Path:
+        """Receipts of what was exported, by which a file is known again (studio/exporting.py)."""
+        return self.data / "exported"
+
+    @property
     def exports(self) -> Path:
         return self.data / "exports"
 

@@ -172,9 +172,11 @@ class TalecraftApp(TrainingRuns, Fetches):
         preferring.watch(self)
         # Where it cannot be read, whoever asks for something next is told.
         with contextlib.suppress(TalecraftError):
-            if self.live is None and self.studio.library.changed_elsewhere():
-                for screen in self._screens():
-                    screen.reload()
+            if self.live is not None or not self.studio.library.changed_elsewhere():
+                return
+        for screen in self._screens():
+            with contextlib.suppress(TalecraftError):
+                screen.library_changed()
 
     def end(self) -> None:
         """Leave at once, what was typed saved as far as the disk allows."""

@@ -61,14 +61,22 @@ def remove(
 
     with opening.studio() as studio:
         if studio.catalogue.declared(model).source == "local":
+            title = studio.catalogue.get(model).title
+            lost = f"The entry of {title} leaves {studio.home.models_file}; its files stay."
+            if not yes and not _agreed(lost):
+                console.note("Nothing was removed.")
+                raise typer.Exit(1)
             folder = studio.fetching.forget(model)
-            console.note(f"{model} is listed no more; its files stay in {folder}.")
+            shipped = any(spec.id == model for spec in studio.catalogue)
+            now = "is as it came with Talecraft again" if shipped else "is listed no more"
+            console.note(f"{model} {now}; its files stay in {folder}.")
             if as_json:
                 console.out_json({"id": model, "freed": 0})
             return
         freed = studio.fetching.removable(model)
-        words = size(freed / 1e6)
-        if not yes and not _agreed(studio.catalogue.get(model).title, words):
+        title, words = studio.catalogue.get(model).title, size(freed / 1e6)
+        lost = f"{title} takes {words}. It must be fetched again to write."
+        if not yes and not _agreed(lost):
             console.note("Nothing was removed.")
             raise typer.Exit(1)
         freed = studio.fetching.remove(model)
@@ -113,14 +121,11 @@ def with_token(fetch: Callable[[str], T]) -> T:
         return fetch(token.strip())
 
 
-def _agreed(title: str, words: str) -> bool:
+def _agreed(lost: str) -> bool:
     """Ask on a terminal. Raises UsageError where there is nobody to ask."""
     if not sys.stdin.isatty():
-        raise UsageError(
-            f"Removing {title} frees {words}; it must be fetched again to write.",
-            "If you mean it, add --yes.",
-        )
-    console.note(f"{title} takes {words}. It must be fetched again to write.")
+        raise UsageError(lost, "If you mean it, add --yes.")
+    console.note(lost)
     return typer.confirm("Remove it?", default=False, err=True)
 
 

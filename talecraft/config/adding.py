@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -11,6 +12,9 @@ from talecraft.config.models import ModelsFile, ModelSpec
 from talecraft.config.precision import Quantisation
 from talecraft.errors import ConfigError
 from talecraft.paths import Home, private_folder, private_write
+
+_HEAD = re.compile(r"\s*\[+[^\[\]]+\]+\s*(#.*)?$")
+_MODEL = re.compile(r"\s*\[\[\s*model\s*\]\]")
 
 
 def add(home: Home, spec: ModelSpec) -> None:
@@ -45,22 +49,18 @@ def add(home: Home, spec: ModelSpec) -> None:
 
 
 def remove(home: Home, spec: ModelSpec) -> None:
-    """Take the entry of `spec` out; all else stays as it stands there.
+    """Take the entry of `spec` out; all else, comments too, stays as it stands there.
 
     Raises ConfigError where the file cannot be read, has none of this id, or is laid out so that
     it is changed better by hand; LibraryError where it cannot be written. Then nothing was.
     """
-    import tomlkit
-
     path = home.models_file
     source = strict.text(path) if path.exists() else ""
     before = strict.parse(source, path, ModelsFile)
     at = next((n for n, entry in enumerate(before.model) if entry.id == spec.id), None)
     if at is None:
         raise ConfigError(f"{path} has no model '{spec.id}'.", "It was taken out already.")
-    document: Any = tomlkit.parse(source)
-    del document["model"][at]
-    after = document.as_string()
+    after = _without(source, at)
     entries = [entry for entry in before.model if entry.id != spec.id]
     try:
         read = strict.parse(after, path, ModelsFile)
@@ -73,6 +73,25 @@ def remove(home: Home, spec: ModelSpec) -> None:
             "Take it out in an editor; nothing was written.",
         )
     private_write(path.resolve(), after.encode())
+
+
+def _without(source: str, at: int) -> str:
+    """The text without the lines of its entry `at`, from its head to its last key: what stands
+    above the next head belongs to that one."""
+    lines = source.splitlines(keepends=True)
+    heads = [n for n, line in enumerate(lines) if _HEAD.match(line)]
+    of_models = [n for n in heads if _MODEL.match(lines[n])]
+    if at >= len(of_models):
+        return source
+    begin = of_models[at]
+    end = next((n for n in heads if n > begin), len(lines))
+    while end > begin + 1 and lines[end - 1].strip()[:1] in ("", "#"):
+        end -= 1
+    if end < len(lines) and not lines[end].strip():
+        end += 1  # the gap between two entries
+    elif end == len(lines) and begin and not lines[begin - 1].strip():
+        begin -= 1
+    return "".join(lines[:begin] + lines[end:])
 
 
 def quantise(home: Home, spec: ModelSpec, quantisation: Quantisation) -> None:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
+import os
 import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-import msgspec
-
-from talecraft.errors import UsageError
+from talecraft.errors import LibraryError, UsageError
 from talecraft.library import Library
 from talecraft.paths import Home, private_folder, private_write
 from talecraft.story.turns import Story, Turn, title_from
 
 Format = Literal["txt", "md"]
-_FILE, _RECEIPTS = "exported.json", 1000
 # Markdown's own characters, so that a story's asterisks stay asterisks.
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])|^(\s*)(\d+)([.)])|^(\s*)([-+=])", re.MULTILINE)
 
@@ -89,42 +88,49 @@ def export(
     where `target` is such a file, LibraryError where it cannot be written.
     """
     rendered = text(library, story_id, form, outlines).encode()
-    receipts = _receipts(home)
     if target is None:
         title = library.stories.get(story_id).title
-        # With the id: two stories of one title are two files.
+        # With the id: two stories of one title are two files. No title has a line below.
         stem = private_folder(home.exports) / f"{file_name(title)}-{story_id}"
-        names = (f"{stem}{f'-{n}' if n > 1 else ''}.{form}" for n in itertools.count(1))
-        target = next(one for one in map(Path, names) if not _anothers(one, rendered, receipts))
+        names = (Path(f"{stem}{f'_{n}' if n > 1 else ''}.{form}") for n in itertools.count(1))
+        target = next(one for one in names if not _anothers(home, one, rendered))
     target = target.expanduser().absolute()
-    if _anothers(target, rendered, receipts):
+    if _anothers(home, target, rendered):
         raise UsageError(f"{target} is already there.", "Name another place, or move it away.")
     private_write(target, rendered)
-    older = [one for one in receipts.items() if one[0] != str(target)]
-    kept = dict([(str(target), _digest(rendered)), *older[: _RECEIPTS - 1]])
-    private_write(private_folder(home.data) / _FILE, msgspec.json.encode(kept))
+    with contextlib.suppress(LibraryError):  # it is exported; the next time nobody can say by whom
+        private_folder(home.exported)
+        private_write(_receipt(home, target), _digest(rendered))
     return target
 
 
-def _receipts(home: Home) -> dict[str, str]:
-    """What was exported: files and their digests, the newest first."""
-    try:
-        return msgspec.json.decode((home.data / _FILE).read_bytes(), type=dict[str, str])
-    except (OSError, msgspec.MsgspecError):
-        return {}
-
-
-def _anothers(target: Path, rendered: bytes, receipts: dict[str, str]) -> bool:
+def _anothers(home: Home, target: Path, rendered: bytes) -> bool:
     """Is there a file that says anything that no export did, this one counted?"""
     try:
-        found = _digest(target.read_bytes()) if target.is_file() else None
+        if not target.is_file():
+            return False
+    except OSError:
+        return False  # nor can it be written: that says why
+    try:
+        found = _digest(target.read_bytes())
     except OSError:
         return True  # nobody can say
-    return found is not None and found not in (receipts.get(str(target)), _digest(rendered))
+    if found == _digest(rendered):
+        return False
+    try:
+        return _receipt(home, target).read_bytes() != found
+    except OSError:
+        return True
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _receipt(home: Home, target: Path) -> Path:
+    """Where it is kept what was last exported to `target`: a file each, so that two programs do
+    not lose each other's."""
+    return home.exported / hashlib.sha256(os.fsencode(target.absolute())).hexdigest()
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).hexdigest().encode()
 
 
 def file_name(title: str) -> str:

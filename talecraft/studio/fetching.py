@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -71,15 +71,15 @@ Hear = Callable[[Found | Progress], None]
 
 
 class Fetching:
-    """`writes` and `learns` name the models that are at work now; `changed` is called when the
-    catalogue has changed."""
+    """`writes` names the models that write now or by the settings, `learns` the one of a run;
+    `changed` is called when the catalogue has changed."""
 
     def __init__(
         self,
         home: Home,
         catalogue: Catalogue,
         changed: Callable[[], None],
-        writes: Callable[[], str],
+        writes: Callable[[], Collection[str]],
         learns: Callable[[], str | None],
     ) -> None:
         self._home, self._catalogue, self._changed = home, catalogue, changed
@@ -159,6 +159,8 @@ class Fetching:
         if spec.source != "local":
             raise UsageError(f"{spec.title} is in no folder of yours.", "Its entry stays.")
         self._check_unused(spec)
+        if spec.id in self._writes():  # also where its folder has gone: the settings name it
+            raise UsageError(f"{spec.title} is the one that writes.", "Choose another one first.")
         folder = self._catalogue.folder(spec, self._home)
         adding.remove(self._home, spec)
         self._take_in()
@@ -167,7 +169,7 @@ class Fetching:
     def _check_unused(self, spec: ModelSpec) -> None:
         if spec.id == self._learns():
             raise BusyError(f"A training run of {spec.title} is going.", "Wait until it has ended.")
-        if spec.id == self._writes() and self._catalogue.installed(spec, self._home):
+        if spec.id in self._writes() and self._catalogue.installed(spec, self._home):
             raise UsageError(f"{spec.title} is the one that writes.", "Choose another one first.")
 
     def _take_in(self) -> None:

@@ -129,7 +129,11 @@ class Studio:
         self.pattern = PatternLearning(self.training, self.home, self._installed_ref, self._room)
         self.manners = Manners(self.training, self.home, self._installed_ref, self._room)
         self.fetching = Fetching(
-            self.home, self.catalogue, self._models_changed, lambda: self.model.id, self._learns
+            self.home,
+            self.catalogue,
+            self._models_changed,
+            lambda: (self.model.id, self.settings.writing.model),
+            self._learns,
         )
         self.guide = Guide(
             self.library,
@@ -147,9 +151,9 @@ class Studio:
         """Another model in the settings than `before` writes from now on, or it writes in another
         way. Raises UsageError."""
         wanted = self.settings.writing.model
-        if wanted != before.writing.model:
-            if (model := wanted or self.catalogue.default.id) != self.model.id:
-                self.choose_model(model)
+        model = wanted or self.catalogue.default.id
+        if wanted != before.writing.model and model != self.model.id:
+            self.choose_model(model)
         elif _way(self.settings) != _way(before):
             self.reload()
 

@@ -308,3 +308,23 @@ async def test_a_run_of_another_model_is_told_too(running, studio, second: str) 
         found = app.studio.guide.look()
         assert found is not None
         assert found.step == "another"
+
+
+async def test_one_in_a_folder_of_ones_own_leaves_the_list(running, place: Home, second: str):
+    async with running((100, 40)) as (app, pilot):
+        await pilot.press("f2", "end")
+        await until(pilot, lambda: "d Remove" in footer(pilot))
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: "Its files stay in" in notices(pilot))
+        assert second not in place.models_file.read_text()
+        await until(pilot, lambda: "Second" not in "".join(options(pilot, "#models")))
+
+
+async def test_where_the_choice_cannot_be_kept_it_holds_for_the_session(running, second: str):
+    async with running((100, 40)) as (app, pilot):
+        app.studio.home.settings_file.mkdir()
+        await pilot.press("f2", "end", "enter")
+        await until(pilot, lambda: "until Talecraft is closed" in notices(pilot))
+        assert app.studio.model.id == second

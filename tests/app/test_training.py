@@ -612,3 +612,22 @@ async def test_a_long_condition_goes_on_beneath_itself(running, studio):
         begun = lines[at].index("preferred")
         assert lines[at + 1][:begun].strip() == ""
         assert lines[at + 1][begun] != " "
+
+
+async def test_each_run_that_is_told_of_has_its_own_head(running, studio):
+    """The newest, of whatever model; the newest of this one, cut short; the newest verdict."""
+    past_run(studio, outcome(words="It was the first."))
+    past_run(studio, outcome("cancelled", "It was the second."))
+    past_run(studio, outcome(words="It was the third."))
+    newest = studio.library.runs.list()[0].id
+    studio.library.database.execute("UPDATE runs SET model_id='other' WHERE id=?", (newest,))
+    async with running((120, 60), loaded=False) as (app, pilot):
+        await shown(app, pilot)
+        heads = ["The last run", "The last run of this model", "The last one that was judged"]
+        told = " ".join(str(one.visual) for one in app.screen.query("#outcome Static"))
+        places = [told.index(words) for head in heads for words in (f"{head}  ",)]
+        assert places == sorted(places)
+        words = [told.index(f"It was the {which}.") for which in ("third", "second", "first")]
+        assert [a < b for a, b in zip(places, words, strict=True)] == [True] * 3
+        assert words == sorted(words)
+        assert "It was a run of other" in told

@@ -16,6 +16,7 @@ from talecraft.app.screens.library import LibraryScreen
 from talecraft.app.screens.opening import OpeningScreen
 from talecraft.app.screens.writing import WritingScreen
 from talecraft.app.widgets.outline import OutlinePane, shown_plan
+from talecraft.app.widgets.scoring import ScoringComposer
 from talecraft.library import Library
 from talecraft.process.messages import Delta
 from talecraft.studio import reading
@@ -659,7 +660,9 @@ async def test_what_another_program_writes_is_seen_and_what_is_typed_stays(runni
         other = Library(app.studio.library.database.path)
         leaf = page.page.story.leaf_id
         other.stories.add_turn(page.story_id, leaf, "writer", prose="A bell rang elsewhere.")
+        page.query_one(ScoringComposer).scored_last = True
         await until(pilot, lambda: "A bell rang elsewhere." in seen(pilot))
+        assert page.query_one(ScoringComposer).scored_last, "what was done last here stays it"
         assert page.composer.text == "And then"
         await pilot.press("escape")
         story = other.stories.create("Another shore", "Another shore.")

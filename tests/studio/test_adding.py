@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from talecraft.config import adding, models
+from talecraft.config.entries import find
 from talecraft.errors import ConfigError, EngineError, TalecraftError, UsageError
 from talecraft.paths import home
 from talecraft.process import description
@@ -211,25 +213,47 @@ def test_what_transformers_makes_of_a_table_is_said(studio: Studio, model) -> No
 
 
 def test_an_entry_is_taken_out_and_all_else_stays(studio: Studio, model) -> None:
+    """To the last byte, comments of others too; and it can be added again."""
     studio.home.config.mkdir(parents=True)
-    studio.home.models_file.write_text("# Mine.\n")
-    spec, other = added(studio, model()), added(studio, model(name="other"))
-    before = studio.home.models_file.read_text()
-    folder = studio.fetching.forget(spec.id)
+    file = studio.home.models_file
+    file.write_text("# Mine.\n")
+    alone = file.read_text()
+    spec = added(studio, model())
+    with_one = file.read_text()
+    studio.fetching.forget(spec.id)
+    assert file.read_text().rstrip("\n") == alone.rstrip("\n")
+    assert added(studio, model()) == spec
+    assert file.read_text() == with_one
+    file.write_text(f"{with_one}\n# Of the other.\n")
+    other = added(studio, model(name="other"))
+    third = added(studio, model(name="third"))
+    text = file.read_text() + "\n# The end.\n"
+    file.write_text(text)
+    folder = studio.fetching.forget(other.id)
     assert (folder / "config.json").exists()
-    assert [one.id for one in studio.catalogue if one.source == "local"] == [other.id]
-    left = studio.home.models_file.read_text()
-    assert left.startswith("# Mine.\n")
-    assert set(left.splitlines()) < set(before.splitlines())
-    again = added(studio, folder)
-    assert again.id == spec.id
-    studio.fetching.forget(other.id)
-    studio.fetching.forget(again.id)
-    assert "Mine" in studio.home.models_file.read_text()
+    begin, end = text.index('[[model]]\nid = "other"'), text.index('[[model]]\nid = "third"')
+    assert file.read_text() == text[:begin] + text[end:]
+    studio.fetching.forget(third.id)
+    assert file.read_text() == text[:begin] + "\n# The end.\n".lstrip("\n")
     with pytest.raises(UsageError):
-        studio.fetching.forget(again.id)
+        studio.fetching.forget(third.id)
     with pytest.raises(UsageError, match="in no folder of yours"):
         studio.fetching.forget("gpt2")
+    keys = with_one.partition("[[model]]\n")[2].strip().splitlines()
+    file.write_text(f"model = [{{ {', '.join(keys)} }}]")
+    studio.catalogue.read_again(studio.home)
+    with pytest.raises(ConfigError, match="cannot be taken out from here"):
+        studio.fetching.forget(spec.id)
+
+
+def test_the_model_that_the_settings_name_stays_in_the_list(studio: Studio, model) -> None:
+    """Also where its folder has gone: without its entry Talecraft could not be opened."""
+    folder = model()
+    spec = added(studio, folder)
+    studio.preferences.put(find("writing.model"), spec.id)
+    shutil.move(folder, folder.with_name("moved"))
+    with pytest.raises(UsageError, match="is the one that writes"):
+        studio.fetching.forget(spec.id)
 
 
 def test_the_model_that_writes_stays_in_the_list(studio: Studio, model) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -113,7 +115,7 @@ def test_what_was_changed_since_it_was_exported_is_never_written_over(
     assert "One." in first.read_text()
     first.write_text("My own line.")
     second = export()
-    assert (second.name, first.read_text()) == ("same-1-2.txt", "My own line.")
+    assert (second.name, first.read_text()) == ("same-1_2.txt", "My own line.")
     studio.writing.say(story.id, "Two.")
     assert export() == second
     assert "Two." in second.read_text()
@@ -124,12 +126,24 @@ def test_what_was_changed_since_it_was_exported_is_never_written_over(
     assert mine.read_text() == "Kept."
     mine.unlink()
     assert export(mine) == export(mine) == mine
-    (studio.home.data / "exported.json").write_text("{")
+    shutil.rmtree(studio.home.exported)
     assert export(mine) == mine, "it says the same"
+    shutil.rmtree(studio.home.exported)
     studio.writing.say(story.id, "Three.")
-    (studio.home.data / "exported.json").write_text("{")
     with pytest.raises(UsageError, match="already there"):
         export(mine)
+
+
+def test_where_no_receipt_can_be_kept_it_is_exported_all_the_same(
+    studio: Studio, tmp_path: Path
+) -> None:
+    story = studio.writing.new_story("P", title="Same")
+    studio.home.exported.parent.mkdir(parents=True, exist_ok=True)
+    studio.home.exported.write_text("A file where a folder should be.")
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt"))
+    for target in (tmp_path / "a.txt", odd):
+        assert exporting.export(studio.library, studio.home, story.id, target=target) == target
+        assert "P" in target.read_text()
 
 
 def test_what_cannot_be_exported_is_said(studio: Studio, tmp_path: Path) -> None:

@@ -126,7 +126,10 @@ class TalecraftScreen(Screen[None]):
         """They are there to be chosen from when the writer has time."""
 
     def reload(self) -> None:
-        """What the library holds has changed: a passage is over, or another program wrote."""
+        """A passage is over: what the library holds has changed."""
+
+    def library_changed(self) -> None:
+        """Another program has written into the library."""
 
     def passage_over(self, request: int, turn: Turn | None) -> None:
         """What was asked for is written, and `turn` is new in the library; or nothing is."""

@@ -74,7 +74,7 @@ class LibraryScreen(TalecraftScreen):
         super().on_screen_resume()
         self.show_shelf()
 
-    def reload(self) -> None:
+    def library_changed(self) -> None:
         if self.is_current:
             self.show_shelf()
 

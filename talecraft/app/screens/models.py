@@ -181,8 +181,9 @@ class ModelsScreen(TalecraftScreen):
             return
         # Kept, so that it writes the next time, too; the default is what stands in no file.
         kept = None if spec.id == self.talecraft.studio.catalogue.default.id else spec.id
-        if preferring.prefer(self.talecraft, find("writing.model"), kept):
-            self.talecraft.say(f"{spec.title} writes from the next passage on.")
+        holds = preferring.prefer(self.talecraft, find("writing.model"), kept)
+        when = "from the next passage on" + ("" if holds else ", until Talecraft is closed")
+        self.talecraft.say(f"{spec.title} writes {when}.")
         self.talecraft.refresh_status()
         self._show(event.option_index)
 
@@ -258,14 +259,14 @@ class ModelsScreen(TalecraftScreen):
             except TalecraftError as error:
                 self.talecraft.tell(error)
                 return
-            self.talecraft.say(
-                f"Its files stay in {clean_line(str(folder))}.", "Taken off the list"
-            )
+            shipped = any(one.id == spec.id for one in self.talecraft.studio.catalogue)
+            now = "The entry that came with Talecraft holds again. " if shipped else ""
+            self.talecraft.say(f"{now}Its files stay in {clean_line(str(folder))}.", "Taken out")
             self.fetch_changed()
 
         consequence = "Its files and adapters stay; talecraft models add lists it again."
-        question = f"Take {clean_line(spec.title)} off the list?"
-        self.app.push_screen(Confirm(question, consequence, "Take it off"), forget)
+        question = f"Take {clean_line(spec.title)} out of your models.toml?"
+        self.app.push_screen(Confirm(question, consequence, "Take it out"), forget)
 
     def fetch_changed(self) -> None:
         if not self.is_mounted:
@@ -273,7 +274,8 @@ class ModelsScreen(TalecraftScreen):
         self._look_at_fetch()
         if (state := self._state()) != self._shown:
             self._shown, self._specs = state, list(self.talecraft.studio.catalogue)
-            self._show(self.query_one(OptionList).highlighted or 0)
+            at = self.query_one(OptionList).highlighted or 0
+            self._show(min(at, len(self._specs) - 1))
         if (spec := self._chosen) is not None:
             self._tell_files(spec)
         self.refresh_bindings()

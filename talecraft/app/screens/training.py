@@ -22,7 +22,7 @@ from talecraft.app.text import error_line, said
 from talecraft.app.widgets.adapters import AdapterList, AdapterPanel
 from talecraft.app.widgets.run_plan import RunPlan
 from talecraft.app.widgets.running import Running
-from talecraft.app.widgets.verdicts import OutcomeView
+from talecraft.app.widgets.verdicts import Ended, OutcomeView
 from talecraft.errors import TalecraftError
 from talecraft.library.runs import TrainingRun
 from talecraft.story.clean import clean_line
@@ -160,11 +160,20 @@ class TrainingScreen(LearnFromTales, ReportsRuns):
         ended = [run for run in studio.library.runs.list() if run.state != "running"]
         mine = [run for run in ended if run.model_id == studio.model.id]
         judged = [run for run in mine if run.state in ("adopted", "rejected")]
-        # The newest, whatever model it was of; of this one the newest, and the newest verdict.
-        shown = list(dict.fromkeys([*ended[:1], *mine[:1], *judged[:1]]))
+        heads = ("The last run", "The last run of this model", "The last one that was judged")
+        told: dict[str, str] = {}
+        for head, found in zip(heads, (ended, mine, judged), strict=True):
+            for run in found[:1]:
+                told.setdefault(run.id, head)
+        shown = [run for run in ended if run.id in told]
         self._ended = shown
-        since = {run.id: self._since(run) for run in shown}
-        self.query_one(OutcomeView).show(shown, self.talecraft.now(), since)
+        self.query_one(OutcomeView).show(
+            [
+                Ended(told[run.id], run, self._since(run), run.model_id == studio.model.id)
+                for run in shown
+            ],
+            self.talecraft.now(),
+        )
 
     def _since(self, run: TrainingRun) -> str:
         """What became of the adapter that a run adopted; nothing while it writes."""

@@ -67,6 +67,9 @@ class TreeScreen(TreeActions):
         if self.is_mounted:
             self.show(None)
 
+    def library_changed(self) -> None:
+        self.reload()
+
     def show(self, turn_id: int | None) -> None:
         """Read the tree again; this turn is chosen, None: the one that was."""
         try:

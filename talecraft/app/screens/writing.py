@@ -132,6 +132,12 @@ class WritingScreen(ScoreWords, TokenActions, GhostActions):
             self.query_one(ScoringComposer).scored_last = False
             self._show()
 
+    def library_changed(self) -> None:
+        """What was done last stays what was done last."""
+        self._page = None
+        if self.is_mounted:
+            self._show()
+
     def _show(self) -> None:
         self.show_plan()
         self.manuscript.show_page(self.page, self.live, self.inline_plan)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 from textual.app import ComposeResult
@@ -30,37 +31,45 @@ _STATES = {
 SAMPLES = 3
 
 
+class Ended(NamedTuple):
+    """A run that is over: which one it is, what became `since` of what it made, and whether its
+    model is the one that writes."""
+
+    head: str
+    run: TrainingRun
+    since: str
+    writes: bool
+
+
 class OutcomeView(Vertical):
     """How the last run ended: the verdict, its checks, the same prompts before and after."""
 
-    def show(self, runs: Sequence[TrainingRun], now: datetime, since: Mapping[str, str]) -> None:
-        """Show the last run and, where that was cut short, the last one that was judged; and what
-        became `since` of the adapter of a run, by the run's id."""
+    def show(self, ended: Sequence[Ended], now: datetime) -> None:
         self.remove_children()
-        heads = ("The last run", "The last one that was judged")
-        for head, run in zip(heads, runs, strict=False):
-            self.mount_all(_outcome(run, head, now, since.get(run.id, "")))
+        for one in ended:
+            self.mount_all(_outcome(one, now))
 
 
-def _outcome(run: TrainingRun, head: str, now: datetime, since: str) -> list[Widget]:
+def _outcome(told: Ended, now: datetime) -> list[Widget]:
+    run = told.run
     outcome = _decoded(run)
     shape, style = _STATES.get(run.state, ("", "bold"))
     word = clean_line(run.state_words).capitalize()
-    told = outcome.words if outcome is not None else ""
+    words = outcome.words if outcome is not None else ""
     ended = when(run.ended_at, now) if run.ended_at else ""
     lines = [
-        said((head, "bold $text-primary"), (f"  {ended}", MUTED)),
-        said((mark(shape) + word, style), ". ", clean_line(told)),
+        said((told.head, "bold $text-primary"), (f"  {ended}", MUTED)),
+        said((mark(shape) + word, style), ". ", clean_line(words)),
     ]
-    if since:
-        lines.append(said((clean_line(since), "$text-warning")))
+    if told.since:
+        lines.append(said((clean_line(told.since), "$text-warning")))
     if run.error:
         lines.append(said((clean_line(run.error), "$text-error")))
     verdict = Static(Content("\n").join(lines), markup=False)
     if outcome is None:
         return [verdict]
     checks: list[Widget] = [CheckRow(check) for check in outcome.checks]
-    if outcome.adapter_id:
+    if outcome.adapter_id and told.writes:
         compare = (
             f"Press {hint('training.compare', 'v')} to compare it blind with what wrote before:"
             " your verdict counts more than these figures."
