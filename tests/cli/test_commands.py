@@ -510,7 +510,8 @@ def test_doctor(talecraft_: Talecraft, own_home: Path) -> None:
     (own_home / "config" / "config.toml").write_text("speed = 3\n")
     found = talecraft_("doctor", "--json")
     assert found.code == 1
-    assert [one["matter"] for one in json.loads(found.out) if one["state"] == "fail"] == ["library"]
+    failed = [one["matter"] for one in json.loads(found.out) if one["state"] == "fail"]
+    assert failed == ["settings"]
 
 
 def test_demo(talecraft_: Talecraft, tmp_path: Path, own_home: Path) -> None:

@@ -54,7 +54,7 @@ def test_pull_and_rm(talecraft_: Talecraft, hub: Hub) -> None:
     assert f"talecraft models rm {ID}" in again.err
     asked = talecraft_("models", "rm", ID)
     assert asked.code == 2
-    assert "frees 5 MB" in asked.err
+    assert "takes 5 MB" in asked.err
     assert "add --yes" in asked.err
     assert Path(shown["folder"]).is_dir()
     removed = talecraft_("models", "rm", ID, "--yes", "--json")
@@ -184,6 +184,21 @@ def test_add(talecraft_: Talecraft, tmp_path: Path) -> None:
     twice = talecraft_("models", "add", str(folder), "--id", "mine")
     assert (twice.code, twice.out) == (2, "")
     assert "--id NAME" in twice.err
+    asked = talecraft_("models", "rm", "mine")
+    assert (asked.code, asked.out) == (2, "")
+    assert "add --yes" in asked.err
+    removed = talecraft_("models", "rm", "mine", "--yes", "--json")
+    assert (removed.code, json.loads(removed.out)) == (0, {"id": "mine", "freed": 0})
+    assert f"mine is listed no more; its files stay in {folder}" in removed.err
+    assert (folder / "model.safetensors").is_file()
+    assert talecraft_("models", "info", "mine").code == 2
+    over = talecraft_("models", "add", str(folder), "--id", "mine")
+    text = home().models_file.read_text()
+    assert over.code == 0
+    home().models_file.write_text(text.replace('id = "mine"', 'id = "gpt2"'))
+    shipped = talecraft_("models", "rm", "gpt2", "--yes")
+    assert "gpt2 is as it came with Talecraft again" in shipped.err
+    assert talecraft_("models", "info", "gpt2").code == 0
 
 
 def test_add_from_a_hub_says_how_to_fetch_it(talecraft_: Talecraft, hub: Hub) -> None:
