@@ -169,6 +169,8 @@ class TalecraftApp(TrainingRuns, Fetches):
     def _watch_others(self) -> None:
         """Show what another hand has changed in the settings, or another program in the library;
         this not while a passage comes, which is its turn."""
+        if not self.screen_stack:
+            return  # it is being closed
         preferring.watch(self)
         # Where it cannot be read, whoever asks for something next is told.
         with contextlib.suppress(TalecraftError):
