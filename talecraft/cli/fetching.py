@@ -63,9 +63,7 @@ def remove(
         if studio.catalogue.declared(model).source == "local":
             title = studio.catalogue.get(model).title
             lost = f"The entry of {title} leaves {studio.home.models_file}; its files stay."
-            if not yes and not _agreed(lost):
-                console.note("Nothing was removed.")
-                raise typer.Exit(1)
+            _agree(lost, yes)
             folder = studio.fetching.forget(model)
             shipped = any(spec.id == model for spec in studio.catalogue)
             now = "is as it came with Talecraft again" if shipped else "is listed no more"
@@ -76,9 +74,7 @@ def remove(
         freed = studio.fetching.removable(model)
         title, words = studio.catalogue.get(model).title, size(freed / 1e6)
         lost = f"{title} takes {words}. It must be fetched again to write."
-        if not yes and not _agreed(lost):
-            console.note("Nothing was removed.")
-            raise typer.Exit(1)
+        _agree(lost, yes)
         freed = studio.fetching.remove(model)
     console.note(f"{size(freed / 1e6)} are free again.")
     if as_json:
@@ -121,12 +117,17 @@ def with_token(fetch: Callable[[str], T]) -> T:
         return fetch(token.strip())
 
 
-def _agreed(lost: str) -> bool:
-    """Ask on a terminal. Raises UsageError where there is nobody to ask."""
+def _agree(lost: str, yes: bool) -> None:
+    """Ask on a terminal, unless it was said already; a no ends the command. Raises UsageError where
+    there is nobody to ask."""
+    if yes:
+        return
     if not sys.stdin.isatty():
         raise UsageError(lost, "If you mean it, add --yes.")
     console.note(lost)
-    return typer.confirm("Remove it?", default=False, err=True)
+    if not typer.confirm("Remove it?", default=False, err=True):
+        console.note("Nothing was removed.")
+        raise typer.Exit(1)
 
 
 class _Line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -35,17 +36,13 @@ def add(home: Home, spec: ModelSpec) -> None:
             )
     gap = "" if not source else "\n" if source.endswith("\n") else "\n\n"
     after = source + gap + _entry(spec)
-    try:
-        read = strict.parse(after, path, ModelsFile)
-    except ConfigError:
-        read = before
-    if read != msgspec.structs.replace(before, model=[*before.model, spec]):
-        raise ConfigError(
+    _write(
+        path, after, msgspec.structs.replace(before, model=[*before.model, spec]),
+        ConfigError(
             f"{path}: its models stand there in a way that none can be added from here.",
             "Write each as a [[model]] of its own; nothing was changed.",
-        )
-    private_folder(home.config)
-    private_write(path.resolve(), after.encode())  # of a link, what it leads to
+        ),
+    )  # fmt: skip
 
 
 def remove(home: Home, spec: ModelSpec) -> None:
@@ -62,17 +59,26 @@ def remove(home: Home, spec: ModelSpec) -> None:
         raise ConfigError(f"{path} has no model '{spec.id}'.", "It was taken out already.")
     after = _without(source, at)
     entries = [entry for entry in before.model if entry.id != spec.id]
-    try:
-        read = strict.parse(after, path, ModelsFile)
-    except ConfigError:
-        read = before
-    if read != msgspec.structs.replace(before, model=entries):
-        raise ConfigError(
+    _write(
+        path, after, msgspec.structs.replace(before, model=entries),
+        ConfigError(
             f"{strict.where(path, 'model', at, 'id')}: model '{spec.id}' stands there in a way that"
             " it cannot be taken out from here.",
             "Take it out in an editor; nothing was written.",
-        )
-    private_write(path.resolve(), after.encode())
+        ),
+    )  # fmt: skip
+
+
+def _write(path: Path, after: str, meant: ModelsFile, otherwise: ConfigError) -> None:
+    """Write the file in one step, if it reads as meant; else raise `otherwise`."""
+    try:
+        read = strict.parse(after, path, ModelsFile)
+    except ConfigError:
+        raise otherwise from None
+    if read != meant:
+        raise otherwise
+    private_folder(path.parent)
+    private_write(path.resolve(), after.encode())  # of a link, what it leads to
 
 
 def _without(source: str, at: int) -> str:

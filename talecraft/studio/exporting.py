@@ -94,8 +94,7 @@ def export(
         stem = private_folder(home.exports) / f"{file_name(title)}-{story_id}"
         names = (Path(f"{stem}{f'_{n}' if n > 1 else ''}.{form}") for n in itertools.count(1))
         target = next(one for one in names if not _anothers(home, one, rendered))
-    target = target.expanduser().absolute()
-    if _anothers(home, target, rendered):
+    elif _anothers(home, target := target.expanduser().absolute(), rendered):
         raise UsageError(f"{target} is already there.", "Name another place, or move it away.")
     private_write(target, rendered)
     with contextlib.suppress(LibraryError):  # it is exported; the next time nobody can say by whom

@@ -129,7 +129,7 @@ class Fetching:
         folder = self._fetchable(spec)
         if spec.id == self.going:
             raise BusyError(f"{spec.title} is being fetched.", "Stop that first.")
-        self._check_unused(spec)
+        self._check_unused(spec, self._catalogue.installed(spec, self._home))
         places = places_of(folder)
         if not places:
             raise UsageError(f"{spec.title} is not here.", "There is nothing to remove.")
@@ -158,18 +158,16 @@ class Fetching:
         spec = self._catalogue.declared(model_id)
         if spec.source != "local":
             raise UsageError(f"{spec.title} is in no folder of yours.", "Its entry stays.")
-        self._check_unused(spec)
-        if spec.id in self._writes():  # also where its folder has gone: the settings name it
-            raise UsageError(f"{spec.title} is the one that writes.", "Choose another one first.")
+        self._check_unused(spec, True)  # also where its folder has gone: the settings name it
         folder = self._catalogue.folder(spec, self._home)
         adding.remove(self._home, spec)
         self._take_in()
         return folder
 
-    def _check_unused(self, spec: ModelSpec) -> None:
+    def _check_unused(self, spec: ModelSpec, can_write: bool) -> None:
         if spec.id == self._learns():
             raise BusyError(f"A training run of {spec.title} is going.", "Wait until it has ended.")
-        if spec.id in self._writes() and self._catalogue.installed(spec, self._home):
+        if can_write and spec.id in self._writes():
             raise UsageError(f"{spec.title} is the one that writes.", "Choose another one first.")
 
     def _take_in(self) -> None:

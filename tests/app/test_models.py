@@ -29,7 +29,7 @@ from tests.app.conftest import (
 )
 from tests.support.hub import COMMIT, HIDDEN, STRANGER, TOKEN, Hub
 from tests.support.hub_fixtures import ENTRY, ID, MIB, REPO
-from tests.support.models import bundled_ref
+from tests.support.models import SECOND, bundled_ref
 
 FOLDER = "writers--small-tales"
 
@@ -259,22 +259,9 @@ async def test_of_another_machine_nothing_is_said_to_fit_or_to_be_installed(
 def second(place: Home) -> str:
     """Another model that is installed: the bundled one's files under another name."""
     folder = bundled_ref().folder
-    entry = ENTRY_OF_FILES.format(folder=folder)
+    entry = SECOND.format(folder=folder)
     place.models_file.write_text(f"{ENTRY}\n{entry}")
     return "second"
-
-
-ENTRY_OF_FILES = """[[model]]
-id = "second"
-title = "Second"
-source = "local"
-location = "{folder}"
-revision = "1"
-context_length = 512
-licence = "MIT"
-parameters = "10 M"
-style = "tags"
-"""
 
 
 async def test_the_chosen_model_writes_the_next_time_too(running, place: Home, second: str) -> None:

@@ -16,18 +16,7 @@ from talecraft.studio import Studio, memory
 from talecraft.studio.fit import QUANTISATIONS, Fitting, table
 from talecraft.studio.needs import Needs
 from tests.studio.test_needs import gpt2
-
-ENTRY = """[[model]]
-id = "second"
-title = "Second"
-source = "local"
-location = "{folder}"
-revision = "1"
-context_length = 1024
-licence = "MIT"
-parameters = "124 M"
-style = "plain"
-"""
+from tests.support.models import SECOND
 
 
 @pytest.fixture
@@ -37,7 +26,7 @@ def fitting(tmp_path: Path) -> Fitting:
     folder.mkdir()
     gpt2(folder)
     home().config.mkdir(parents=True)
-    home().models_file.write_text(ENTRY.format(folder=folder))
+    home().models_file.write_text(SECOND.format(folder=folder))
     machine = msgspec.structs.replace(typical(), device="cpu", native=False)
     return Fitting(home(), models.load(home()), machine, PpoSettings())
 

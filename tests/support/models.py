@@ -65,3 +65,17 @@ def tiny_llama(seed: int = 0) -> LlamaForCausalLM:
         eos_token_id=1,
     )
     return LlamaForCausalLM(config).eval()
+
+
+# Another model of the catalogue, in a `folder`.
+SECOND = """[[model]]
+id = "second"
+title = "Second"
+source = "local"
+location = "{folder}"
+revision = "1"
+context_length = 1024
+licence = "MIT"
+parameters = "124 M"
+style = "plain"
+"""

@@ -206,19 +206,18 @@ class TastingScreen(TalecraftScreen):
 
     def action_stop(self) -> None:
         judged = self._round.judged if self._round is not None else 0
-        kept = f"{count(judged, 'choice')} kept. {self._shows(leaving=True)}"
-        self.talecraft.say(kept if judged else "Nothing was chosen.", f"{self.HELP} over")
         self.action_leave()
+        kept = f"{count(judged, 'choice')} kept. {self._shows()}"
+        self.talecraft.say(kept if judged else "Nothing was chosen.", f"{self.HELP} over")
 
     def action_leave(self) -> None:
         self.app.pop_screen()
 
-    def _shows(self, leaving: bool = False) -> str:
+    def _shows(self) -> str:
         """Where to go on from here; a run is offered only where there is enough to learn from."""
         studio = self.talecraft.studio
         training, start = hint("app.training", "F3"), hint("training.start", "s")
-        below = self.talecraft._screens()[-2:-1]
-        there = leaving and any(one.SHOWN_BY == "training" for one in below)
+        there = self.talecraft.at("training")
         shows = f"{'This screen' if there else training} shows what you have taught"
         with suppress(TalecraftError):
             if not studio.training.plan(studio.model).refusal:
