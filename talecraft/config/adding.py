@@ -120,13 +120,14 @@ def quantise(home: Home, spec: ModelSpec, quantisation: Quantisation) -> None:
     after = document.as_string()
     entries = [*before.model]
     entries[at] = msgspec.structs.replace(entries[at], quantisation=quantisation)
-    if strict.parse(after, path, ModelsFile) != msgspec.structs.replace(before, model=entries):
-        raise ConfigError(
+    _write(
+        path, after, msgspec.structs.replace(before, model=entries),
+        ConfigError(
             f"{strict.where(path, 'model', at, 'id')}: model '{spec.id}' stands there in a way that"
             " is not changed from here.",
             "Change its quantisation in an editor; nothing was written.",
-        )
-    private_write(path.resolve(), after.encode())
+        ),
+    )  # fmt: skip
 
 
 def _entry(spec: ModelSpec) -> str:
